@@ -1,0 +1,59 @@
+import type { Change, Verdict } from "../model/change.ts";
+import type { EngineName, Service } from "../model/service.ts";
+import type { DesiredState } from "../model/state.ts";
+import type { Kernel } from "../sys/ports.ts";
+
+/** What the kernel counted for one backend since it was put there. null: cannot be counted cheaply. */
+export interface BackendCounters {
+  readonly id: number;
+  readonly new_connections: number | null;
+  readonly active_connections: number | null;
+  readonly bytes_in: number | null;
+  readonly bytes_out: number | null;
+}
+
+/**
+ * What was committed last, kept in the state database: by which token the kernel knows it, and for
+ * each object the fingerprint of our source beside the fingerprint of the kernel's own listing of it.
+ * The kernel does not print rules the way they were written, so this pair is how our own work is known
+ * again.
+ */
+export interface Committed {
+  readonly token: string;
+  readonly objects: Readonly<Record<string, { readonly source: string; readonly listing: string }>>;
+}
+
+/** An engine's part of a plan: a value that can be printed, stored, dry-run and applied. */
+export interface EnginePlan {
+  readonly changes: readonly Change[];
+}
+
+/** A plan was made against a state that the kernel no longer has: observe and plan again. */
+export class StalePlanError extends Error {
+  override readonly name = "StalePlanError";
+}
+
+/** One data path: turns a desired state into kernel objects, and back. Engines never import each other. */
+export interface Engine<Snapshot, Plan extends EnginePlan = EnginePlan> {
+  readonly name: EngineName;
+  /** Ids of the capabilities without which it cannot work at all. */
+  readonly requires: readonly string[];
+  /** Whether this engine can serve this service; if not, every reason. Pure. */
+  supports(service: Service): Verdict;
+  /** What the kernel should hold. Pure. */
+  desired(state: DesiredState): Snapshot;
+  /** What the kernel holds. `committed` lets it recognise what it wrote before. */
+  observe(kernel: Kernel, committed?: Committed): Promise<Snapshot>;
+  /** Objects that differ from what was committed: changed behind our back. Pure. */
+  drift(have: Snapshot, committed: Committed): readonly string[];
+  /** The way from one to the other; no changes where they are equal. `token` marks the result. Pure. */
+  plan(want: Snapshot, have: Snapshot, token: string): Plan;
+  /**
+   * Carries the plan out, wholly or not at all, and says what the kernel made of it.
+   *
+   * @throws {StalePlanError} where the kernel changed since the plan was made
+   * @throws {KernelError} where the kernel refuses; nothing was changed
+   */
+  apply(kernel: Kernel, plan: Plan, committed?: Committed): Promise<Committed>;
+  counters(kernel: Kernel, state: DesiredState): Promise<BackendCounters[]>;
+}

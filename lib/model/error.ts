@@ -1,0 +1,63 @@
+/** Every way lb can end, by the stable code scripts match on, with the exit code of docs/cli.md. */
+export const EXIT_CODES = {
+  "usage": 2,
+  "config-invalid": 3,
+  "unsupported": 4,
+  "not-permitted": 5,
+  "busy": 6,
+  "kernel-refused": 7,
+  "bug": 70,
+} as const;
+
+/** Stable code of an {@linkcode LbError}. */
+export type ErrorCode = keyof typeof EXIT_CODES;
+
+/** Exit code of a run that did what was asked and found nothing wrong. */
+export const EXIT_OK = 0;
+
+/** Exit code of a run that did what was asked, but something needs a look (cli.md, code 1). */
+export const EXIT_ATTENTION = 1;
+
+/**
+ * An error meant for the operator. The message says what was tried, what was found and what to do;
+ * it is printed without a stack trace.
+ */
+export class LbError extends Error {
+  override readonly name: string = "LbError";
+  readonly code: ErrorCode;
+
+  constructor(code: ErrorCode, message: string, options?: { cause?: unknown }) {
+    super(message, options);
+    this.code = code;
+  }
+}
+
+/** What the kernel (or the program that speaks to it) refused. */
+export interface KernelRefusal {
+  /** What was tried, for instance `nft -f` or `write /proc/sys/net/ipv4/ip_forward`. */
+  readonly operation: string;
+  /** The object it was tried on, for instance `sl-web4` or a sysctl key. */
+  readonly object: string;
+  /** Symbolic errno where known, for instance `ENOENT`. */
+  readonly errno?: string;
+  /** The kernel's or the program's own words. */
+  readonly message: string;
+}
+
+/** The kernel refused a change or a read. `code` is `kernel-refused` unless privilege was missing. */
+export class KernelError extends LbError {
+  override readonly name = "KernelError";
+  readonly refusal: KernelRefusal;
+
+  constructor(refusal: KernelRefusal, options?: { cause?: unknown }) {
+    const errno = refusal.errno ? ` (${refusal.errno})` : "";
+    const denied = refusal.errno === "EPERM" || refusal.errno === "EACCES";
+    const hint = denied ? "; run as root, or with CAP_NET_ADMIN" : "";
+    super(
+      denied ? "not-permitted" : "kernel-refused",
+      `${refusal.operation} on ${refusal.object}: ${refusal.message}${errno}${hint}`,
+      options,
+    );
+    this.refusal = refusal;
+  }
+}

@@ -1,0 +1,21 @@
+import type { MarkLayout } from "./mark.ts";
+import type { Backend, Service } from "./service.ts";
+
+/** A backend as an engine sees it: with the id it keeps for life and the weight it has now. */
+export interface PlacedBackend extends Backend {
+  /** 1 … {@linkcode MarkLayout.idMax}, stable across applies, unique over all services. */
+  readonly id: number;
+  /** Configured weight after health, intent and load. */
+  readonly effective_weight: number;
+}
+
+/** A service as an engine sees it. */
+export interface PlacedService extends Omit<Service, "backends"> {
+  readonly backends: readonly PlacedBackend[];
+}
+
+/** What one engine is to bring about. */
+export interface DesiredState {
+  readonly services: readonly PlacedService[];
+  readonly marks: MarkLayout;
+}

@@ -1,0 +1,92 @@
+/**
+ * The machine, as lb sees it: small interfaces that the composition roots fill with the real thing and
+ * tests with equipment of their own. Types only.
+ */
+
+/** What a program printed and how it ended. */
+export interface RunResult {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface RunOptions {
+  readonly stdin?: string;
+  /** The program is killed and the result has code 124 after this time. @default 60000 */
+  readonly timeout_ms?: number;
+}
+
+/** Runs other programs: always an argument list, never a shell. */
+export interface ProcessPort {
+  /** @throws {LbError} `unsupported` where the program does not exist */
+  run(argv: readonly [string, ...string[]], options?: RunOptions): Promise<RunResult>;
+}
+
+export interface FileStat {
+  readonly mode: number;
+  readonly uid: number;
+  readonly isDirectory: boolean;
+  readonly isSymlink: boolean;
+}
+
+/** Small files: configuration, /proc and /sys. Synchronous, because none of it is worth waiting for. */
+export interface FilesPort {
+  /** @returns undefined where the file does not exist. @throws Deno.errors otherwise */
+  read(path: string): string | undefined;
+  /** Writes in place, as /proc wants it. @throws Deno.errors; EROFS and EACCES by `error.code` */
+  write(path: string, text: string): void;
+  /** Replaces a file by a rename, after the new text is on disk. */
+  replace(path: string, text: string, mode: number): void;
+  /** Names in a folder, sorted; empty where it does not exist. */
+  list(path: string): string[];
+  /** Without following a last symlink; undefined where there is nothing. */
+  stat(path: string): FileStat | undefined;
+  /** With parents; an existing folder keeps its mode. */
+  mkdir(path: string, mode: number): void;
+  /** Nothing happens where there is nothing. */
+  remove(path: string): void;
+}
+
+export interface ClockPort {
+  /** Milliseconds since 1970. */
+  now_ms(): number;
+  sleep(ms: number): Promise<void>;
+}
+
+/** One datagram socket of the kernel's. */
+export interface RawSocket {
+  /** @throws {KernelError} with the errno */
+  send(bytes: Uint8Array): void;
+  /** The next datagram. @throws {KernelError} ETIMEDOUT after 5 s of silence */
+  receive(): Uint8Array;
+  close(): void;
+}
+
+export interface SocketsPort {
+  /** AF_NETLINK, SOCK_RAW, strict checking and extended acks on. `protocol`: NETLINK_ROUTE 0, NETLINK_NETFILTER 12, … */
+  netlink(protocol: number): RawSocket;
+  /** AF_PACKET, SOCK_RAW on one interface: whole ethernet frames. */
+  packet(ifindex: number): RawSocket;
+}
+
+/** A held lock. */
+export interface Lock {
+  release(): void;
+}
+
+export interface LockPort {
+  /**
+   * Takes an exclusive flock(2) on a file, made if need be (0600).
+   *
+   * @throws {LbError} `busy` after `timeout_ms`, naming the holder
+   */
+  acquire(path: string, timeout_ms: number): Promise<Lock>;
+}
+
+/** Everything an engine or a host resource may touch. */
+export interface Kernel {
+  readonly process: ProcessPort;
+  readonly files: FilesPort;
+  readonly sockets: SocketsPort;
+  readonly clock: ClockPort;
+}
