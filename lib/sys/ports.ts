@@ -90,3 +90,21 @@ export interface Kernel {
   readonly sockets: SocketsPort;
   readonly clock: ClockPort;
 }
+
+/** A program that runs beside us and is fed and heard while it does. */
+export interface Child {
+  readonly pid: number;
+  /** Its standard output, line by line; ends when the program closes it. Can be walked once. */
+  readonly lines: AsyncIterableIterator<string>;
+  /** Its end: the exit code (128 + the signal's number where one ended it) and what it wrote on stderr. */
+  readonly ended: Promise<{ readonly code: number; readonly stderr: string }>;
+  /** Closes its standard input, which also happens by itself when we die: it can take that as "stop". */
+  closeInput(): Promise<void>;
+  /** SIGKILL; nothing happens where it has ended already. */
+  kill(): void;
+}
+
+export interface ChildrenPort {
+  /** Starts a program: an argument list, never a shell. @throws {LbError} `unsupported` where it does not exist */
+  spawn(argv: readonly [string, ...string[]]): Child;
+}
