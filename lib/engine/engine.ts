@@ -28,6 +28,12 @@ export interface EnginePlan {
   readonly changes: readonly Change[];
 }
 
+/** What an apply left behind, as the kernel tells it. */
+export interface Applied<Snapshot> {
+  readonly committed: Committed;
+  readonly have: Snapshot;
+}
+
 /** A plan was made against a state that the kernel no longer has: observe and plan again. */
 export class StalePlanError extends Error {
   override readonly name = "StalePlanError";
@@ -49,11 +55,12 @@ export interface Engine<Snapshot, Plan extends EnginePlan = EnginePlan> {
   /** The way from one to the other; no changes where they are equal. `token` marks the result. Pure. */
   plan(want: Snapshot, have: Snapshot, token: string): Plan;
   /**
-   * Carries the plan out, wholly or not at all, and says what the kernel made of it.
+   * Carries the plan out, wholly or not at all, and reads back what the kernel made of it.
    *
-   * @throws {StalePlanError} where the kernel changed since the plan was made
+   * @throws {StalePlanError} where somebody else changed the kernel since the plan was made, or while
+   * it was carried out
    * @throws {KernelError} where the kernel refuses; nothing was changed
    */
-  apply(kernel: Kernel, plan: Plan, committed?: Committed): Promise<Committed>;
+  apply(kernel: Kernel, plan: Plan, committed?: Committed): Promise<Applied<Snapshot>>;
   counters(kernel: Kernel, state: DesiredState): Promise<BackendCounters[]>;
 }

@@ -89,6 +89,8 @@ export interface Kernel {
   readonly files: FilesPort;
   readonly sockets: SocketsPort;
   readonly clock: ClockPort;
+  /** A private folder of lb's (0700), usually /run/lb: locks, and what is handed to other programs. */
+  readonly runDir: string;
 }
 
 /** A program that runs beside us and is fed and heard while it does. */

@@ -1,0 +1,135 @@
+import { isSingle } from "../../model/address.ts";
+import type { Reason, Verdict } from "../../model/change.ts";
+import type { Service } from "../../model/service.ts";
+import { isSlotScheduler } from "../../scheduler/slots.ts";
+
+/** A limit of this engine: where it shows in the config, when it applies, and why. */
+interface Limit {
+  readonly path: Reason["path"];
+  readonly applies: (service: Service) => boolean;
+  readonly why: string;
+}
+
+const LIMITS: readonly Limit[] = [
+  {
+    path: ["scheduler"],
+    applies: ({ scheduler }) => !isSlotScheduler(scheduler),
+    why: "schedulers that follow load are not built yet; wrr is the nearest",
+  },
+  {
+    path: ["vip"],
+    applies: ({ vip }) => !vip.every(isSingle),
+    why: "prefixes as VIP are not built yet; list single addresses",
+  },
+  {
+    path: ["ports"],
+    applies: ({ ports }) => ports === "all" || ports.some(({ first, last }) => first !== last),
+    why: "port ranges and `all` are not built yet; list single ports",
+  },
+  {
+    path: ["protocol"],
+    applies: ({ protocol }) => protocol === "sctp",
+    why: "sctp is not built yet; tcp and udp are",
+  },
+  {
+    path: ["forward"],
+    applies: ({ forward }) => forward !== "nat",
+    why: "only nat is built yet",
+  },
+  {
+    path: ["persistence"],
+    applies: ({ persistence }) => persistence !== undefined,
+    why: "persistence is not built yet; scheduler sh sends a source to one backend",
+  },
+  {
+    path: ["mark"],
+    applies: ({ mark }) => mark !== 0,
+    why: "marks on packets are not built yet",
+  },
+  {
+    path: ["dscp"],
+    applies: ({ dscp }) => dscp !== undefined,
+    why: "dscp is not built yet",
+  },
+  {
+    path: ["allow"],
+    applies: ({ allow }) => allow.length > 0,
+    why: "source filters are not built yet; filter in a table of your own before priority -105",
+  },
+  {
+    path: ["deny"],
+    applies: ({ deny }) => deny.length > 0,
+    why: "source filters are not built yet; filter in a table of your own before priority -105",
+  },
+  {
+    path: ["max_connections"],
+    applies: ({ max_connections }) => max_connections > 0,
+    why: "connection limits are not built yet",
+  },
+  {
+    path: ["max_new_per_second"],
+    applies: ({ max_new_per_second }) => max_new_per_second > 0,
+    why: "rate limits are not built yet",
+  },
+  {
+    path: ["health"],
+    applies: ({ health }) => health !== undefined && health.type !== "none",
+    why: 'health checks are not built yet; leave health out, or write type = "none"',
+  },
+  {
+    path: ["drain"],
+    applies: ({ drain }) => drain !== undefined,
+    why: "drains are not built yet; weight 0 stops new connections and keeps the established ones",
+  },
+  {
+    path: ["balance", "slow_start"],
+    applies: ({ balance }) => balance.slow_start_ms > 0,
+    why: "slow start is not built yet",
+  },
+  {
+    path: ["balance", "bound"],
+    applies: ({ balance }) => balance.bound > 0,
+    why: "bounded loads need the nfqueue engine, which is not built yet",
+  },
+  {
+    path: ["snmp"],
+    applies: ({ snmp }) => snmp !== undefined,
+    why: "reading load by SNMP is not built yet",
+  },
+];
+
+/** The same for single backends. */
+const BACKEND_LIMITS: readonly {
+  readonly key: string;
+  readonly applies: (backend: Service["backends"][number]) => boolean;
+  readonly why: string;
+}[] = [
+  {
+    key: "backup",
+    applies: ({ backup }) => backup,
+    why: "backup backends are not built yet; give it weight 0 and raise that when needed",
+  },
+  {
+    key: "max_connections",
+    applies: ({ max_connections }) => max_connections > 0,
+    why: "connection limits are not built yet",
+  },
+  {
+    key: "health",
+    applies: ({ health }) => health !== undefined && health.type !== "none",
+    why: "health checks are not built yet; leave health out",
+  },
+];
+
+/** Every reason why nft maps cannot serve a service. Pure. */
+export function supportsNft(service: Service): Verdict {
+  const reasons = [
+    ...LIMITS.filter(({ applies }) => applies(service))
+      .map(({ path, why }): Reason => ({ path, message: why })),
+    ...service.backends.flatMap((backend, index) =>
+      BACKEND_LIMITS.filter(({ applies }) => applies(backend))
+        .map(({ key, why }): Reason => ({ path: ["backend", index, key], message: why }))
+    ),
+  ];
+  return reasons.length === 0 ? { ok: true } : { ok: false, reasons };
+}

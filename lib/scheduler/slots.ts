@@ -1,0 +1,105 @@
+import { type Address, addressBytes } from "../model/address.ts";
+import { backendKey, type Scheduler } from "../model/service.ts";
+import type { PlacedBackend } from "../model/state.ts";
+import { interleave } from "./interleave.ts";
+import { jhash, reciprocalScale } from "./jhash.ts";
+import { maglevSize, maglevTable } from "./maglev.ts";
+
+/** Fields of a packet that a hash scheduler looks at, in this order. */
+export type HashField = "saddr" | "sport";
+
+/** How a new connection picks a slot. */
+export type SlotIndex =
+  | { readonly kind: "inc" | "random" }
+  | { readonly kind: "hash"; readonly fields: readonly HashField[]; readonly seed: number };
+
+/** A scheduler as data: index → slot → backend id. The modulus of the index is `slots.length`. */
+export interface SlotTable {
+  readonly index: SlotIndex;
+  readonly slots: readonly number[];
+}
+
+/** Schedulers that a fixed slot table can carry. */
+export const SLOT_SCHEDULERS = ["rr", "wrr", "random", "sh", "maglev"] as const;
+export type SlotScheduler = typeof SLOT_SCHEDULERS[number];
+
+/** Whether a slot table can carry this scheduler. */
+export function isSlotScheduler(scheduler: Scheduler): scheduler is SlotScheduler {
+  return (SLOT_SCHEDULERS as readonly string[]).includes(scheduler);
+}
+
+/**
+ * The slot table of a service, for its backends of one family.
+ *
+ * @param name of the service; seeds the hash, so that two services spread one client differently, and
+ * is the same on every load balancer
+ */
+export function slotTable(
+  scheduler: SlotScheduler,
+  name: string,
+  backends: readonly PlacedBackend[],
+): SlotTable {
+  switch (scheduler) {
+    case "rr":
+      return { index: { kind: "inc" }, slots: interleave(equalShares(backends)) };
+    case "wrr":
+      return { index: { kind: "inc" }, slots: interleave(shares(backends)) };
+    case "random":
+      return { index: { kind: "random" }, slots: interleave(shares(backends)) };
+    case "sh":
+      return hashTable(["saddr"], name, backends);
+    case "maglev":
+      return hashTable(["saddr", "sport"], name, backends);
+  }
+}
+
+/** The slot the kernel picks for a new connection. Defined for hash schedulers only: others have no memory of who. */
+export function hashSlot(table: SlotTable, source: Address, port: number): number | undefined {
+  if (table.index.kind !== "hash" || table.slots.length === 0) return undefined;
+  const key = hashKey(table.index.fields, source, port);
+  return reciprocalScale(jhash(key, table.index.seed), table.slots.length);
+}
+
+/** Bytes as nft lays them into registers: network order, each field padded with zeros to four bytes. */
+export function hashKey(fields: readonly HashField[], source: Address, port: number): Uint8Array {
+  const parts = fields.map((field) =>
+    field === "saddr" ? addressBytes(source) : Uint8Array.of(port >> 8, port & 0xff, 0, 0)
+  );
+  const key = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    key.set(part, at);
+    at += part.length;
+  }
+  return key;
+}
+
+function hashTable(
+  fields: readonly HashField[],
+  name: string,
+  backends: readonly PlacedBackend[],
+): SlotTable {
+  // nft takes a random seed where none is written, so 0 must not come to look like "none".
+  const seed = jhash(new TextEncoder().encode(name), 0) || 1;
+  // The size follows the configured backends, not the ones in service: a size change moves every slot.
+  const slots = maglevTable(
+    backends.map((backend) => ({
+      id: backend.id,
+      name: backendKey(backend),
+      weight: backend.effective_weight,
+    })),
+    maglevSize(backends.length),
+  );
+  return { index: { kind: "hash", fields, seed }, slots };
+}
+
+function shares(backends: readonly PlacedBackend[]) {
+  return backends.map(({ id, effective_weight }) => ({ id, weight: effective_weight }));
+}
+
+function equalShares(backends: readonly PlacedBackend[]) {
+  return backends.map(({ id, effective_weight }) => ({
+    id,
+    weight: Math.min(1, effective_weight),
+  }));
+}
