@@ -1,0 +1,83 @@
+import type { Database } from "./database.ts";
+
+/** Something worth telling the operator later. */
+export interface NewEvent {
+  /** Milliseconds since 1970. */
+  readonly at_ms: number;
+  /** `apply`, `drift`, `sysctl`, `address`, `engine`, … */
+  readonly kind: string;
+  readonly service?: string;
+  readonly backend?: string;
+  readonly message: string;
+  /** JSON for programs; undefined where the message says it all. */
+  readonly data_json?: string;
+}
+
+export interface Event extends NewEvent {
+  readonly id: number;
+}
+
+/** Which events are asked for. */
+export interface EventQuery {
+  /** @default 100 */
+  readonly limit?: number;
+  /** Only from this time on, milliseconds since 1970. @default 0 */
+  readonly since_ms?: number;
+}
+
+/** cron runs lb every minute: without an end the table would fill the disk. */
+const EVENTS_MAX = 10_000;
+
+/** Table `event`, the newest {@linkcode EVENTS_MAX}. */
+export class Events {
+  readonly #db: Database;
+  readonly #max: number;
+
+  constructor(db: Database, max = EVENTS_MAX) {
+    this.#db = db;
+    this.#max = max;
+  }
+
+  /** @returns the event's id; ids grow and are never used twice */
+  add(event: NewEvent): number {
+    return this.#db.transaction(() => {
+      const { id } = this.#db.run(
+        `INSERT INTO event (at_ms, kind, service, backend, message, data_json)
+         VALUES (?, ?, ?, ?, ?, ?)`,
+        event.at_ms,
+        event.kind,
+        event.service ?? null,
+        event.backend ?? null,
+        event.message,
+        event.data_json ?? null,
+      );
+      this.#db.run("DELETE FROM event WHERE id <= ?", id - this.#max);
+      return id;
+    });
+  }
+
+  /** Newest first. */
+  list(query: EventQuery = {}): Event[] {
+    return this.#db.all<EventRow>(
+      "SELECT * FROM event WHERE at_ms >= ? ORDER BY id DESC LIMIT ?",
+      query.since_ms ?? 0,
+      query.limit ?? 100,
+    ).map(toEvent);
+  }
+}
+
+/** SQL has null where the model has nothing. */
+interface EventRow extends Omit<Event, "service" | "backend" | "data_json"> {
+  readonly service: string | null;
+  readonly backend: string | null;
+  readonly data_json: string | null;
+}
+
+function toEvent({ service, backend, data_json, ...row }: EventRow): Event {
+  return {
+    ...row,
+    ...(service === null ? {} : { service }),
+    ...(backend === null ? {} : { backend }),
+    ...(data_json === null ? {} : { data_json }),
+  };
+}

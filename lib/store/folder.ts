@@ -1,0 +1,60 @@
+import { LbError } from "../model/error.ts";
+import type { FilesPort } from "../sys/ports.ts";
+
+const FOLDER_MODE = 0o700;
+const FILE_MODE = 0o600;
+const WRITABLE_BY_OTHERS = 0o022;
+
+/** Whose files are trusted: our own user's. */
+export interface Owner {
+  readonly files: FilesPort;
+  /** Effective user id of this process. */
+  readonly uid: number;
+}
+
+/**
+ * Makes the state folder where there is none, and refuses one in which somebody else could put a
+ * database of their own: lb acts on what it reads there as root.
+ *
+ * @throws {LbError} `not-permitted`
+ */
+export function secureFolder(path: string, owner: Owner): void {
+  if (!owner.files.stat(path)) owner.files.mkdir(path, FOLDER_MODE);
+  checkTrusted(path, owner);
+  // With the dot the link itself has been followed: both the link and its target must be ours.
+  checkTrusted(`${path}/.`, owner);
+}
+
+/**
+ * Makes an empty database file that only its owner can read, or leaves the one that is there. SQLite
+ * would make it with the process's umask; its -wal and -shm take over the mode of this file.
+ *
+ * @throws {LbError} `not-permitted` where the file is somebody else's or writable by others
+ */
+export function secureFile(path: string, owner: Owner): void {
+  if (!owner.files.stat(path)) {
+    // Not a rename as FilesPort has it: two first runs at once must end up in the same file.
+    Deno.openSync(path, { create: true, write: true, mode: FILE_MODE }).close();
+  }
+  checkTrusted(path, owner);
+}
+
+/** @throws {LbError} `not-permitted` where the path is somebody else's or writable by others */
+export function checkTrusted(path: string, owner: Owner): void {
+  const stat = owner.files.stat(path);
+  if (!stat) throw new LbError("not-permitted", `${path} does not exist and cannot be made`);
+  if (stat.uid !== owner.uid) {
+    throw new LbError(
+      "not-permitted",
+      `${path} belongs to user ${stat.uid}, lb runs as user ${owner.uid}: ` +
+        `run lb as its owner, or choose another folder with --state`,
+    );
+  }
+  // The mode of a symbolic link means nothing: it is always 0777.
+  if (stat.isSymlink || (stat.mode & WRITABLE_BY_OTHERS) === 0) return;
+  throw new LbError(
+    "not-permitted",
+    `${path} is writable by others (mode ${(stat.mode & 0o7777).toString(8).padStart(4, "0")}): ` +
+      `chmod go-w ${path}, after making sure nobody has changed what is in it`,
+  );
+}

@@ -1,0 +1,65 @@
+import type { JournalEntry, JournalRecord, JournalResource } from "../model/journal.ts";
+import type { Database } from "./database.ts";
+
+/** Where a host change holds: a reboot ends it, and another network namespace never had it. */
+export interface HostIdentity {
+  /** /proc/sys/kernel/random/boot_id */
+  readonly boot_id: string;
+  /** Identity of the network namespace. */
+  readonly netns: string;
+}
+
+/**
+ * Table `journal`: what host values were before lb changed them. An entry is committed before the
+ * kernel is written, so that a run cut off between the two can still be undone. Entries of another
+ * boot or namespace are kept but not seen: those values are not in this kernel.
+ */
+export class Journal {
+  readonly #db: Database;
+  readonly #host: HostIdentity;
+  readonly #now_ms: () => number;
+
+  constructor(db: Database, host: HostIdentity, now_ms: () => number) {
+    this.#db = db;
+    this.#host = host;
+    this.#now_ms = now_ms;
+  }
+
+  /** Writes all of them or none, in this order. They are on record when it returns. */
+  record(records: readonly JournalRecord[]): JournalEntry[] {
+    return this.#db.transaction(() => records.map((record) => this.#insert(record)));
+  }
+
+  /** The change was put back, or is no longer ours to put back. */
+  undone(id: number): void {
+    this.#db.run("UPDATE journal SET undone_at = ? WHERE id = ?", this.#now_ms(), id);
+  }
+
+  /** Changes that stand, oldest first. */
+  open(resource: JournalResource): JournalEntry[] {
+    return this.#db.all<JournalEntry>(
+      `SELECT id, resource, key, "before", "after", why, at_ms, undone_at FROM journal
+       WHERE undone_at IS NULL AND boot_id = ? AND netns = ? AND resource = ? ORDER BY id`,
+      this.#host.boot_id,
+      this.#host.netns,
+      resource,
+    );
+  }
+
+  #insert(record: JournalRecord): JournalEntry {
+    const at_ms = this.#now_ms();
+    const { id } = this.#db.run(
+      `INSERT INTO journal (boot_id, netns, resource, key, "before", "after", why, at_ms)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+      this.#host.boot_id,
+      this.#host.netns,
+      record.resource,
+      record.key,
+      record.before,
+      record.after,
+      record.why,
+      at_ms,
+    );
+    return { ...record, id, at_ms, undone_at: null };
+  }
+}

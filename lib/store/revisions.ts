@@ -1,0 +1,83 @@
+import type { Database } from "./database.ts";
+
+/** Who asked for a revision, with which config and command. */
+export interface RevisionStart {
+  readonly config_text: string;
+  readonly who: string;
+  readonly command: string;
+  /** Milliseconds since 1970. */
+  readonly at_ms: number;
+}
+
+export interface RevisionEnd {
+  readonly outcome: "applied" | "failed";
+  readonly plan_json: string;
+  /** One line for people: what failed, or what changed. */
+  readonly detail: string;
+  /** Milliseconds since 1970. */
+  readonly finished_at_ms: number;
+}
+
+/** One run that set out to change something. */
+export interface Revision extends RevisionStart {
+  readonly revision: number;
+  /** `interrupted`: it never said how it ended, so it was cut off, or is running right now. */
+  readonly outcome: RevisionEnd["outcome"] | "interrupted";
+  readonly finished_at_ms: number | null;
+  readonly plan_json: string | null;
+  readonly detail: string | null;
+}
+
+/** Table `revision`: only what ended "applied" counts as current. */
+export class Revisions {
+  readonly #db: Database;
+
+  constructor(db: Database) {
+    this.#db = db;
+  }
+
+  /** Written before anything is changed. @returns the revision's number; numbers are never used twice */
+  begin(start: RevisionStart): number {
+    return this.#db.run(
+      "INSERT INTO revision (at_ms, who, command, config_text) VALUES (?, ?, ?, ?)",
+      start.at_ms,
+      start.who,
+      start.command,
+      start.config_text,
+    ).id;
+  }
+
+  /** Written after everything was changed, or after the change was given up. */
+  finish(revision: number, end: RevisionEnd): void {
+    this.#db.run(
+      `UPDATE revision SET outcome = ?, plan_json = ?, detail = ?, finished_at_ms = ?
+       WHERE revision = ?`,
+      end.outcome,
+      end.plan_json,
+      end.detail,
+      end.finished_at_ms,
+      revision,
+    );
+  }
+
+  get(revision: number): Revision | undefined {
+    return this.#select("WHERE revision = ?", revision)[0];
+  }
+
+  latestApplied(): Revision | undefined {
+    return this.#select("WHERE outcome = 'applied' ORDER BY revision DESC LIMIT 1")[0];
+  }
+
+  /** Newest first. */
+  list(limit = 100): Revision[] {
+    return this.#select("ORDER BY revision DESC LIMIT ?", limit);
+  }
+
+  #select(which: string, ...values: number[]): Revision[] {
+    return this.#db.all<Revision>(
+      `SELECT revision, at_ms, who, command, config_text, coalesce(outcome, 'interrupted') AS outcome,
+         finished_at_ms, plan_json, detail FROM revision ${which}`,
+      ...values,
+    );
+  }
+}

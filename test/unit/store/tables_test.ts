@@ -1,0 +1,201 @@
+import assert from "node:assert/strict";
+import { Database } from "../../../lib/store/database.ts";
+import { Events } from "../../../lib/store/events.ts";
+import { openStore } from "../../../lib/store/store.ts";
+import { inFolder, inStore, OWNER } from "./folder.ts";
+
+const START = { config_text: "[lb]\n", who: "root", command: "lb apply", at_ms: 1000 };
+const END = { plan_json: "[]", detail: "nothing to do", finished_at_ms: 1200 };
+const HOST = { boot_id: "boot-1", netns: "4026531840" };
+const FORWARD = {
+  resource: "sysctl",
+  key: "net.ipv4.ip_forward",
+  before: "0",
+  after: "1",
+  why: "packets go on to backends",
+} as const;
+
+Deno.test(
+  "only revisions that ended applied are current",
+  inStore(({ revisions }) => {
+    assert.equal(revisions.latestApplied(), undefined);
+    const first = revisions.begin(START);
+    revisions.finish(first, { ...END, outcome: "applied" });
+    const second = revisions.begin({ ...START, at_ms: 2000 });
+    revisions.finish(second, { ...END, outcome: "failed", detail: "nft said no" });
+    revisions.begin({ ...START, at_ms: 3000 });
+    assert.deepEqual(revisions.latestApplied(), {
+      ...START,
+      ...END,
+      revision: first,
+      outcome: "applied",
+    });
+  }),
+);
+
+Deno.test(
+  "a revision that never ended is listed as interrupted",
+  inStore(({ revisions }) => {
+    revisions.finish(revisions.begin(START), { ...END, outcome: "applied" });
+    const cut = revisions.begin(START);
+    assert.deepEqual(revisions.list().map((row) => [row.revision, row.outcome]), [
+      [cut, "interrupted"],
+      [cut - 1, "applied"],
+    ]);
+    assert.equal(revisions.get(cut)?.finished_at_ms, null);
+    assert.equal(revisions.list(1).length, 1);
+    assert.equal(revisions.get(99), undefined);
+  }),
+);
+
+Deno.test(
+  "what an engine committed comes back as it was, and replaces what was pending",
+  inStore(({ commits, revisions }) => {
+    const revision = revisions.begin(START);
+    const record = {
+      token: "t1",
+      objects: { "map sl-web": { source: "a", listing: "b" } },
+      revision,
+      ...HOST,
+      generation: 17,
+    };
+    assert.equal(commits.get("nft"), undefined);
+    commits.announce("nft", "t0", 1);
+    commits.announce("nft", "t1", 2);
+    commits.announce("ipvs", "other", 2);
+    assert.deepEqual(commits.pending("nft"), ["t0", "t1"]);
+    commits.commit("nft", record);
+    assert.deepEqual(commits.get("nft"), record);
+    assert.deepEqual(commits.pending("nft"), []);
+    assert.deepEqual(commits.pending("ipvs"), ["other"]);
+    commits.commit("nft", { ...record, token: "t2", generation: null });
+    assert.equal(commits.get("nft")?.token, "t2");
+    commits.forget("nft");
+    assert.equal(commits.get("nft"), undefined);
+  }),
+);
+
+Deno.test(
+  "a commit of a revision that does not exist is refused",
+  inStore(({ commits }) => {
+    const record = { token: "t", objects: {}, revision: 5, ...HOST, generation: 1 };
+    assert.throws(() => commits.commit("nft", record), /FOREIGN KEY/);
+  }),
+);
+
+Deno.test(
+  "events are listed newest first, from a time on, at most so many",
+  inStore(({ events }) => {
+    for (const at_ms of [10, 20, 30]) events.add({ at_ms, kind: "drift", message: `at ${at_ms}` });
+    events.add({
+      at_ms: 40,
+      kind: "engine",
+      service: "web",
+      backend: "192.0.2.1|80",
+      message: "all",
+      data_json: "{}",
+    });
+    assert.deepEqual(events.list({ since_ms: 20 }).map((event) => event.at_ms), [40, 30, 20]);
+    assert.deepEqual(events.list({ limit: 2 }), [
+      {
+        id: 4,
+        at_ms: 40,
+        kind: "engine",
+        service: "web",
+        backend: "192.0.2.1|80",
+        message: "all",
+        data_json: "{}",
+      },
+      { id: 3, at_ms: 30, kind: "drift", message: "at 30" },
+    ]);
+  }),
+);
+
+Deno.test(
+  "the oldest events make room for new ones",
+  inStore((_store, folder) => {
+    const db = new Database(`${folder}/lb.db`, { readOnly: false });
+    try {
+      const events = new Events(db, 3);
+      for (const at_ms of [1, 2, 3, 4, 5]) events.add({ at_ms, kind: "drift", message: "m" });
+      assert.deepEqual(events.list().map((event) => event.at_ms), [5, 4, 3]);
+    } finally {
+      db.close();
+    }
+  }),
+);
+
+Deno.test(
+  "a journalled change is open until it is undone, in the order it was made",
+  inStore((store) => {
+    const journal = store.journal(HOST, () => 77);
+    const [first, second] = journal.record([FORWARD, { ...FORWARD, key: "k2", before: null }]);
+    assert.ok(first && second);
+    assert.deepEqual(first, { ...FORWARD, id: 1, at_ms: 77, undone_at: null });
+    assert.deepEqual(journal.open("sysctl"), [first, second]);
+    assert.deepEqual(journal.open("address"), []);
+    journal.undone(first.id);
+    assert.deepEqual(journal.open("sysctl").map((entry) => entry.key), ["k2"]);
+  }),
+);
+
+Deno.test(
+  "a key has one original value: a second open entry is refused, and with it all of its batch",
+  inStore((store) => {
+    const journal = store.journal(HOST, () => 1);
+    journal.record([FORWARD]);
+    const again = () => journal.record([{ ...FORWARD, key: "other" }, { ...FORWARD, before: "1" }]);
+    assert.throws(again, /UNIQUE/);
+    assert.deepEqual(journal.open("sysctl").map(({ key, before }) => [key, before]), [
+      [FORWARD.key, "0"],
+    ]);
+  }),
+);
+
+Deno.test(
+  "what was changed before a reboot or in another namespace is not this kernel's to undo",
+  inStore((store) => {
+    store.journal(HOST, () => 1).record([FORWARD]);
+    for (const other of [{ ...HOST, boot_id: "boot-2" }, { ...HOST, netns: "1" }]) {
+      assert.deepEqual(store.journal(other, () => 1).open("sysctl"), []);
+    }
+    assert.equal(store.journal(HOST, () => 1).open("sysctl").length, 1);
+  }),
+);
+
+Deno.test(
+  "a journal entry survives a process that dies right after writing it",
+  inFolder((folder) => {
+    const program = `
+      import { openStore } from ${
+      JSON.stringify(import.meta.resolve("../../../lib/store/store.ts"))
+    };
+      import { files } from ${JSON.stringify(import.meta.resolve("../../../lib/sys/files.ts"))};
+      const store = openStore(${JSON.stringify(folder)}, { files, uid: Deno.uid() });
+      store.journal(${JSON.stringify(HOST)}, () => 1).record([${JSON.stringify(FORWARD)}]);
+      Deno.kill(Deno.pid, "SIGKILL");`;
+    const args = ["eval", "--ext=ts", program];
+    const { signal } = new Deno.Command(Deno.execPath(), { args }).outputSync();
+    assert.equal(signal, "SIGKILL");
+    const store = openStore(folder, OWNER);
+    try {
+      assert.equal(store.journal(HOST, () => 1).open("sysctl")[0]?.before, "0");
+    } finally {
+      store.close();
+    }
+  }),
+);
+
+Deno.test(
+  "facts are kept for exactly one boot, kernel and nft",
+  inStore(({ facts }) => {
+    const key = { boot_id: "b", kernel_release: "6.18", nft_version: "1.0.6" };
+    assert.equal(facts.get(key), undefined);
+    facts.put(key, '{"a":1}');
+    facts.put(key, '{"a":2}');
+    assert.equal(facts.get(key), '{"a":2}');
+    assert.equal(facts.get({ ...key, nft_version: "1.1" }), undefined);
+    facts.put({ ...key, boot_id: "b2" }, "{}");
+    assert.equal(facts.get(key), undefined);
+  }),
+);
