@@ -1,0 +1,129 @@
+/**
+ * Netlink attributes (struct nlattr), read. Pure. Numbers are in the host's byte order, which is
+ * little-endian on every machine Deno runs on, unless a name says `be`: network order.
+ */
+import { LbError } from "../model/error.ts";
+
+/** Bytes of an attribute's header: length and type. */
+export const ATTRIBUTE_HEADER_BYTES = 4;
+
+/** Without the flags NLA_F_NESTED (0x8000) and NLA_F_NET_BYTEORDER (0x4000). */
+const NLA_TYPE_MASK = 0x3fff;
+
+/** A netlink message does not have the form it must have. */
+export class DecodeError extends LbError {
+  override readonly name = "DecodeError";
+
+  constructor(problem: string) {
+    super("bug", `cannot understand the kernel's netlink message: ${problem}`);
+  }
+}
+
+/** Netlink aligns everything on 4 bytes. */
+export function align(length: number): number {
+  return (length + 3) & ~3;
+}
+
+/**
+ * Walks the attributes of a message, from `offset` to its end. The visitor gets a cursor that is only
+ * valid until it returns. A value of the wrong size reads as 0 or nothing and is remembered.
+ *
+ * @throws {DecodeError} at the end, with the first thing that was wrong
+ */
+export function readAttributes(
+  body: DataView,
+  offset: number,
+  visit: (attribute: AttributeReader) => void,
+): void {
+  const reader = new AttributeReader(body);
+  reader.walk(offset, body.byteLength, visit);
+  if (reader.problem) throw new DecodeError(reader.problem);
+}
+
+/** The attribute a walk stands on. */
+export class AttributeReader {
+  readonly #view: DataView;
+  /** Where the value begins and ends. */
+  #start = 0;
+  #end = 0;
+  /** Without its flag bits. */
+  type = 0;
+  /** The first thing that was wrong; nothing is walked after it. */
+  problem: string | undefined;
+
+  constructor(view: DataView) {
+    this.#view = view;
+  }
+
+  walk(start: number, end: number, visit: (attribute: AttributeReader) => void): void {
+    let at = start;
+    while (at < end && this.problem === undefined && this.#enter(at, end)) {
+      const next = align(this.#end);
+      visit(this);
+      at = next;
+    }
+  }
+
+  /** Walks the attributes inside this one. */
+  nested(visit: (attribute: AttributeReader) => void): void {
+    const { type } = this;
+    const [start, end] = [this.#start, this.#end];
+    this.walk(start, end, visit);
+    this.type = type;
+    this.#start = start;
+    this.#end = end;
+  }
+
+  u8(): number {
+    return this.#has(1) ? this.#view.getUint8(this.#start) : 0;
+  }
+
+  u32(): number {
+    return this.#has(4) ? this.#view.getUint32(this.#start, true) : 0;
+  }
+
+  u16be(): number {
+    return this.#has(2) ? this.#view.getUint16(this.#start) : 0;
+  }
+
+  u32be(): number {
+    return this.#has(4) ? this.#view.getUint32(this.#start) : 0;
+  }
+
+  /** A copy of the value, which must have `size` bytes where that is given. */
+  bytes(size?: number): Uint8Array {
+    if (size !== undefined && !this.#has(size)) return new Uint8Array(size);
+    const { buffer, byteOffset } = this.#view;
+    return new Uint8Array(buffer, byteOffset + this.#start, this.#end - this.#start).slice();
+  }
+
+  /** The value up to its first NUL, as UTF-8. */
+  text(): string {
+    const bytes = this.bytes();
+    const end = bytes.indexOf(0);
+    return new TextDecoder().decode(end < 0 ? bytes : bytes.subarray(0, end));
+  }
+
+  /** Remembers what is wrong with the value; for checks only the visitor can make. */
+  fail(problem: string): void {
+    this.problem ??= `attribute ${this.type} at byte ${this.#start}: ${problem}`;
+  }
+
+  #enter(at: number, end: number): boolean {
+    const length = end - at < ATTRIBUTE_HEADER_BYTES ? 0 : this.#view.getUint16(at, true);
+    if (length < ATTRIBUTE_HEADER_BYTES || length > end - at) {
+      this.problem = `no attribute of ${length} bytes fits at byte ${at} of ${end}`;
+      return false;
+    }
+    this.type = this.#view.getUint16(at + 2, true) & NLA_TYPE_MASK;
+    this.#start = at + ATTRIBUTE_HEADER_BYTES;
+    this.#end = at + length;
+    return true;
+  }
+
+  #has(size: number): boolean {
+    const length = this.#end - this.#start;
+    if (length !== size) this.fail(`${length} bytes instead of ${size}`);
+    return length === size;
+  }
+}

@@ -1,0 +1,53 @@
+import { LbError } from "../model/error.ts";
+import { clock } from "./clock.ts";
+import type { Lock, LockPort } from "./ports.ts";
+
+const POLL_MS = 50;
+
+/** flock(2) on a file: the kernel lets go of it when the process dies, however it dies. */
+export const locks: LockPort = {
+  async acquire(path, timeout_ms) {
+    // Deno opens with O_CLOEXEC, so that no program we start can outlive us holding the lock.
+    const file = Deno.openSync(path, { read: true, write: true, create: true, mode: 0o600 });
+    try {
+      if (!await lockWithin(file, timeout_ms)) throw busy(path, timeout_ms);
+      return hold(file);
+    } catch (error) {
+      file.close();
+      throw error;
+    }
+  },
+};
+
+async function lockWithin(file: Deno.FsFile, timeout_ms: number): Promise<boolean> {
+  const deadline_ms = performance.now() + timeout_ms;
+  while (!file.tryLockSync(true)) {
+    const left_ms = deadline_ms - performance.now();
+    if (left_ms <= 0) return false;
+    await clock.sleep(Math.min(POLL_MS, left_ms));
+  }
+  return true;
+}
+
+/** The file is never deleted: who waits on the old one and who makes the new one would both hold it. */
+function hold(file: Deno.FsFile): Lock {
+  const name = ["lb", ...Deno.args].join(" ").replaceAll("\n", " ");
+  file.truncateSync();
+  file.writeSync(new TextEncoder().encode(`${Deno.pid} ${name}\n`));
+  return {
+    release() {
+      file.truncateSync();
+      file.close();
+    },
+  };
+}
+
+function busy(path: string, timeout_ms: number): LbError {
+  const [, pid, name] = /^(\d+) (.*)\n/.exec(Deno.readTextFileSync(path)) ?? [];
+  const holder = pid ? `process ${pid} (${name})` : "another process";
+  return new LbError(
+    "busy",
+    `${holder} holds the lock ${path}, waited ${timeout_ms / 1000} s; ` +
+      "try again when it has ended, or wait longer with --lock-timeout",
+  );
+}

@@ -1,0 +1,49 @@
+import { LbError } from "../model/error.ts";
+
+/** Where a program that may be missing comes from: the Debian package. */
+const PACKAGES: Readonly<Record<string, string>> = {
+  conntrack: "conntrack",
+  ip: "iproute2",
+  nft: "nftables",
+  unshare: "util-linux",
+};
+
+/** cron's PATH is /usr/bin:/bin, and what lb runs lives in the others. */
+const SYSTEM_FOLDERS = ["/usr/sbin", "/sbin", "/usr/local/sbin", "/usr/bin", "/bin"];
+
+/**
+ * Starts a program from an argument list, with messages in English and with the administrator's
+ * folders on its PATH. Standard output and error are pipes.
+ *
+ * @throws {LbError} `unsupported` where there is no such program, `not-permitted` where it may not be run
+ */
+export function startProgram(
+  [program, ...args]: readonly [string, ...string[]],
+  stdin: "piped" | "null",
+): Deno.ChildProcess {
+  const env = { PATH: completePath(Deno.env.get("PATH")), LC_ALL: "C" };
+  try {
+    return new Deno.Command(program, { args, env, stdin, stdout: "piped", stderr: "piped" })
+      .spawn();
+  } catch (cause) {
+    throw refusedStart(program, cause);
+  }
+}
+
+/** A PATH with the system's folders at its end. */
+export function completePath(path: string | undefined): string {
+  const folders = (path ?? "").split(":").filter((folder) => folder !== "");
+  return [...folders, ...SYSTEM_FOLDERS.filter((folder) => !folders.includes(folder))].join(":");
+}
+
+function refusedStart(program: string, cause: unknown): unknown {
+  if (cause instanceof Deno.errors.NotFound) {
+    const source = PACKAGES[program];
+    const advice = source ? `; install the Debian package ${source}` : "";
+    return new LbError("unsupported", `cannot run ${program}: no such program${advice}`, { cause });
+  }
+  if (cause instanceof Deno.errors.PermissionDenied) {
+    return new LbError("not-permitted", `cannot run ${program}: permission denied`, { cause });
+  }
+  return cause;
+}
