@@ -28,6 +28,14 @@ export interface EnginePlan {
   readonly changes: readonly Change[];
 }
 
+/** What every engine's picture of the kernel tells, whatever else is in it. */
+export interface EngineSnapshot {
+  /** Whether the kernel holds anything of this engine. */
+  readonly present: boolean;
+  /** Our mark on the state, if it bears one. */
+  readonly token?: string;
+}
+
 /** What an apply left behind, as the kernel tells it. */
 export interface Applied<Snapshot> {
   readonly committed: Committed;
@@ -40,7 +48,10 @@ export class StalePlanError extends Error {
 }
 
 /** One data path: turns a desired state into kernel objects, and back. Engines never import each other. */
-export interface Engine<Snapshot, Plan extends EnginePlan = EnginePlan> {
+export interface Engine<
+  Snapshot extends EngineSnapshot = EngineSnapshot,
+  Plan extends EnginePlan = EnginePlan,
+> {
   readonly name: EngineName;
   /** Ids of the capabilities without which it cannot work at all. */
   readonly requires: readonly string[];

@@ -33,10 +33,14 @@ export interface FileStat {
 export interface FilesPort {
   /** @returns undefined where the file does not exist. @throws Deno.errors otherwise */
   read(path: string): string | undefined;
+  /** The same for files that are not text. */
+  readBytes(path: string): Uint8Array<ArrayBuffer> | undefined;
   /** Writes in place, as /proc wants it. @throws Deno.errors; EROFS and EACCES by `error.code` */
   write(path: string, text: string): void;
   /** Replaces a file by a rename, after the new text is on disk. */
   replace(path: string, text: string, mode: number): void;
+  /** What a symlink points to; undefined where there is none. */
+  readLink(path: string): string | undefined;
   /** Names in a folder, sorted; empty where it does not exist. */
   list(path: string): string[];
   /** Without following a last symlink; undefined where there is nothing. */

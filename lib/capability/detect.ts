@@ -1,0 +1,202 @@
+import type { Kernel } from "../sys/ports.ts";
+import type { Capability, Facts } from "./facts.ts";
+import { type KernelConfig, ModuleIndex, parseKernelConfig } from "./modules.ts";
+import { CONTROL_RULES, NFT_PROBES, type Probe } from "./probes.ts";
+
+/** Bit of CAP_NET_ADMIN in /proc/PID/status (linux/capability.h). */
+const CAP_NET_ADMIN_BIT = 12n;
+
+/** A probe is a few rules in an empty namespace. */
+const PROBE_TIMEOUT_MS = 10_000;
+
+/** Oldest nft the layout was proved with; older ones may lack its syntax. */
+const NFT_VERSION_PROVED = "1.0.6";
+
+/** What one look at the machine tells, before any probe. */
+interface Ground {
+  readonly modules: ModuleIndex;
+  readonly program: Capability;
+  readonly netAdmin: Capability;
+}
+
+/** Asks the machine what it can do. Loads and changes nothing. */
+export async function detect(kernel: Kernel): Promise<Facts> {
+  const release = kernelRelease(kernel);
+  const nft = await nftVersion(kernel);
+  const modules = new ModuleIndex(kernel.files, release, await kernelConfig(kernel, release));
+  const ground = { modules, program: nftProgram(nft), netAdmin: netAdmin(kernel) };
+  const control = await tryRules(kernel, ground, "control", CONTROL_RULES);
+  const probed = await Promise.all(
+    NFT_PROBES.map((probe) => answerProbe(kernel, ground, control, probe)),
+  );
+  const capabilities = [
+    ground.program,
+    ground.netAdmin,
+    sysctlsWritable(kernel),
+    conntrackNetlink(modules),
+    ...probed,
+  ];
+  return { kernel: release, nft, capabilities };
+}
+
+/** `uname -r`, as the kernel itself says it. */
+export function kernelRelease(kernel: Pick<Kernel, "files">): string {
+  return kernel.files.read("/proc/sys/kernel/osrelease")?.trim() ?? "unknown";
+}
+
+/** Version of the nft program; undefined where there is none. */
+export async function nftVersion(kernel: Pick<Kernel, "process">): Promise<string | undefined> {
+  try {
+    const { stdout } = await kernel.process.run(["nft", "--version"]);
+    return /v(\d+(?:\.\d+)*)/.exec(stdout)?.[1];
+  } catch {
+    return undefined;
+  }
+}
+
+async function answerProbe(
+  kernel: Kernel,
+  ground: Ground,
+  control: Trial,
+  probe: Probe,
+): Promise<Capability> {
+  const { id, purpose } = probe;
+  const found = ground.modules.find(probe.module, probe.option);
+  // Trying it out would load it.
+  if (found.presence === "loadable") {
+    return { id, purpose, answer: "loadable", evidence: found.evidence };
+  }
+  if (found.presence === "absent") return { id, purpose, answer: "no", evidence: found.evidence };
+  // Nothing is known of it, but modules of this kernel are there: a try might load one.
+  if (found.presence === "unknown" && ground.modules.canLoad) {
+    return { id, purpose, answer: "unknown", evidence: found.evidence };
+  }
+  if (control.answer !== "yes") {
+    return {
+      id,
+      purpose,
+      answer: control.answer,
+      evidence: `${found.evidence}; ${control.evidence}`,
+    };
+  }
+  const tried = await tryRules(kernel, ground, id, probe.rules);
+  return { id, purpose, answer: tried.answer, evidence: `${found.evidence}; ${tried.evidence}` };
+}
+
+interface Trial {
+  readonly answer: "yes" | "no" | "unknown";
+  readonly evidence: string;
+}
+
+/** Loads rules into a network namespace of their own, which ends with the program. */
+async function tryRules(
+  kernel: Kernel,
+  ground: Ground,
+  id: string,
+  rules: string,
+): Promise<Trial> {
+  if (ground.program.answer === "no") return { answer: "no", evidence: ground.program.evidence };
+  if (ground.netAdmin.answer === "no") {
+    return { answer: "unknown", evidence: "not tried: it takes CAP_NET_ADMIN" };
+  }
+  kernel.files.mkdir(kernel.runDir, 0o700);
+  const path = `${kernel.runDir}/probe-${id}.nft`;
+  kernel.files.replace(path, rules.replaceAll("; ", "\n") + "\n", 0o600);
+  try {
+    const result = await kernel.process.run(["unshare", "--net", "nft", "-f", path], {
+      timeout_ms: PROBE_TIMEOUT_MS,
+    });
+    return readTrial(result.code, result.stderr);
+  } finally {
+    kernel.files.remove(path);
+  }
+}
+
+function readTrial(code: number, stderr: string): Trial {
+  if (code === 0) {
+    return { answer: "yes", evidence: "rule accepted in a throw-away network namespace" };
+  }
+  const words = stderr.split("\n")[0]?.replace(/^.*?Error: /, "") ?? "";
+  if (/syntax error/.test(words)) {
+    return { answer: "no", evidence: `this nft does not know the syntax: ${words}` };
+  }
+  if (/unshare/.test(words) || /not permitted|denied/i.test(words)) {
+    return { answer: "unknown", evidence: `not tried: ${words}` };
+  }
+  return { answer: "no", evidence: `rule refused in a throw-away network namespace: ${words}` };
+}
+
+function nftProgram(version: string | undefined): Capability {
+  const purpose = "changing the rules (Debian package nftables)";
+  if (version === undefined) {
+    return { id: "nft-program", purpose, answer: "no", evidence: "no program nft on the PATH" };
+  }
+  const proved = compareVersions(version, NFT_VERSION_PROVED) >= 0;
+  const evidence = `nft ${version}` + (proved ? "" : `, older than ${NFT_VERSION_PROVED}`);
+  return { id: "nft-program", purpose, answer: proved ? "yes" : "unknown", evidence };
+}
+
+function compareVersions(a: string, b: string): number {
+  const left = a.split(".").map(Number);
+  const right = b.split(".").map(Number);
+  for (let index = 0; index < Math.max(left.length, right.length); index++) {
+    const difference = (left[index] ?? 0) - (right[index] ?? 0);
+    if (difference !== 0) return difference;
+  }
+  return 0;
+}
+
+function netAdmin(kernel: Kernel): Capability {
+  const status = kernel.files.read("/proc/self/status") ?? "";
+  const effective = /^CapEff:\s*([0-9a-f]+)/m.exec(status)?.[1] ?? "0";
+  const held = (BigInt(`0x${effective}`) >> CAP_NET_ADMIN_BIT) & 1n;
+  return {
+    id: "net-admin",
+    purpose: "changing rules, addresses and sysctls",
+    answer: held ? "yes" : "no",
+    evidence: `CapEff ${effective} in /proc/self/status, bit 12 is ${held}`,
+  };
+}
+
+/** Containers mount /proc/sys read-only: root there still cannot write. */
+function sysctlsWritable(kernel: Kernel): Capability {
+  const mounts = (kernel.files.read("/proc/self/mounts") ?? "").split("\n")
+    .map((line) => line.split(" "))
+    .filter(([, where]) => where === "/proc/sys" || where === "/proc");
+  const [, where, , options] = mounts.at(-1) ?? [];
+  const readOnly = options?.split(",").includes("ro") ?? false;
+  return {
+    id: "proc-sys",
+    purpose: "setting sysctls and putting them back",
+    answer: readOnly ? "no" : "yes",
+    evidence: `${where ?? "/proc"} is mounted ${readOnly ? "read-only" : "read-write"}`,
+  };
+}
+
+/** Asking by a dump would load it, so only its presence is told. */
+function conntrackNetlink(modules: ModuleIndex): Capability {
+  const found = modules.find("nf_conntrack_netlink", "NF_CT_NETLINK");
+  const answers = {
+    "built-in": "yes",
+    "loaded": "yes",
+    "loadable": "loadable",
+    "absent": "no",
+    "unknown": "unknown",
+  } as const;
+  return {
+    id: "conntrack-netlink",
+    purpose: "counting active connections",
+    answer: answers[found.presence],
+    evidence: found.evidence,
+  };
+}
+
+async function kernelConfig(kernel: Kernel, release: string): Promise<KernelConfig | undefined> {
+  const boot = `/boot/config-${release}`;
+  const text = kernel.files.read(boot);
+  if (text !== undefined) return parseKernelConfig(boot, text);
+  const packed = kernel.files.readBytes("/proc/config.gz");
+  if (packed === undefined) return undefined;
+  const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
+  return parseKernelConfig("/proc/config.gz", await new Response(stream).text());
+}

@@ -1,0 +1,89 @@
+import type { FilesPort } from "../sys/ports.ts";
+
+/** Where a kernel feature is, by passive evidence alone: nothing is loaded by asking. */
+export type Presence = "built-in" | "loaded" | "loadable" | "absent" | "unknown";
+
+export interface ModuleEvidence {
+  readonly presence: Presence;
+  readonly evidence: string;
+}
+
+/** Answers where a module is. Reads each file once. */
+export class ModuleIndex {
+  readonly #release: string;
+  readonly #loaded: ReadonlySet<string>;
+  readonly #builtIn: ReadonlySet<string> | undefined;
+  readonly #loadable: ReadonlySet<string> | undefined;
+  readonly #config: ReadonlyMap<string, string> | undefined;
+  readonly #configFile: string;
+
+  constructor(files: FilesPort, release: string, config: KernelConfig | undefined) {
+    const folder = `/lib/modules/${release}`;
+    this.#release = release;
+    // Only what is a module is listed here: a feature that is not may still be built in.
+    this.#loaded = new Set((files.read("/proc/modules") ?? "").split("\n").map(firstWord));
+    this.#builtIn = moduleNames(files.read(`${folder}/modules.builtin`));
+    this.#loadable = moduleNames(files.read(`${folder}/modules.dep`));
+    this.#config = config?.options;
+    this.#configFile = config?.file ?? "";
+  }
+
+  /** Whether this kernel could load anything at all: a folder of another kernel proves nothing. */
+  get canLoad(): boolean {
+    return this.#loadable !== undefined;
+  }
+
+  /** @param module by its name, for instance `nft_numgen`; @param option without `CONFIG_` */
+  find(module: string, option: string): ModuleEvidence {
+    const name = module.replaceAll("-", "_");
+    if (this.#loaded.has(name)) return { presence: "loaded", evidence: `${name} in /proc/modules` };
+    if (this.#builtIn?.has(name)) {
+      return { presence: "built-in", evidence: `${name} in modules.builtin of ${this.#release}` };
+    }
+    if (this.#loadable?.has(name)) {
+      return {
+        presence: "loadable",
+        evidence: `${name} in modules.dep of ${this.#release}, not loaded`,
+      };
+    }
+    return this.#fromConfig(option);
+  }
+
+  #fromConfig(option: string): ModuleEvidence {
+    if (!this.#config) {
+      return { presence: "unknown", evidence: "no kernel config and no module lists to read" };
+    }
+    const value = this.#config.get(`CONFIG_${option}`);
+    const evidence = `CONFIG_${option}${
+      value ? `=${value}` : " is not set"
+    } in ${this.#configFile}`;
+    if (value === "y") return { presence: "built-in", evidence };
+    if (value === undefined) return { presence: "absent", evidence };
+    return { presence: "absent", evidence: `${evidence}, but its module is not installed` };
+  }
+}
+
+/** The options a kernel was built with. */
+export interface KernelConfig {
+  readonly file: string;
+  readonly options: ReadonlyMap<string, string>;
+}
+
+/** Reads `CONFIG_X=y` lines. */
+export function parseKernelConfig(file: string, text: string): KernelConfig {
+  const lines = text.split("\n").flatMap((line) => {
+    const match = /^(CONFIG_\w+)=(.*)$/.exec(line);
+    return match ? [[match[1]!, match[2]!] as const] : [];
+  });
+  return { file, options: new Map(lines) };
+}
+
+function moduleNames(list: string | undefined): ReadonlySet<string> | undefined {
+  if (list === undefined) return undefined;
+  const names = list.split("\n").map((line) => /([^/]+?)\.ko/.exec(line.split(":")[0] ?? "")?.[1]);
+  return new Set(names.map((name) => (name ?? "").replaceAll("-", "_")));
+}
+
+function firstWord(line: string): string {
+  return line.split(" ", 1)[0] ?? "";
+}

@@ -1,0 +1,33 @@
+import type { Engine, EngineSnapshot } from "../engine/engine.ts";
+import type { CommitRecord } from "../store/commits.ts";
+
+/** How what the kernel holds relates to what lb last left there. */
+export interface Drift {
+  /** Objects changed behind our back. */
+  readonly objects: readonly string[];
+  /** A word for the operator where the difference is nobody's fault. */
+  readonly note?: string;
+}
+
+/** What is known of earlier runs in this boot and network namespace. */
+export interface Memory {
+  readonly committed?: CommitRecord;
+  /** Tokens of transactions that were begun and never recorded. */
+  readonly pending: readonly string[];
+}
+
+/** Tells drift from a first apply, a reboot and a run that was cut off. Pure. */
+export function findDrift(engine: Engine, have: EngineSnapshot, memory: Memory): Drift {
+  const { committed, pending } = memory;
+  if (have.token !== undefined && pending.includes(have.token)) {
+    return { objects: [], note: `${engine.name}: completed a run that was cut off` };
+  }
+  if (!committed) {
+    const note = have.present ? `${engine.name}: took over what an unknown lb left` : undefined;
+    return { objects: [], note };
+  }
+  if (have.present && have.token !== committed.token) {
+    return { objects: [`${engine.name}: everything (written by somebody else)`] };
+  }
+  return { objects: engine.drift(have, committed) };
+}
