@@ -1,0 +1,58 @@
+/** Test equipment: files in memory. Folders exist as soon as something lies in them. */
+import type { FilesPort, FileStat } from "../../lib/sys/ports.ts";
+
+interface FakeFile {
+  text: string;
+  mode: number;
+}
+
+export class FakeFiles implements FilesPort {
+  readonly #files = new Map<string, FakeFile>();
+  readonly #folders = new Map<string, number>();
+
+  read(path: string): string | undefined {
+    return this.#files.get(path)?.text;
+  }
+
+  readBytes(path: string): Uint8Array<ArrayBuffer> | undefined {
+    const text = this.read(path);
+    return text === undefined ? undefined : new TextEncoder().encode(text);
+  }
+
+  /** None of the fake files is a symlink. */
+  readLink(_path: string): undefined {}
+
+  /** As under /proc: a file that is not there is not made. */
+  write(path: string, text: string): void {
+    const file = this.#files.get(path);
+    if (!file) throw new Deno.errors.NotFound(`${path} is not among the fake files`);
+    file.text = text;
+  }
+
+  replace(path: string, text: string, mode: number): void {
+    this.#files.set(path, { text, mode });
+  }
+
+  list(path: string): string[] {
+    const names = [...this.#files.keys(), ...this.#folders.keys()]
+      .filter((name) => name.startsWith(`${path}/`))
+      .map((name) => name.slice(path.length + 1).split("/")[0] ?? "");
+    return [...new Set(names)].sort();
+  }
+
+  stat(path: string): FileStat | undefined {
+    const file = this.#files.get(path);
+    if (file) return { mode: file.mode, uid: 0, isDirectory: false, isSymlink: false };
+    const mode = this.#folders.get(path) ?? (this.list(path).length > 0 ? 0o755 : undefined);
+    return mode === undefined ? undefined : { mode, uid: 0, isDirectory: true, isSymlink: false };
+  }
+
+  mkdir(path: string, mode: number): void {
+    if (!this.stat(path)) this.#folders.set(path, mode);
+  }
+
+  remove(path: string): void {
+    this.#files.delete(path);
+    this.#folders.delete(path);
+  }
+}

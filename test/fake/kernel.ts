@@ -1,0 +1,84 @@
+/** Test equipment: a whole `Kernel` in memory, as far as the nft engine speaks to one. */
+import type {
+  ClockPort,
+  Kernel,
+  ProcessPort,
+  RunResult,
+  SocketsPort,
+} from "../../lib/sys/ports.ts";
+import { FakeFiles } from "./files.ts";
+import { FakeNetfilterSocket } from "./netlink.ts";
+import { FakeNft } from "./nft.ts";
+
+const NETLINK_NETFILTER = 12;
+
+/** A clock that stands still until it is moved. */
+export class FakeClock implements ClockPort {
+  #now_ms: number;
+
+  constructor(now_ms = Date.UTC(2026, 10, 20, 9)) {
+    this.#now_ms = now_ms;
+  }
+
+  now_ms(): number {
+    return this.#now_ms;
+  }
+
+  advance(ms: number): void {
+    this.#now_ms += ms;
+  }
+
+  /** Time passes at once. */
+  sleep(ms: number): Promise<void> {
+    this.advance(ms);
+    return Promise.resolve();
+  }
+}
+
+export class FakeKernel implements Kernel {
+  readonly nft = new FakeNft();
+  readonly files = new FakeFiles();
+  readonly clock = new FakeClock();
+  readonly runDir = "/run/lb";
+
+  /** Called before every program, with its arguments: to play somebody else who acts at that moment. */
+  beforeRun: (argv: readonly string[]) => void = () => {};
+
+  /** Programs that were run, as lines. */
+  readonly ran: string[] = [];
+
+  readonly process: ProcessPort = {
+    run: (argv) => {
+      this.beforeRun(argv);
+      this.ran.push(argv.join(" "));
+      return Promise.resolve(this.#run(argv));
+    },
+  };
+
+  readonly sockets: SocketsPort = {
+    netlink: (protocol) => {
+      if (protocol !== NETLINK_NETFILTER) {
+        throw new SyntaxError(`the fake kernel does not know netlink protocol ${protocol}`);
+      }
+      return new FakeNetfilterSocket(() => this.nft.generation);
+    },
+    packet: () => {
+      throw new SyntaxError("the fake kernel has no interfaces");
+    },
+  };
+
+  #run(argv: readonly string[]): RunResult {
+    const line = argv.join(" ");
+    const [, path] = /^nft -f (\S+)$/.exec(line) ?? [];
+    if (path) return this.#runFile(path);
+    const [, table] = /^nft -j list table (\w+ \w+)$/.exec(line) ?? [];
+    if (table) return this.nft.list(table);
+    throw new SyntaxError(`the fake kernel does not know this program: ${line}`);
+  }
+
+  #runFile(path: string): RunResult {
+    const script = this.files.read(path);
+    if (script !== undefined) return this.nft.run(script);
+    return { code: 1, stdout: "", stderr: `Error: Could not open file "${path}": No such file\n` };
+  }
+}

@@ -1,0 +1,189 @@
+/**
+ * Test equipment: an in-memory nft. It interprets exactly the statements that lb's scripts use, on a copy
+ * that takes the place of the tables at the end: a transaction that is refused half-way has changed
+ * nothing, as in the kernel. (The idea is that of knftables' fake.go.)
+ */
+import { listTable } from "./nft_listing.ts";
+import {
+  parseChainBlock,
+  parseCounterBlock,
+  parseElements,
+  parseScript,
+  type Statement,
+  tokensOf,
+} from "./nft_script.ts";
+import {
+  checkReferences,
+  deleteObject,
+  EEXIST,
+  ENOENT,
+  type FakeCollection,
+  type FakeTable,
+  found,
+  newTable,
+  Refused,
+} from "./nft_table.ts";
+
+/** How nft ended. */
+export interface Outcome {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export class FakeNft {
+  #tables = new Map<string, FakeTable>();
+  #lastTable = 0;
+
+  /** As NFT_MSG_GETGEN tells it: one more with every transaction that changed something. */
+  generation = 1;
+
+  /** A table by `FAMILY NAME`. */
+  table(name: string): FakeTable | undefined {
+    return this.#tables.get(name);
+  }
+
+  /**
+   * `nft -f`: one transaction.
+   *
+   * @throws {SyntaxError} on a statement that the fake does not know
+   */
+  run(script: string): Outcome {
+    const before = this.#tables;
+    const statements = parseScript(script);
+    this.#tables = structuredClone(before);
+    for (const statement of statements) {
+      try {
+        this.#execute(statement);
+      } catch (error) {
+        this.#tables = before;
+        if (error instanceof Refused) return refusal(statement, error.message);
+        throw error;
+      }
+    }
+    if (statements.length > 0) this.generation++;
+    return { code: 0, stdout: "", stderr: "" };
+  }
+
+  /** Plays an operator: a change by hand that has to succeed. */
+  edit(...lines: readonly string[]): void {
+    const { code, stderr } = this.run(lines.join("\n"));
+    if (code !== 0) throw new Error(stderr);
+  }
+
+  /** `nft -j list table FAMILY NAME` */
+  list(name: string): Outcome {
+    const table = this.#tables.get(name);
+    if (table) return { code: 0, stdout: JSON.stringify(listTable(name, table)), stderr: "" };
+    return { code: 1, stdout: "", stderr: `Error: ${ENOENT}\nlist table ${name}\n` };
+  }
+
+  #execute(statement: Statement): void {
+    const { verb, kind, table: name } = statement;
+    if (kind === "table") return this.#executeTable(verb, name);
+    const table = found(this.#tables, name);
+    const act = ACTIONS[`${verb} ${kind}`];
+    if (!act) throw new SyntaxError(`the fake nft does not know ${verb} ${kind}`);
+    act(table, statement);
+  }
+
+  #executeTable(verb: Statement["verb"], name: string): void {
+    const table = this.#tables.get(name);
+    if (verb === "create" && table) throw new Refused(EEXIST);
+    if (verb === "delete" || verb === "flush") found(this.#tables, name);
+    if (verb === "delete") this.#tables.delete(name);
+    else if (verb === "flush") table?.chains.forEach(({ rules }) => rules.splice(0));
+    else if (!table) this.#tables.set(name, newTable(++this.#lastTable));
+  }
+}
+
+type Action = (table: FakeTable, statement: Statement) => void;
+
+const ACTIONS: Readonly<Record<string, Action>> = {
+  "add chain": addChain,
+  "flush chain": (table, { name }) => void found(table.chains, name).rules.splice(0),
+  "delete chain": (table, { name }) => deleteObject(table, "chains", name),
+  "add rule": addRule,
+  "delete rule": deleteRule,
+  "add map": addCollection,
+  "add set": addCollection,
+  "flush map": (table, { name }) => found(table.collections, name).elements.clear(),
+  "flush set": (table, { name }) => found(table.collections, name).elements.clear(),
+  "delete map": (table, { name }) => deleteObject(table, "collections", name),
+  "delete set": (table, { name }) => deleteObject(table, "collections", name),
+  "create element": addElements,
+  "add element": addElements,
+  "delete element": deleteElements,
+  "add counter": addCounter,
+  "delete counter": (table, { name }) => deleteObject(table, "counters", name),
+};
+
+function addChain(table: FakeTable, { name, rest }: Statement): void {
+  const { hook } = parseChainBlock(rest);
+  const there = table.chains.get(name);
+  if (!there) {
+    table.chains.set(name, { kind: "chain", handle: ++table.lastHandle, hook, rules: [] });
+  } else if (hook !== undefined && hook !== there.hook) throw new Refused(EEXIST);
+}
+
+function addRule(table: FakeTable, { name, rest }: Statement): void {
+  const { rules } = found(table.chains, name);
+  const tokens = tokensOf(rest);
+  checkReferences(table, tokens);
+  rules.push({ handle: ++table.lastHandle, tokens });
+}
+
+/** `delete rule inet lb CHAIN handle N` */
+function deleteRule(table: FakeTable, { name, rest }: Statement): void {
+  const { rules } = found(table.chains, name);
+  const at = rules.findIndex(({ handle }) => rest === `handle ${handle}`);
+  if (at < 0) throw new Refused(ENOENT);
+  rules.splice(at, 1);
+}
+
+function addCollection(table: FakeTable, { kind, name, rest }: Statement): void {
+  const there = table.collections.get(name);
+  if (there && (there.kind !== kind || there.declaration !== rest)) throw new Refused(EEXIST);
+  if (there || (kind !== "map" && kind !== "set")) return;
+  const handle = ++table.lastHandle;
+  table.collections.set(name, { kind, handle, declaration: rest, elements: new Map() });
+}
+
+/** The same element again is no error with `add`; the same key with another value always is. */
+function addElements(table: FakeTable, { verb, name, rest }: Statement): void {
+  const collection = found(table.collections, name);
+  for (const [key, value] of parseElements(rest)) {
+    checkElement(collection, key, value);
+    const there = collection.elements.get(key);
+    if (there !== undefined && (verb === "create" || there !== value)) throw new Refused(EEXIST);
+    checkReferences(table, value.split(" "));
+    collection.elements.set(key, value);
+  }
+}
+
+function checkElement({ kind, declaration }: FakeCollection, key: string, value: string): void {
+  const fields = declaration.replace(/^typeof /, "").split(" : ")[0]?.split(" . ").length;
+  if (key.split(" . ").length !== fields || (value === "") !== (kind === "set")) {
+    throw new SyntaxError(`element "${key} : ${value}" does not fit ${kind} { ${declaration} }`);
+  }
+}
+
+function deleteElements(table: FakeTable, { name, rest }: Statement): void {
+  const { elements } = found(table.collections, name);
+  for (const [key] of parseElements(rest)) {
+    if (!elements.delete(key)) throw new Refused(ENOENT);
+  }
+}
+
+/** A counter that is there goes on counting: nf_tables has no update for it. */
+function addCounter(table: FakeTable, { name, rest }: Statement): void {
+  if (table.counters.has(name)) return;
+  const handle = ++table.lastHandle;
+  table.counters.set(name, { kind: "counter", handle, ...parseCounterBlock(rest) });
+}
+
+function refusal({ verb, kind, table, name, rest }: Statement, words: string): Outcome {
+  const line = [verb, kind, table, name, rest].filter(Boolean).join(" ").slice(0, 200);
+  const stderr = `transaction:1:1-1: Error: Could not process rule: ${words}\n${line}\n^^^^\n`;
+  return { code: 1, stdout: "", stderr };
+}

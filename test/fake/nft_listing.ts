@@ -1,0 +1,67 @@
+/**
+ * Test equipment: `nft -j list table` for the fake. Objects, names and elements are as nft 1.0.6 lists
+ * them. Rules and types are not: they only share with it what matters to us, that the listing is stable and
+ * differs from what was written.
+ */
+import { parseHook } from "./nft_script.ts";
+import type { FakeChain, FakeCollection, FakeCounter, FakeRule, FakeTable } from "./nft_table.ts";
+
+type Listed = Readonly<Record<string, unknown>>;
+
+/** @param path `FAMILY NAME` */
+export function listTable(path: string, table: FakeTable): Listed {
+  const [family, name] = path.split(" ");
+  const at = { family, table: name };
+  return {
+    nftables: [
+      { metainfo: { version: "fake", json_schema_version: 1 } },
+      { table: { family, name, handle: table.handle } },
+      ...Array.from(table.counters, ([name, counter]) => listCounter({ ...at, name }, counter)),
+      ...Array.from(table.collections, ([name, found]) => listCollection({ ...at, name }, found)),
+      ...Array.from(table.chains, ([name, chain]) => listChain({ ...at, name }, chain)),
+      ...Array.from(table.chains).flatMap(([chain, { rules }]) =>
+        rules.map((rule) => listRule({ ...at, chain }, rule))
+      ),
+    ],
+  };
+}
+
+function listCounter(at: Listed, { handle, packets, bytes }: FakeCounter): Listed {
+  return { counter: { ...at, handle, packets, bytes } };
+}
+
+function listChain(at: Listed, { handle, hook }: FakeChain): Listed {
+  if (hook === undefined) return { chain: { ...at, handle } };
+  const { type, hook: name, priority, policy } = parseHook(hook);
+  return { chain: { ...at, handle, type, hook: name, prio: priority, policy } };
+}
+
+function listRule(at: Listed, { handle, tokens }: FakeRule): Listed {
+  return { rule: { ...at, handle, expr: tokens } };
+}
+
+function listCollection(at: Listed, { kind, handle, declaration, elements }: FakeCollection) {
+  const [type, value] = declaration.replace(/^typeof (.*);$/, "$1").split(" : ");
+  const elem = Array.from(
+    elements,
+    ([key, value]) => kind === "set" ? listKey(key) : [listKey(key), listValue(value)],
+  );
+  // nft leaves `elem` out where there are none.
+  const rest = elem.length > 0 ? { elem } : {};
+  return { [kind]: { ...at, type: type?.split(" . "), handle, map: value, ...rest } };
+}
+
+function listKey(key: string): unknown {
+  const fields = key.split(" . ").map(listScalar);
+  return fields.length === 1 ? fields[0] : { concat: fields };
+}
+
+function listValue(value: string): unknown {
+  const [verdict = "", name] = value.split(" ");
+  if (name !== undefined) return { [verdict]: { target: name } };
+  return ["accept", "drop", "return"].includes(verdict) ? { [verdict]: null } : listScalar(value);
+}
+
+function listScalar(text: string): string | number {
+  return /^\d+$/.test(text) ? Number(text) : text;
+}
