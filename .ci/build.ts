@@ -1,0 +1,198 @@
+/**
+ * Builds `dist/lb`, one executable, in the form that can be had:
+ *
+ * - compiled: by `deno compile`, which needs `denort` from `DENORT_BIN` or from Deno's own server;
+ * - self-extracting: templates/launcher.sh and an archive of this Deno and the bundled program.
+ *
+ * Two builds of one commit on one machine are the same bytes (esbuild names chunks by where their
+ * sources lie).
+ */
+import config from "../deno.json" with { type: "json" };
+import { parseArgs } from "node:util";
+
+const ROOT = new URL("..", import.meta.url).pathname;
+const LAUNCHER = "launcher.sh";
+const HEAD_BYTES = 4096;
+/** Long enough for a slow line, short enough not to be waited for where the server is out of reach. */
+const DENORT_PROBE_MS = 3000;
+const DENORT_COMPILE_MS = 180_000;
+
+interface Compression {
+  readonly pack: readonly [string, ...string[]];
+  readonly suffix: string;
+  readonly unpack: string;
+}
+
+const COMPRESSIONS: Readonly<Record<"gzip" | "zstd", Compression>> = {
+  gzip: { pack: ["gzip", "-9n"], suffix: ".gz", unpack: "gzip -dc" },
+  zstd: { pack: ["zstd", "-19", "-T0", "-q"], suffix: ".zst", unpack: "zstd -dc" },
+};
+
+const HELP = `Usage: deno task build [options]
+
+  --form FORM    auto (default), compiled or self-extracting
+  --zstd         smaller, faster to unpack; the machine needs zstd (self-extracting only)
+  --output FILE  default dist/lb
+`;
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    args: Deno.args,
+    options: {
+      form: { type: "string", default: "auto" },
+      zstd: { type: "boolean", default: false },
+      output: { type: "string", default: `${ROOT}dist/lb` },
+      help: { type: "boolean", default: false },
+    },
+  });
+  if (values.help) return console.log(HELP);
+  if (!["auto", "compiled", "self-extracting"].includes(values.form)) {
+    throw new Error(`--form ${values.form}: use auto, compiled or self-extracting`);
+  }
+  const output = await absolute(values.output);
+  const compression = COMPRESSIONS[values.zstd ? "zstd" : "gzip"];
+  const form = await build(values.zstd ? "self-extracting" : values.form, output, compression);
+  const { size } = await Deno.stat(output);
+  console.error(`${output}: ${form}, ${(size / 1e6).toFixed(1)} MB`);
+}
+
+async function build(form: string, output: string, compression: Compression): Promise<string> {
+  if (form === "compiled" || form === "auto" && await denortCanBeHad()) {
+    await compile(output);
+    return "compiled";
+  }
+  await selfExtracting(output, compression);
+  return "self-extracting";
+}
+
+/** The file's place is made, and the path is good from any folder. */
+async function absolute(path: string): Promise<string> {
+  const folder = path.includes("/") ? path.slice(0, path.lastIndexOf("/") + 1) : "./";
+  await Deno.mkdir(folder, { recursive: true });
+  return `${await Deno.realPath(folder)}/${path.slice(path.lastIndexOf("/") + 1)}`;
+}
+
+async function denortCanBeHad(): Promise<boolean> {
+  if (Deno.env.get("DENORT_BIN")) return true;
+  const url = `https://dl.deno.land/release/v${Deno.version.deno}/denort-${Deno.build.target}.zip`;
+  try {
+    const response = await fetch(url, {
+      method: "HEAD",
+      signal: AbortSignal.timeout(DENORT_PROBE_MS),
+    });
+    return response.ok;
+  } catch {
+    return false;
+  }
+}
+
+async function compile(output: string): Promise<void> {
+  const flags = ["compile", "-A", "--no-check", "--frozen", "--include", "templates"];
+  const argv = [Deno.execPath(), ...flags, "--output", `${output}.new`, "main.ts"] as const;
+  await run(argv, AbortSignal.timeout(DENORT_COMPILE_MS));
+  await Deno.rename(`${output}.new`, output);
+}
+
+async function selfExtracting(output: string, compression: Compression): Promise<void> {
+  const stage = await Deno.makeTempDir({ prefix: "lb-build-" });
+  try {
+    await fill(`${stage}/tree`);
+    const archive = await Deno.readFile(await pack(`${stage}/tree`, compression));
+    const { size } = await Deno.stat(Deno.execPath());
+    using file = await Deno.open(`${output}.new`, { write: true, create: true, truncate: true });
+    await writeAll(file, await head(archive, size, compression));
+    await writeAll(file, archive);
+    await Deno.chmod(`${output}.new`, 0o755);
+    await Deno.rename(`${output}.new`, output);
+  } finally {
+    await Deno.remove(stage, { recursive: true });
+  }
+}
+
+async function writeAll(file: Deno.FsFile, bytes: Uint8Array): Promise<void> {
+  for (let at = 0; at < bytes.length;) at += await file.write(bytes.subarray(at));
+}
+
+/** Lays out what LB_HOME holds at run time. */
+async function fill(tree: string): Promise<void> {
+  await Deno.mkdir(`${tree}/templates`, { recursive: true });
+  await Deno.mkdir(`${tree}/deno_dir`);
+  await Deno.copyFile(Deno.execPath(), `${tree}/deno`);
+  const bundle = ["bundle", "--frozen", "--minify", "--code-splitting", "--outdir", `${tree}/app`];
+  await run([Deno.execPath(), ...bundle, "main.ts"]);
+  await copyFolder(`${ROOT}templates`, `${tree}/templates`, (name) => name !== LAUNCHER);
+  await Deno.writeTextFile(`${tree}/build.json`, JSON.stringify(await buildInfo()) + "\n");
+}
+
+async function copyFolder(from: string, to: string, wanted: (name: string) => boolean) {
+  for await (const { name, isDirectory } of Deno.readDir(from)) {
+    if (!wanted(name)) continue;
+    if (isDirectory) {
+      await Deno.mkdir(`${to}/${name}`);
+      await copyFolder(`${from}/${name}`, `${to}/${name}`, wanted);
+    } else await Deno.copyFile(`${from}/${name}`, `${to}/${name}`);
+  }
+}
+
+async function buildInfo(): Promise<Record<string, string>> {
+  const { version } = config;
+  const { target } = Deno.build;
+  return { version, commit: await commit(), deno: Deno.version.deno, target };
+}
+
+async function commit(): Promise<string> {
+  try {
+    return (await run(["git", "rev-parse", "HEAD"])).trim();
+  } catch {
+    // No git here, or the sources came as an archive: a build is possible all the same.
+    return "unknown";
+  }
+}
+
+/** The blocking factor of 1 leaves nothing behind the end mark: no tar stops before gzip is done. */
+async function pack(tree: string, compression: Compression): Promise<string> {
+  const tarball = `${tree}.tar`;
+  const owner = ["--owner=0", "--group=0", "--numeric-owner", "--mode=u=rwX,go=rX"];
+  const order = ["--sort=name", "--mtime=@0", "--format=ustar", "-b", "1"];
+  await run(["tar", ...owner, ...order, "-C", tree, "-cf", tarball, "."]);
+  await run([...compression.pack, tarball]);
+  return `${tarball}${compression.suffix}`;
+}
+
+/** The launcher with its blanks filled in, padded so that where the archive starts is known beforehand. */
+async function head(archive: Uint8Array, tree_bytes: number, { unpack }: Compression) {
+  const blanks: Record<string, string> = {
+    HASH: hex(await crypto.subtle.digest("SHA-256", archive.slice())).slice(0, 32),
+    ARCHIVE_START: `${HEAD_BYTES + 1}`,
+    DECOMPRESS: unpack,
+    MEGABYTES: `${Math.ceil(tree_bytes / 1e6)}`,
+  };
+  const template = await Deno.readTextFile(`${ROOT}templates/${LAUNCHER}`);
+  const text = template.replaceAll(/@([A-Z_]+)@/g, (blank, name) => blanks[name] ?? blank);
+  const bytes = new TextEncoder().encode(text);
+  if (bytes.length > HEAD_BYTES) throw new Error(`${LAUNCHER} is longer than ${HEAD_BYTES} bytes`);
+  const padded = new Uint8Array(HEAD_BYTES).fill(0x0a);
+  padded.set(bytes);
+  return padded;
+}
+
+function hex(bytes: ArrayBuffer): string {
+  return Array.from(new Uint8Array(bytes), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+/** Runs a program in the checkout and gives its standard output. @throws what it said, where it fails */
+async function run(argv: readonly [string, ...string[]], signal?: AbortSignal): Promise<string> {
+  const [program, ...args] = argv;
+  const options = { args, cwd: ROOT, signal, stdout: "piped", stderr: "piped" } as const;
+  const { success, stdout, stderr } = await new Deno.Command(program, options).output();
+  const text = new TextDecoder();
+  if (!success) throw new Error(`${argv.join(" ")} failed:\n${text.decode(stderr)}`);
+  return text.decode(stdout);
+}
+
+try {
+  await main();
+} catch (error) {
+  console.error(`build: ${error instanceof Error ? error.message : error}`);
+  Deno.exit(1);
+}
