@@ -36,12 +36,15 @@ export function completePath(path: string | undefined): string {
   return [...folders, ...SYSTEM_FOLDERS.filter((folder) => !folders.includes(folder))].join(":");
 }
 
+/** The error for a program that is not there; says which Debian package has it, where lb knows. */
+export function missingProgram(program: string, cause?: unknown): LbError {
+  const source = PACKAGES[program];
+  const advice = source ? `; install the Debian package ${source}` : "";
+  return new LbError("unsupported", `cannot run ${program}: no such program${advice}`, { cause });
+}
+
 function refusedStart(program: string, cause: unknown): unknown {
-  if (cause instanceof Deno.errors.NotFound) {
-    const source = PACKAGES[program];
-    const advice = source ? `; install the Debian package ${source}` : "";
-    return new LbError("unsupported", `cannot run ${program}: no such program${advice}`, { cause });
-  }
+  if (cause instanceof Deno.errors.NotFound) return missingProgram(program, cause);
   if (cause instanceof Deno.errors.PermissionDenied) {
     return new LbError("not-permitted", `cannot run ${program}: permission denied`, { cause });
   }

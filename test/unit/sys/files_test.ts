@@ -1,0 +1,91 @@
+import assert from "node:assert/strict";
+import { files } from "../../../lib/sys/files.ts";
+import { inFolder } from "./folder.ts";
+
+Deno.test("what is not there reads as nothing, lists as empty and can be removed", () => {
+  for (const path of ["/nonexistent/lb", "/etc/hostname/lb"]) {
+    assert.equal(files.read(path), undefined);
+    assert.equal(files.stat(path), undefined);
+    assert.deepEqual(files.list(path), []);
+    assert.doesNotThrow(() => files.remove(path));
+  }
+});
+
+Deno.test("a replaced file has the new text and mode, and nothing else is left in its folder", () =>
+  inFolder((folder) => {
+    const path = `${folder}/secret`;
+    files.replace(path, "old", 0o644);
+    files.replace(path, "new", 0o600);
+    assert.equal(files.read(path), "new");
+    assert.equal(files.stat(path)?.mode, 0o600);
+    assert.deepEqual(files.list(folder), ["secret"]);
+  }));
+
+Deno.test("who has the old file open keeps reading the old text", () =>
+  inFolder((folder) => {
+    const path = `${folder}/config`;
+    files.replace(path, "old text", 0o644);
+    using reader = Deno.openSync(path);
+    files.replace(path, "new text", 0o644);
+    const seen = new Uint8Array(8);
+    reader.readSync(seen);
+    assert.equal(new TextDecoder().decode(seen), "old text");
+  }));
+
+Deno.test("a symlink stays one, and what it points to is replaced", () =>
+  inFolder((folder) => {
+    files.replace(`${folder}/real`, "old", 0o644);
+    Deno.symlinkSync("real", `${folder}/link`);
+    files.replace(`${folder}/link`, "new", 0o644);
+    assert.equal(files.stat(`${folder}/link`)?.isSymlink, true);
+    assert.equal(files.read(`${folder}/real`), "new");
+  }));
+
+Deno.test("a replacement that fails leaves the old file and no draft", () =>
+  inFolder((folder) => {
+    files.mkdir(`${folder}/taken`, 0o755);
+    assert.throws(() => files.replace(`${folder}/taken`, "text", 0o644), { code: "EISDIR" });
+    assert.deepEqual(files.list(folder), ["taken"]);
+    assert.deepEqual(files.list(`${folder}/taken`), []);
+  }));
+
+Deno.test("write changes a file in place and makes none", () =>
+  inFolder((folder) => {
+    const path = `${folder}/value`;
+    assert.throws(() => files.write(path, "1"), Deno.errors.NotFound);
+    files.replace(path, "0000", 0o640);
+    const { ino } = Deno.statSync(path);
+    files.write(path, "1");
+    assert.equal(files.read(path), "1");
+    assert.equal(Deno.statSync(path).ino, ino);
+  }));
+
+Deno.test("a refused write has the errno as its code", () => {
+  // Read-only for root too.
+  assert.throws(() => files.write("/proc/sys/kernel/ostype", "x"), { code: "EACCES" });
+});
+
+Deno.test("mkdir makes parents and leaves an existing folder as it is", () =>
+  inFolder((folder) => {
+    files.mkdir(`${folder}/a/b`, 0o700);
+    assert.equal(files.stat(`${folder}/a/b`)?.mode, 0o700);
+    assert.equal(files.stat(`${folder}/a/b`)?.isDirectory, true);
+    files.mkdir(`${folder}/a/b`, 0o755);
+    assert.equal(files.stat(`${folder}/a/b`)?.mode, 0o700);
+  }));
+
+Deno.test("names are listed in order", () =>
+  inFolder((folder) => {
+    for (const name of ["b", "a", "c"]) files.mkdir(`${folder}/${name}`, 0o700);
+    assert.deepEqual(files.list(folder), ["a", "b", "c"]);
+  }));
+
+Deno.test("remove takes a file, and a symlink without what it points to", () =>
+  inFolder((folder) => {
+    files.replace(`${folder}/real`, "text", 0o644);
+    Deno.symlinkSync("real", `${folder}/link`);
+    files.remove(`${folder}/link`);
+    assert.deepEqual(files.list(folder), ["real"]);
+    files.remove(`${folder}/real`);
+    assert.deepEqual(files.list(folder), []);
+  }));

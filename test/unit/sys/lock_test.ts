@@ -1,0 +1,79 @@
+import assert from "node:assert/strict";
+import { LbError } from "../../../lib/model/error.ts";
+import { locks } from "../../../lib/sys/lock.ts";
+import { inFolder } from "./folder.ts";
+
+const LOCK_MODULE = import.meta.resolve("../../../lib/sys/lock.ts");
+
+Deno.test("a held lock is busy at once, names its holder, and is free after release", () =>
+  inFolder(async (folder) => {
+    const path = `${folder}/lock`;
+    const held = await locks.acquire(path, 0);
+    await assert.rejects(locks.acquire(path, 0), isBusy(new RegExp(`process ${Deno.pid} \\(lb`)));
+    held.release();
+    (await locks.acquire(path, 0)).release();
+    assert.equal(Deno.statSync(path).mode! & 0o777, 0o600);
+  }));
+
+Deno.test("who waits gets the lock when it is let go of", () =>
+  inFolder(async (folder) => {
+    const path = `${folder}/lock`;
+    const held = await locks.acquire(path, 0);
+    const waiting = locks.acquire(path, 5_000);
+    const timer = setTimeout(() => held.release(), 100);
+    (await waiting).release();
+    clearTimeout(timer);
+  }));
+
+Deno.test("who waits in vain is told so after its time", () =>
+  inFolder(async (folder) => {
+    const held = await locks.acquire(`${folder}/lock`, 0);
+    const begun = performance.now();
+    await assert.rejects(locks.acquire(`${folder}/lock`, 200), isBusy(/waited 0.2 s/));
+    const waited_ms = performance.now() - begun;
+    assert.ok(waited_ms >= 190 && waited_ms < 2_000, `${waited_ms}`);
+    held.release();
+  }));
+
+Deno.test("another process holds the lock until it is killed", () =>
+  inFolder(async (folder) => {
+    const path = `${folder}/lock`;
+    const holder = new Deno.Command(Deno.execPath(), {
+      args: ["eval", holderScript(path)],
+      stdout: "piped",
+    }).spawn();
+    try {
+      const output = holder.stdout.getReader();
+      assert.equal(new TextDecoder().decode((await output.read()).value), "held\n");
+      await assert.rejects(locks.acquire(path, 0), isBusy(new RegExp(`process ${holder.pid} `)));
+      holder.kill("SIGKILL");
+      await holder.status;
+      await output.cancel();
+      (await locks.acquire(path, 0)).release();
+    } finally {
+      await end(holder);
+    }
+  }));
+
+function holderScript(path: string): string {
+  return `
+    const { locks } = await import(${JSON.stringify(LOCK_MODULE)});
+    await locks.acquire(${JSON.stringify(path)}, 0);
+    console.log("held");
+    setTimeout(() => {}, 20_000);
+  `;
+}
+
+async function end(child: Deno.ChildProcess): Promise<void> {
+  try {
+    child.kill("SIGKILL");
+  } catch {
+    // It has ended.
+  }
+  await child.status;
+}
+
+function isBusy(message: RegExp) {
+  return (error: unknown) =>
+    error instanceof LbError && error.code === "busy" && message.test(error.message);
+}
