@@ -1,0 +1,12 @@
+#!/bin/sh
+# Runs the test suites, after getting what they need from npm and Debian. `./test/run.sh --list`
+# names them; without arguments all but bench run.
+set -eu
+cd -- "$(dirname -- "$0")/.."
+. ./.ci/setup.sh
+
+need nft:nftables ip:iproute2 conntrack:conntrack tcpdump:tcpdump sysctl:procps curl:curl \
+  busybox:busybox
+need_deno
+"$deno" install --quiet --frozen </dev/null
+exec "$deno" run -A test/runner/main.ts "$@" </dev/null
