@@ -1,0 +1,43 @@
+/** Test equipment: services loaded into a fake nft, and a tracer to send packets through them. */
+import { desiredSnapshot } from "../../../../lib/engine/nft/desired.ts";
+import { planNft } from "../../../../lib/engine/nft/plan.ts";
+import { EMPTY_SNAPSHOT, type Snapshot } from "../../../../lib/engine/nft/snapshot.ts";
+import { FakeNft } from "../../../fake/nft.ts";
+import { type ServiceSpec, stateOf } from "../../../fake/services.ts";
+import { Tracer } from "./trace.ts";
+
+export class Ruleset {
+  readonly nft = new FakeNft();
+  readonly tracer = new Tracer(() => this.nft.table("inet lb"));
+  readonly #mask: number | undefined;
+  #have: Snapshot = EMPTY_SNAPSHOT;
+  #revision = 0;
+
+  constructor(services: readonly ServiceSpec[], mask?: number) {
+    this.#mask = mask;
+    this.change(services);
+  }
+
+  /** Brings the fake to these services, as an apply does. */
+  change(services: readonly ServiceSpec[]): void {
+    const want = desiredSnapshot(stateOf(services, this.#mask));
+    const token = `${++this.#revision} . 1`;
+    this.nft.edit(planNft(want, this.#have, token).script);
+    this.#have = { ...want, token };
+  }
+
+  /** Where a new connection ends up. Tcp unless said otherwise. */
+  to(from: string, to: string, protocol = "tcp"): string {
+    return this.tracer.send({ from, to, protocol }).to;
+  }
+
+  /** Where this many new connections from different ports end up, with how many each. */
+  spread(count: number, to: string, client = "192.0.2.9"): Record<string, number> {
+    const counts: Record<string, number> = {};
+    for (let port = 1024; port < 1024 + count; port++) {
+      const fate = this.to(client.includes(":") ? `[${client}]:${port}` : `${client}:${port}`, to);
+      counts[fate] = (counts[fate] ?? 0) + 1;
+    }
+    return counts;
+  }
+}

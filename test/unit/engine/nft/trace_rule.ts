@@ -1,0 +1,170 @@
+/**
+ * Test equipment: one nft rule, interpreted on one packet. What it does not know throws: a rule that nobody
+ * understands must not pass for one that works.
+ */
+import { parseAddress } from "../../../../lib/model/address.ts";
+import type { FakeTable } from "../../../fake/nft_table.ts";
+import { Break, type Flow, type Numbers, readSelector, type Value } from "./trace_selector.ts";
+import { Words } from "./trace_words.ts";
+
+export type Verdict =
+  | { readonly kind: "accept" | "drop" | "return" | "reset" | "unreachable" }
+  | { readonly kind: "jump" | "goto"; readonly chain: string };
+
+/** @returns undefined where the packet goes on to the next rule */
+export function runRule(
+  tokens: readonly string[],
+  table: FakeTable,
+  flow: Flow,
+  numbers: Numbers,
+): Verdict | undefined {
+  const run = new RuleRun(tokens, table, flow, numbers);
+  try {
+    return run.statements();
+  } catch (error) {
+    if (error instanceof Break) return undefined;
+    throw error;
+  }
+}
+
+class RuleRun {
+  readonly #words: Words;
+  readonly #table: FakeTable;
+  readonly #flow: Flow;
+  readonly #numbers: Numbers;
+
+  constructor(tokens: readonly string[], table: FakeTable, flow: Flow, numbers: Numbers) {
+    this.#words = new Words(tokens);
+    this.#table = table;
+    this.#flow = flow;
+    this.#numbers = numbers;
+  }
+
+  statements(): Verdict | undefined {
+    while (!this.#words.ended) {
+      const verdict = this.#statement();
+      if (verdict) return verdict;
+    }
+    return undefined;
+  }
+
+  #statement(): Verdict | undefined {
+    const words = this.#words;
+    const kind = words.take("accept", "drop", "return");
+    if (kind) return { kind };
+    const call = words.take("jump", "goto");
+    if (call) return { kind: call, chain: words.next() };
+    if (words.take("reject")) return this.#reject();
+    if (words.take("dnat")) return this.#dnat();
+    if (words.take("masquerade")) return this.#masquerade();
+    if (words.take("counter")) return this.#count();
+    if (words.ahead("ct mark set")) return this.#setMark();
+    if (words.ahead("meta priority set")) return this.#setPriority();
+    return this.#match();
+  }
+
+  #reject(): Verdict {
+    const how = this.#words.rest();
+    if (how === "with icmpx type port-unreachable") return { kind: "unreachable" };
+    // Only tcp has resets; for anything else the rule would be a mistake.
+    if (how === "with tcp reset" && this.#flow.l4proto === "tcp") return { kind: "reset" };
+    throw this.#words.unknown(how);
+  }
+
+  /** A nat statement ends the way through the hook's nat chains. */
+  #dnat(): Verdict {
+    const family = this.#words.take("ip", "ip6") === "ip" ? 4 : 6;
+    this.#words.expect("to");
+    const { text, port } = this.#endpoint(this.#words.next());
+    const address = parseAddress(text);
+    if (address?.family !== family || family !== this.#flow.family) {
+      throw this.#words.unknown(`dnat to ${text}`);
+    }
+    this.#flow.daddr = address.text;
+    this.#flow.dport = port ?? this.#flow.dport;
+    this.#flow.dnat = true;
+    return { kind: "accept" };
+  }
+
+  /** `A`, `A:P`, `V6` or `[V6]:P` */
+  #endpoint(word: string): { text: string; port?: number } {
+    if (parseAddress(word)) return { text: word };
+    const [, v6, v4, port] = /^(?:\[(.+)\]|([\d.]+)):(\d+)$/.exec(word) ?? [];
+    return { text: v6 ?? v4 ?? word, port: Number(port) };
+  }
+
+  #masquerade(): Verdict {
+    this.#flow.masqueraded = true;
+    return { kind: "accept" };
+  }
+
+  #count(): undefined {
+    this.#words.expect("name");
+    const name = this.#words.next().replaceAll('"', "");
+    if (!this.#table.counters.has(name)) throw this.#words.unknown(`counter ${name}`);
+    this.#flow.counters.push(name);
+  }
+
+  /** `ct mark set ct mark & KEEP | ADD` */
+  #setMark(): undefined {
+    this.#words.expect("ct mark set ct mark &");
+    const kept = this.#flow.ct_mark & this.#words.constant();
+    this.#words.expect("|");
+    this.#flow.ct_mark = (kept | this.#words.constant()) >>> 0;
+  }
+
+  #setPriority(): undefined {
+    this.#words.expect("meta priority set");
+    if (this.#words.take("none")) {
+      this.#flow.priority = "none";
+      return;
+    }
+    const key = this.#select();
+    this.#words.expect("map");
+    this.#flow.priority = this.#lookup(key);
+  }
+
+  #match(): Verdict | undefined {
+    const value = this.#select();
+    if (this.#words.take("vmap")) return this.#verdict(this.#lookup(value));
+    if (this.#words.take("&")) return this.#matchMasked(value);
+    const other = this.#words.next();
+    const there = other.startsWith("@")
+      ? this.#element(other, value) !== undefined
+      : value === other;
+    if (!there) throw new Break();
+    return undefined;
+  }
+
+  #matchMasked(value: Value): undefined {
+    if (typeof value !== "number") throw this.#words.unknown(`${value} &`);
+    const masked = (value & this.#words.constant()) >>> 0;
+    const operator = this.#words.take("==", "!=");
+    if (!operator) throw this.#words.unknown("operator");
+    if ((masked === this.#words.constant()) !== (operator === "==")) throw new Break();
+  }
+
+  #verdict(text: string): Verdict {
+    const [kind, chain = ""] = text.split(" ");
+    if (kind === "jump" || kind === "goto") return { kind, chain };
+    if (kind === "accept" || kind === "drop" || kind === "return") return { kind };
+    throw this.#words.unknown(text);
+  }
+
+  #select(): Value {
+    return readSelector(this.#words, this.#flow, this.#numbers);
+  }
+
+  /** The next word names the map. A miss ends the rule. */
+  #lookup(key: Value): string {
+    const found = this.#element(this.#words.next(), key);
+    if (found === undefined) throw new Break();
+    return found;
+  }
+
+  #element(name: string, key: Value): string | undefined {
+    const collection = this.#table.collections.get(name.slice(1));
+    if (!name.startsWith("@") || !collection) throw this.#words.unknown(name);
+    return collection.elements.get(`${key}`);
+  }
+}

@@ -1,0 +1,99 @@
+/** Test equipment: what the left side of an nft expression says of a packet. */
+import { addressBytes, parseAddress } from "../../../../lib/model/address.ts";
+import { jhash, reciprocalScale } from "../../../../lib/scheduler/jhash.ts";
+import { IPS_DST_NAT, type Words } from "./trace_words.ts";
+
+/** What a packet carries while it is traced, in nft's own spelling where it has one. */
+export interface Flow {
+  readonly family: 4 | 6;
+  readonly l4proto: string;
+  readonly saddr: string;
+  readonly sport: number;
+  daddr: string;
+  dport: number;
+  readonly state: "new" | "established" | "invalid";
+  /** `meta priority`, which must be back at "none" when the packet leaves. */
+  priority: string;
+  ct_mark: number;
+  dnat: boolean;
+  masqueraded: boolean;
+  readonly counters: string[];
+}
+
+/** Where `numgen` gets its numbers from, for one rule. */
+export interface Numbers {
+  /** The next of `numgen inc mod M`. */
+  inc(modulus: number): number;
+  random(modulus: number): number;
+}
+
+/** A field of the packet; concatenated fields are text, as element keys are. */
+export type Value = string | number;
+
+/** The rule does not match: the next one is asked (NFT_BREAK). */
+export class Break extends Error {}
+
+/** Reads a selector and gives its value. @throws {Break} where the packet has no such field */
+export function readSelector(words: Words, flow: Flow, numbers: Numbers): Value {
+  if (words.take("numgen")) return readNumgen(words, numbers);
+  if (words.take("jhash")) return readJhash(words, flow);
+  const fields = readFields(words, flow);
+  return fields.length === 1 ? fields[0]! : fields.join(" . ");
+}
+
+function readFields(words: Words, flow: Flow): Value[] {
+  const fields = [readField(words, flow)];
+  while (words.take(".")) fields.push(readField(words, flow));
+  return fields;
+}
+
+function readField(words: Words, flow: Flow): Value {
+  const name = `${words.next()} ${words.next()}`;
+  const read = FIELDS[name];
+  if (!read) throw words.unknown(name);
+  return read(flow);
+}
+
+const FIELDS: Readonly<Record<string, (flow: Flow) => Value>> = {
+  "ip saddr": (flow) => ofFamily(4, flow).saddr,
+  "ip daddr": (flow) => ofFamily(4, flow).daddr,
+  "ip6 saddr": (flow) => ofFamily(6, flow).saddr,
+  "ip6 daddr": (flow) => ofFamily(6, flow).daddr,
+  "th sport": ({ sport }) => sport,
+  "th dport": ({ dport }) => dport,
+  "meta l4proto": ({ l4proto }) => l4proto,
+  "meta priority": ({ priority }) => priority,
+  "ct state": ({ state }) => state,
+  "ct mark": ({ ct_mark }) => ct_mark,
+  "ct status": ({ dnat }) => dnat ? IPS_DST_NAT : 0,
+};
+
+/** nft puts a check of `meta nfproto` before what only one family has. */
+function ofFamily(family: Flow["family"], flow: Flow): Flow {
+  if (flow.family !== family) throw new Break();
+  return flow;
+}
+
+function readNumgen(words: Words, numbers: Numbers): number {
+  const mode = words.take("inc", "random");
+  words.expect("mod");
+  const modulus = words.constant();
+  if (mode) return numbers[mode](modulus);
+  throw words.unknown("numgen");
+}
+
+function readJhash(words: Words, flow: Flow): number {
+  const key = Uint8Array.from(readFields(words, flow).flatMap(registerBytes));
+  words.expect("mod");
+  const modulus = words.constant();
+  words.expect("seed");
+  return reciprocalScale(jhash(key, words.constant()), modulus);
+}
+
+/** A field in nft's registers: network order, filled up with zeros to four bytes. */
+function registerBytes(field: Value): number[] {
+  if (typeof field === "number") return [field >> 8, field & 0xff, 0, 0];
+  const address = parseAddress(field);
+  if (!address) throw new SyntaxError(`the tracer cannot hash ${field}`);
+  return [...addressBytes(address)];
+}
