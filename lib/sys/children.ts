@@ -1,22 +1,10 @@
-import { LbError } from "../model/error.ts";
 import type { Child, ChildrenPort } from "./ports.ts";
+import { startProgram } from "./program.ts";
 
 /** Real programs that run beside us. */
 export const children: ChildrenPort = {
-  spawn([program, ...args]) {
-    return wrap(start(program, args));
-  },
+  spawn: (argv) => wrap(startProgram(argv, "piped")),
 };
-
-function start(program: string, args: string[]): Deno.ChildProcess {
-  try {
-    return new Deno.Command(program, { args, stdin: "piped", stdout: "piped", stderr: "piped" })
-      .spawn();
-  } catch (cause) {
-    if (!(cause instanceof Deno.errors.NotFound)) throw cause;
-    throw new LbError("unsupported", `cannot run ${program}: there is no such program`, { cause });
-  }
-}
 
 function wrap(process: Deno.ChildProcess): Child {
   const stderr = new Response(process.stderr).text();

@@ -1,0 +1,38 @@
+import { get } from "./http.ts";
+import type { DownloadsSpec, RoleEvent } from "./spec.ts";
+import { count, type Outcome, tallyDownloads } from "./tally.ts";
+
+/** A download is broken when it has been silent for this long, ms: a hundred pieces late. */
+const SILENCE_MS = 10_000;
+
+/** Downloads several files at once, slowly, and tells whether each of them came whole. */
+export async function download(
+  spec: DownloadsSpec,
+  say: (event: RoleEvent) => void,
+): Promise<void> {
+  const flowing: string[] = [];
+  const heard = (backend: string) => {
+    flowing.push(backend);
+    if (flowing.length === spec.count) say({ event: "ready", per_backend: count(flowing) });
+  };
+  const outcomes = await Promise.all(
+    Array.from({ length: spec.count }, (_, index) => one(spec, index, heard)),
+  );
+  say({ event: "result", result: tallyDownloads(outcomes) });
+}
+
+async function one(
+  spec: DownloadsSpec,
+  index: number,
+  onHead: (backend: string) => void,
+): Promise<Outcome> {
+  const began = performance.now();
+  const door = spec.doors[index % spec.doors.length]!;
+  try {
+    const path = `/download?seconds=${spec.seconds}`;
+    const { backend } = await get(door, path, { timeout_ms: SILENCE_MS, onHead });
+    return { ok: true, backend, ms: performance.now() - began };
+  } catch (error) {
+    return { ok: false, error: error instanceof Error ? error.message : String(error) };
+  }
+}
