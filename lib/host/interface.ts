@@ -1,0 +1,31 @@
+import { type Address, addressBytes, addressFromBytes, type Prefix } from "../model/address.ts";
+
+/** An address on an interface, with the length of its subnet in bits. */
+export interface InterfaceAddress extends Address {
+  readonly length: number;
+}
+
+/** A network interface, as far as host resources look at it. */
+export interface Interface {
+  readonly name: string;
+  readonly index: number;
+  readonly up: boolean;
+  readonly loopback: boolean;
+  /** 6 bytes; undefined where the link has no ethernet address. */
+  readonly mac?: Uint8Array;
+  readonly addresses: readonly InterfaceAddress[];
+}
+
+/** The subnet an interface's address is in. */
+export function subnetOf({ length, ...address }: InterfaceAddress): Prefix {
+  const network = addressBytes(address).map((byte, index) => {
+    const hostBits = Math.min(8, Math.max(0, (index + 1) * 8 - length));
+    return byte & (0xff << hostBits);
+  });
+  return { ...addressFromBytes(network), length };
+}
+
+/** Whether the interface has the address, in whatever subnet. */
+export function hasAddress(link: Interface, address: Address): boolean {
+  return link.addresses.some(({ text }) => text === address.text);
+}

@@ -1,0 +1,77 @@
+import type { Change } from "../model/change.ts";
+import type { JournalEntry, JournalRecord, JournalResource } from "../model/journal.ts";
+import type { Kernel } from "../sys/ports.ts";
+
+/** Where prior values are kept. Filled by the state database. */
+export interface JournalPort {
+  /** Writes all of them or none; they survive a crash once it returns. Call before the kernel write. */
+  record(records: readonly JournalRecord[]): readonly JournalEntry[];
+  /** The change was put back, or is no longer ours to put back. Call after the kernel write. */
+  undone(id: number): void;
+  /** Changes that stand, oldest first. */
+  open(resource: JournalResource): readonly JournalEntry[];
+}
+
+/** One write of a plan. */
+export interface Step {
+  /** undefined: nothing an operator would call a change, such as closing a journal entry. */
+  readonly change?: Change;
+  /** It was in place before, and somebody else changed it. */
+  readonly drift: boolean;
+}
+
+/** Something wanted that lb cannot or may not bring about, and what the operator can do. */
+export interface Blocked {
+  readonly object: string;
+  /** What the object should be. */
+  readonly value: string;
+  readonly message: string;
+}
+
+/** What to do to the host. A plan with nothing wanted puts everything back. */
+export interface HostPlan<S extends Step> {
+  /** What services need: carried out before any engine (stages `sysctl`, `address`), in this order. */
+  readonly set: readonly S[];
+  /** What nobody needs any more: carried out last (stage `cleanup`), in this order. */
+  readonly restore: readonly S[];
+  /** What no step can bring about. */
+  readonly blocked: readonly Blocked[];
+}
+
+/** What came of a list of steps. */
+export interface Outcome {
+  readonly done: readonly Change[];
+  readonly blocked: readonly Blocked[];
+  /** Worth telling the operator: values left alone because somebody else changed them, and the like. */
+  readonly notes: readonly string[];
+}
+
+/**
+ * Something of the host that services need besides their engine, brought about like an engine's
+ * objects: observe, plan, apply. `Want` is what is needed, `Observed` what the kernel has.
+ */
+export interface HostResource<Want, Observed, S extends Step> {
+  readonly name: JournalResource;
+  /** Reads only. `open` are this resource's open journal entries. */
+  observe(kernel: Kernel, open: readonly JournalEntry[]): Observed;
+  /** Pure. */
+  plan(want: Want, observed: Observed, open: readonly JournalEntry[]): HostPlan<S>;
+  /**
+   * Carries steps out in order, each journalled before it is written.
+   *
+   * @throws {KernelError} where the kernel refuses; what was done before stays journalled
+   */
+  apply(kernel: Kernel, steps: readonly S[], journal: JournalPort): Promise<Outcome>;
+}
+
+/** An outcome in the making. */
+export interface OutcomeDraft {
+  readonly done: Change[];
+  readonly blocked: Blocked[];
+  readonly notes: string[];
+}
+
+/** Nothing done, nothing to say. */
+export function emptyOutcome(): OutcomeDraft {
+  return { done: [], blocked: [], notes: [] };
+}
