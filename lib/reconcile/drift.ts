@@ -1,5 +1,8 @@
 import type { Engine, EngineSnapshot } from "../engine/engine.ts";
+import type { EngineName } from "../model/service.ts";
 import type { CommitRecord } from "../store/commits.ts";
+import type { HostIdentity } from "../store/journal.ts";
+import type { Store } from "../store/store.ts";
 
 /** How what the kernel holds relates to what lb last left there. */
 export interface Drift {
@@ -14,6 +17,17 @@ export interface Memory {
   readonly committed?: CommitRecord;
   /** Tokens of transactions that were begun and never recorded. */
   readonly pending: readonly string[];
+}
+
+/** What the store remembers of an engine, as far as it holds here and now. */
+export function engineMemory(
+  { store, host }: { readonly store: Store; readonly host: HostIdentity },
+  engine: EngineName,
+): Memory {
+  const committed = store.commits.get(engine);
+  // What was committed in another boot or network namespace is not in this kernel.
+  const isHere = committed?.boot_id === host.boot_id && committed.netns === host.netns;
+  return { committed: isHere ? committed : undefined, pending: store.commits.pending(engine) };
 }
 
 /** Tells drift from a first apply, a reboot and a run that was cut off. Pure. */

@@ -36,6 +36,14 @@ export class Revisions {
     this.#db = db;
   }
 
+  /** The number {@linkcode Revisions.begin} will give next. */
+  next(): number {
+    const row = this.#db.get<{ seq: number }>(
+      "SELECT seq FROM sqlite_sequence WHERE name = 'revision'",
+    );
+    return Number(row?.seq ?? 0) + 1;
+  }
+
   /** Written before anything is changed. @returns the revision's number; numbers are never used twice */
   begin(start: RevisionStart): number {
     return this.#db.run(

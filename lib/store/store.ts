@@ -8,6 +8,7 @@ import { checkTrusted, type Owner, secureFile, secureFolder } from "./folder.ts"
 import { type HostIdentity, Journal } from "./journal.ts";
 import { migrate, refuseNewer, schemaVersion } from "./migrate.ts";
 import { SCHEMA_VERSION } from "./migration/all.ts";
+import { Passes } from "./passes.ts";
 import { Revisions } from "./revisions.ts";
 
 /** The database's name inside the state folder. */
@@ -20,6 +21,7 @@ export class Store {
   readonly backends: Backends;
   readonly events: Events;
   readonly facts: FactsCache;
+  readonly passes: Passes;
   readonly #db: Database;
 
   constructor(db: Database) {
@@ -29,6 +31,7 @@ export class Store {
     this.backends = new Backends(db);
     this.events = new Events(db);
     this.facts = new FactsCache(db);
+    this.passes = new Passes(db);
   }
 
   /** The journal of what was changed on this boot, in this network namespace. */

@@ -1,6 +1,6 @@
 import type { Migration } from "./migration.ts";
 
-/** Revisions, what engines committed, backend ids, events, the host journal, known facts. */
+/** Revisions, what engines committed, backend ids, events, the host journal, the last pass, known facts. */
 export const first: Migration = {
   version: 1,
   statements: [
@@ -66,6 +66,11 @@ export const first: Migration = {
     // One original value per key: a second record would take our own value for the operator's.
     `CREATE UNIQUE INDEX journal_open ON journal (boot_id, netns, resource, key)
        WHERE undone_at IS NULL`,
+    `CREATE TABLE pass (
+       id    INTEGER PRIMARY KEY CHECK (id = 1),
+       at_ms INTEGER NOT NULL,
+       drift INTEGER NOT NULL
+     ) STRICT`,
     `CREATE TABLE facts (
        boot_id        TEXT NOT NULL,
        kernel_release TEXT NOT NULL,

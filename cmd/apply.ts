@@ -1,0 +1,33 @@
+import { change, report } from "./change.ts";
+import { context } from "./context.ts";
+import { type End, examples, lockingCommand, placesOf } from "./options.ts";
+
+/** `lb apply` */
+export function applyCommand(end: End) {
+  return lockingCommand("apply")
+    .summary("bring the kernel to the config")
+    .description("Brings the kernel to the config. Needs no earlier init; safe to run again.")
+    .option("--plan", "print what would change, and change nothing", false)
+    .addHelpText(
+      "after",
+      examples(
+        ["lb apply --plan", "what would change"],
+        ["lb apply", "do it"],
+        ["lb apply --json | jq .changes", "for scripts"],
+      ),
+    )
+    .action(async (options) => {
+      context.needRoot("apply");
+      const places = placesOf(options);
+      // Read before the lock is waited for: a bad config is said at once.
+      const loaded = await context.loadConfig(places);
+      const outcome = await change({
+        places,
+        command: "lb apply",
+        lockTimeout_ms: options.lockTimeout,
+        dryRun: options.plan,
+        target: () => Promise.resolve(loaded),
+      });
+      end(await report(outcome!, { json: options.json, planned: options.plan }));
+    });
+}

@@ -1,0 +1,83 @@
+import { LbError } from "../lib/model/error.ts";
+import type { Store } from "../lib/store/store.ts";
+import { children } from "../lib/sys/children.ts";
+import { clock } from "../lib/sys/clock.ts";
+import { files } from "../lib/sys/files.ts";
+import { locks } from "../lib/sys/lock.ts";
+import type { Kernel, Lock } from "../lib/sys/ports.ts";
+import { process } from "../lib/sys/process.ts";
+import { sockets } from "../lib/sys/socket.ts";
+
+/** Where lb keeps its things: the options every command has. */
+export interface Places {
+  readonly config: string;
+  readonly state: string;
+  readonly runDir: string;
+}
+
+/** The composition root: builds the real ports, each when it is first asked for. */
+export const context = {
+  files,
+  clock,
+  process,
+  children,
+
+  /** Everything an engine or a host resource may touch. */
+  kernel(places: Places): Kernel {
+    return { process, files, sockets, clock, runDir: places.runDir };
+  },
+
+  /** The state database, for writing; made where there is none. SQLite is loaded only here. */
+  async openStore(places: Places): Promise<Store> {
+    const { openStore } = await import("../lib/store/store.ts");
+    return openStore(places.state, { files, uid: uid() });
+  },
+
+  /** The state database, for reading; undefined where there is none. */
+  async readStore(places: Places): Promise<Store | undefined> {
+    const { readStore } = await import("../lib/store/store.ts");
+    return readStore(places.state, { files, uid: uid() });
+  },
+
+  /** @throws {LbError} `busy` after the time-out */
+  lock(places: Places, timeout_ms: number): Promise<Lock> {
+    files.mkdir(places.runDir, 0o700);
+    return locks.acquire(`${places.runDir}/lock`, timeout_ms);
+  },
+
+  async loadConfig(places: Places) {
+    const { loadConfig } = await import("../lib/config/load.ts");
+    return loadConfig(files, places.config, { privileged: uid() === 0 });
+  },
+
+  /** Whom a revision is put down to: the user behind sudo, if there is one. */
+  who(): string {
+    return Deno.env.get("SUDO_USER") ?? Deno.env.get("LOGNAME") ?? Deno.env.get("USER") ??
+      `uid ${uid()}`;
+  },
+
+  /** Folder with the templates: set by the launcher, else beside main.ts. */
+  home(): string {
+    return Deno.env.get("LB_HOME") ?? new URL("..", import.meta.url).pathname.replace(/\/$/, "");
+  },
+
+  /** How to start this very program again: a prefix of an argument list. */
+  selfCommand(): string[] {
+    if (Deno.build.standalone) return [Deno.execPath()];
+    const flags = ["--quiet", "--no-prompt", "-A"];
+    return [Deno.execPath(), "run", ...flags, new URL(Deno.mainModule).pathname];
+  },
+
+  /** @throws {LbError} `not-permitted` unless root: said before anything is tried. */
+  needRoot(command: string): void {
+    if (uid() === 0) return;
+    throw new LbError("not-permitted", `lb ${command} works on the kernel: run it as root`);
+  },
+};
+
+/** Type of the one and only {@linkcode context}. */
+export type Context = typeof context;
+
+function uid(): number {
+  return Deno.uid() ?? -1;
+}

@@ -1,0 +1,41 @@
+import { EXIT_ATTENTION, EXIT_OK } from "../lib/model/error.ts";
+import type { Diagnosis } from "../lib/reconcile/diagnosis.ts";
+import { context, type Places } from "./context.ts";
+import { print, printJson, stdoutPaint } from "./io.ts";
+import { type End, examples, placedCommand, placesOf } from "./options.ts";
+
+/** `lb doctor` */
+export function doctorCommand(end: End) {
+  return placedCommand("doctor")
+    .summary("what this machine can do, with evidence; what needs attention")
+    .description(
+      "Tells what the kernel can do and how that is known, which engines that makes possible, and " +
+        "which sysctls the config wants beside what they are. Changes nothing.",
+    )
+    .addHelpText(
+      "after",
+      examples(
+        ["lb doctor", "exit code 1 if something needs attention"],
+        ["lb doctor --json | jq .engines", "for scripts"],
+      ),
+    )
+    .action(async (options) => {
+      const diagnosis = await diagnose(placesOf(options));
+      const { diagnosisJson, diagnosisText } = await import("../lib/report/doctor.ts");
+      if (options.json) printJson(diagnosisJson(diagnosis));
+      else print(diagnosisText(diagnosis, stdoutPaint()));
+      end(diagnosis.attention.length > 0 ? EXIT_ATTENTION : EXIT_OK);
+    });
+}
+
+/** Probes the machine anew, and holds it against the config if there is one. */
+export async function diagnose(places: Places): Promise<Diagnosis> {
+  const [{ detect }, { diagnoseMachine }] = await Promise.all([
+    import("../lib/capability/detect.ts"),
+    import("../lib/reconcile/diagnosis.ts"),
+  ]);
+  const kernel = context.kernel(places);
+  const facts = await detect(kernel);
+  const loaded = context.files.stat(places.config) ? await context.loadConfig(places) : undefined;
+  return diagnoseMachine(kernel, facts, loaded?.config);
+}

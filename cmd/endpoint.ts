@@ -1,0 +1,49 @@
+import { InvalidArgumentError } from "@commander-js/extra-typings";
+import { type Address, parseAddress } from "../lib/model/address.ts";
+
+/** A backend as an operator names it. */
+export interface Endpoint {
+  readonly address: Address;
+  readonly port?: number;
+}
+
+/** A backend and the weight it is to have. */
+export interface WeightedEndpoint extends Endpoint {
+  readonly weight?: number;
+}
+
+const WEIGHT_MAX = 65_535;
+const PORT_MAX = 65_535;
+
+/** `ADDR`, `ADDR:PORT` or `[V6]:PORT`. @throws {InvalidArgumentError} */
+export function parseEndpoint(text: string): Endpoint {
+  const plain = parseAddress(text);
+  if (plain) return { address: plain };
+  const match = /^(?:\[([^\]]+)\]|([^:]+)):(\d+)$/.exec(text);
+  const address = parseAddress(match?.[1] ?? match?.[2] ?? "");
+  if (!address) {
+    throw new InvalidArgumentError(
+      "write ADDR, ADDR:PORT or [V6]:PORT, for instance 198.51.100.11.",
+    );
+  }
+  return { address, port: parseNumber(match![3]!, 1, PORT_MAX, "a port") };
+}
+
+/** The same with `=WEIGHT` behind it, or without. @throws {InvalidArgumentError} */
+export function parseWeightedEndpoint(text: string): WeightedEndpoint {
+  const at = text.lastIndexOf("=");
+  if (at < 0) return parseEndpoint(text);
+  const weight = parseNumber(text.slice(at + 1), 0, WEIGHT_MAX, "a weight");
+  return { ...parseEndpoint(text.slice(0, at)), weight };
+}
+
+/** For an option that may be given several times. */
+export function collect<T>(parse: (text: string) => T) {
+  return (text: string, earlier: readonly T[]): readonly T[] => [...earlier, parse(text)];
+}
+
+function parseNumber(text: string, min: number, max: number, what: string): number {
+  const value = /^\d+$/.test(text) ? Number(text) : NaN;
+  if (value >= min && value <= max) return value;
+  throw new InvalidArgumentError(`${what} is a whole number from ${min} to ${max}, not "${text}".`);
+}

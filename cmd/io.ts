@@ -1,0 +1,81 @@
+import { ConfigError, formatDiagnostics } from "../lib/config/diagnostic.ts";
+import { EXIT_CODES, LbError } from "../lib/model/error.ts";
+import { type Paint, painter } from "../lib/report/table.ts";
+
+/** stdout carries the answer; everything said beside it goes to stderr. */
+export function print(text: string): void {
+  writeAll(Deno.stdout, text + "\n");
+}
+
+export function say(text: string): void {
+  writeAll(Deno.stderr, text + "\n");
+}
+
+/** One JSON document on stdout. */
+export function printJson(document: unknown): void {
+  print(JSON.stringify(document, undefined, 2));
+}
+
+/** Colours for stdout: on a terminal only, and not where NO_COLOR is set (no-color.org). */
+export function stdoutPaint(): Paint {
+  return painter(Deno.stdout.isTerminal() && wantsColour());
+}
+
+export function stderrPaint(): Paint {
+  return painter(Deno.stderr.isTerminal() && wantsColour());
+}
+
+/**
+ * Says what went wrong, and returns the exit code. Bad input is never a stack trace; a bug in lb is.
+ *
+ * @param json whether stdout must carry a JSON document whatever happens
+ */
+export function fail(error: unknown, json: boolean): number {
+  const known = error instanceof LbError ? error : undefined;
+  const code = known?.code ?? "bug";
+  if (json) printJson({ error: errorJson(error) });
+  say(errorText(error));
+  return EXIT_CODES[code];
+}
+
+function errorText(error: unknown): string {
+  const paint = stderrPaint();
+  if (error instanceof ConfigError) {
+    const count = error.diagnostics.filter(({ severity }) => severity === "error").length;
+    const colour = Deno.stderr.isTerminal() && wantsColour();
+    return `${formatDiagnostics(error.diagnostics, colour)}\n` +
+      paint(`${count} ${count === 1 ? "error" : "errors"}; nothing was changed.`, "bold");
+  }
+  if (error instanceof LbError) return `${paint("lb:", "red")} ${error.message}`;
+  const trace = error instanceof Error ? error.stack ?? error.message : String(error);
+  return `lb: this is a bug in lb; please report it with the lines below.\n${trace}`;
+}
+
+function errorJson(error: unknown) {
+  const message = error instanceof Error ? error.message : String(error);
+  const code = error instanceof LbError ? error.code : "bug";
+  if (!(error instanceof ConfigError)) return { code, message };
+  const problems = error.diagnostics.map(({ severity, file, line, column, message, hint }) => ({
+    severity,
+    file,
+    line,
+    column,
+    message,
+    hint: hint ?? null,
+  }));
+  return { code, message: "the config is not valid; nothing was changed", problems };
+}
+
+function wantsColour(): boolean {
+  return !Deno.env.get("NO_COLOR");
+}
+
+function writeAll(stream: { writeSync(bytes: Uint8Array): number }, text: string): void {
+  const bytes = new TextEncoder().encode(text);
+  try {
+    for (let at = 0; at < bytes.length;) at += stream.writeSync(bytes.subarray(at));
+  } catch (error) {
+    // The reader has gone ("lb status | head"): nobody is left to be told.
+    if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
+  }
+}

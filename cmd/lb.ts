@@ -1,0 +1,75 @@
+import { Command, CommanderError } from "@commander-js/extra-typings";
+import { EXIT_CODES, EXIT_OK } from "../lib/model/error.ts";
+import { applyCommand } from "./apply.ts";
+import { doctorCommand } from "./doctor.ts";
+import { initCommand } from "./init.ts";
+import { fail } from "./io.ts";
+import { type End, examples } from "./options.ts";
+import { reconcileCommand } from "./reconcile.ts";
+import { scaleCommand } from "./scale.ts";
+import { statusCommand } from "./status.ts";
+import { uninstallCommand } from "./uninstall.ts";
+import { versionLine } from "./version.ts";
+
+/** The commands, in the order help lists them. */
+const COMMANDS: readonly ((end: End) => Command)[] = [
+  initCommand,
+  applyCommand,
+  statusCommand,
+  scaleCommand,
+  reconcileCommand,
+  doctorCommand,
+  uninstallCommand,
+].map((make) => make as unknown as (end: End) => Command);
+
+const EXIT_CODE_HELP = `
+Exit codes:
+  0   done                       4   the kernel lacks what this needs
+  1   needs attention            5   not permitted
+  2   wrong usage                6   another run holds the lock
+  3   config invalid             7   the kernel refused a change
+                                 70  a bug in lb`;
+
+/** Runs one command line. @returns the exit code */
+export async function runCommandLine(argv: readonly string[]): Promise<number> {
+  let exitCode: number = EXIT_OK;
+  const program = makeProgram((code) => exitCode = code);
+  if (argv.length === 0) {
+    program.outputHelp();
+    return EXIT_OK;
+  }
+  try {
+    await program.parseAsync([...argv], { from: "user" });
+    return exitCode;
+  } catch (error) {
+    if (error instanceof CommanderError) {
+      return error.exitCode === 0 ? EXIT_OK : EXIT_CODES.usage;
+    }
+    return fail(error, argv.includes("--json"));
+  }
+}
+
+function makeProgram(end: End): Command {
+  const program = new Command("lb")
+    .description("A layer-4 load balancer that uses the best data path the kernel has.")
+    .version(versionLine(), "-V, --version", "print the version, and how this lb was built")
+    .helpOption("-h, --help", "print help")
+    .helpCommand("help [command]", "print help for a command")
+    .showHelpAfterError("(lb --help, or lb COMMAND --help, tells more)")
+    .addHelpText(
+      "after",
+      examples(
+        ["lb init", "look at this machine, write a sample config"],
+        ["lb apply --plan", "what would change"],
+        ["lb apply", "bring the kernel to the config"],
+        ["lb status", "services and backends"],
+        ["lb scale web --weight 198.51.100.11=50", "change a weight"],
+        ["lb uninstall", "put everything back"],
+      ) + "\n" + EXIT_CODE_HELP,
+    )
+    .exitOverride();
+  for (const make of COMMANDS) {
+    program.addCommand(make(end).exitOverride().showHelpAfterError(true));
+  }
+  return program as unknown as Command;
+}

@@ -1,0 +1,52 @@
+import { Command, InvalidArgumentError } from "@commander-js/extra-typings";
+import type { Places } from "./context.ts";
+
+const DURATION_UNITS_MS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 } as const;
+
+/** How a command says with which exit code it ended. */
+export type End = (exitCode: number) => void;
+
+/** A command with the options that say where lb keeps its things. */
+export function placedCommand(name: string) {
+  return new Command(name)
+    .option("--config <file>", "config file", env("LB_CONFIG", "/etc/lb/lb.toml"))
+    .option("--state <dir>", "state folder", env("LB_STATE", "/var/lib/lb"))
+    .option("--run-dir <dir>", "folder for locks", env("LB_RUN", "/run/lb"))
+    .option("--json", "one JSON document on stdout, nothing else", false);
+}
+
+/** A command that changes something, so that only one may run at a time. */
+export function lockingCommand(name: string) {
+  return placedCommand(name).option(
+    "--lock-timeout <time>",
+    "how long to wait for another run",
+    parseDuration,
+    10_000,
+  );
+}
+
+/** The three places, out of a command's options. */
+export function placesOf(options: { config: string; state: string; runDir: string }): Places {
+  return { config: options.config, state: options.state, runDir: options.runDir };
+}
+
+/** `500ms`, `5s`, `2m`, `1h`, or `0`, in milliseconds. @throws {InvalidArgumentError} */
+export function parseDuration(text: string): number {
+  const match = /^(\d+)(ms|s|m|h)?$/.exec(text);
+  const unit = match?.[2] as keyof typeof DURATION_UNITS_MS | undefined;
+  if (!match || (!unit && match[1] !== "0")) {
+    throw new InvalidArgumentError('write a time such as "500ms", "5s", "2m" or "1h".');
+  }
+  return Number(match[1]) * (unit ? DURATION_UNITS_MS[unit] : 1);
+}
+
+/** Help text below the options. */
+export function examples(...lines: readonly (readonly [command: string, what: string])[]): string {
+  const width = Math.max(...lines.map(([command]) => command.length));
+  const rows = lines.map(([command, what]) => `  ${command.padEnd(width)}  # ${what}`);
+  return `\nExamples:\n${rows.join("\n")}`;
+}
+
+function env(name: string, fallback: string): string {
+  return Deno.env.get(name) || fallback;
+}

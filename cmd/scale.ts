@@ -1,0 +1,133 @@
+import type { Edit } from "../lib/config/edit.ts";
+import { LbError } from "../lib/model/error.ts";
+import { change, report } from "./change.ts";
+import { context, type Places } from "./context.ts";
+import {
+  collect,
+  type Endpoint,
+  parseEndpoint,
+  parseWeightedEndpoint,
+  type WeightedEndpoint,
+} from "./endpoint.ts";
+import { type End, examples, lockingCommand, placesOf } from "./options.ts";
+
+const NO_ENDPOINTS: readonly Endpoint[] = [];
+const NO_WEIGHTED: readonly WeightedEndpoint[] = [];
+
+/** `lb scale` */
+export function scaleCommand(end: End) {
+  return lockingCommand("scale")
+    .summary("add backends, change weights, take backends out")
+    .description(
+      "Edits lb.toml, keeping its comments and layout, and applies it: all changes of one call as " +
+        "one. Established connections are not touched.",
+    )
+    .argument("<service>", "the service's name")
+    .option(
+      "--add <addr[:port][=weight]>",
+      "add a backend",
+      collect(parseWeightedEndpoint),
+      NO_WEIGHTED,
+    )
+    .option(
+      "--weight <addr[:port]=weight>",
+      "change a weight",
+      collect(parseWeightedEndpoint),
+      NO_WEIGHTED,
+    )
+    .option(
+      "--remove <addr[:port]>",
+      "take a backend out; needs --now",
+      collect(parseEndpoint),
+      NO_ENDPOINTS,
+    )
+    .option(
+      "--now",
+      "with --remove: at once; established tcp ends by itself, udp flows move",
+      false,
+    )
+    .option("--plan", "print what would change, and change nothing", false)
+    .addHelpText(
+      "after",
+      examples(
+        ["lb scale web --weight 198.51.100.11=50", "half of its 100"],
+        ["lb scale web --weight 198.51.100.11=0", "no new connections, the established go on"],
+        ["lb scale web --add [2001:db8:b::13]:8080=100", "one more backend"],
+        ["lb scale web --remove 198.51.100.12 --now", "out of the tables at once"],
+      ),
+    )
+    .action(async (service, options) => {
+      context.needRoot("scale");
+      const places = placesOf(options);
+      const edits = editsOf(service, options);
+      const outcome = await changeConfig(places, edits, options.lockTimeout, options.plan);
+      end(await report(outcome, { json: options.json, planned: options.plan }));
+    });
+}
+
+interface ScaleOptions {
+  readonly add: readonly WeightedEndpoint[];
+  readonly weight: readonly WeightedEndpoint[];
+  readonly remove: readonly Endpoint[];
+  readonly now: boolean;
+}
+
+function editsOf(service: string, options: ScaleOptions): Edit[] {
+  const { add, weight, remove } = options;
+  if (add.length + weight.length + remove.length === 0) {
+    throw new LbError("usage", "nothing to do: give --add, --weight or --remove");
+  }
+  if (remove.length > 0 && !options.now) {
+    throw new LbError(
+      "unsupported",
+      "draining before a removal is not built yet: add --now (established tcp goes on to its end), " +
+        "or set the weight to 0 first and remove the backend when lb status shows no active connections",
+    );
+  }
+  if (weight.some((each) => each.weight === undefined)) {
+    throw new LbError("usage", "--weight needs a weight: --weight ADDR[:PORT]=WEIGHT");
+  }
+  return [
+    ...add.map((each): Edit => ({ kind: "add", service, ...each })),
+    ...weight.map((each): Edit => ({ kind: "weight", service, ...each, weight: each.weight! })),
+    ...remove.map((each): Edit => ({ kind: "remove", service, ...each })),
+  ];
+}
+
+/**
+ * The file is written before the kernel, so that a run cut off in between is finished by the next apply;
+ * where the kernel refuses, the file is put back.
+ */
+async function changeConfig(
+  places: Places,
+  edits: readonly Edit[],
+  lockTimeout_ms: number,
+  planned: boolean,
+) {
+  const [{ editConfig }, { parseConfig }] = await Promise.all([
+    import("../lib/config/edit.ts"),
+    import("../lib/config/load.ts"),
+  ]);
+  let before: { text: string; mode: number } | undefined;
+  try {
+    const outcome = await change({
+      places,
+      command: "lb scale",
+      lockTimeout_ms,
+      dryRun: planned,
+      target: async () => {
+        const loaded = await context.loadConfig(places);
+        const edited = await editConfig(loaded.text, edits, places.config);
+        const target = await parseConfig(edited, places.config);
+        if (planned) return target;
+        before = { text: loaded.text, mode: context.files.stat(places.config)!.mode & 0o777 };
+        context.files.replace(places.config, edited, before.mode);
+        return target;
+      },
+    });
+    return outcome!;
+  } catch (error) {
+    if (before) context.files.replace(places.config, before.text, before.mode);
+    throw error;
+  }
+}

@@ -1,0 +1,72 @@
+import { EXIT_ATTENTION, EXIT_OK, LbError } from "../lib/model/error.ts";
+import type { Status } from "../lib/reconcile/status.ts";
+import { context, type Places } from "./context.ts";
+import { print, printJson, stdoutPaint } from "./io.ts";
+import { type End, examples, placedCommand, placesOf } from "./options.ts";
+import { VERSION } from "./version.ts";
+
+/** `lb status` */
+export function statusCommand(end: End) {
+  return placedCommand("status")
+    .summary("services and backends, with their connections")
+    .description("Shows every service with its backends, weights and connections.")
+    .argument("[service]", "only this one")
+    .option("--once", "print once and exit (always so in this version)", false)
+    .addHelpText(
+      "after",
+      examples(
+        ["lb status", "all services"],
+        ["lb status web", "one service"],
+        ["lb status --json | jq '.services[].backends'", "for scripts"],
+      ),
+    )
+    .action(async (name, options) => {
+      context.needRoot("status");
+      const status = await currentStatus(placesOf(options));
+      const shown = name === undefined ? status : await onlyService(status, name);
+      const { statusJson, statusText } = await import("../lib/report/status.ts");
+      if (options.json) printJson(statusJson(shown));
+      else print(statusText(shown, stdoutPaint()));
+      end(shown.drifted.length > 0 ? EXIT_ATTENTION : EXIT_OK);
+    });
+}
+
+async function currentStatus(places: Places): Promise<Status> {
+  const [{ appliedConfig }, { hostIdentity, readFacts }, { readStatus }] = await Promise.all([
+    import("./applied.ts"),
+    import("./machine.ts"),
+    import("../lib/reconcile/status.ts"),
+  ]);
+  const store = await context.readStore(places);
+  if (!store) return nothingApplied();
+  try {
+    const kernel = context.kernel(places);
+    const host = hostIdentity(kernel.files);
+    const loaded = await appliedConfig(store);
+    const facts = loaded && await readFacts(kernel, store, host);
+    const applied = loaded && facts && { loaded, facts };
+    return await readStatus({ kernel, store, host }, applied, VERSION);
+  } finally {
+    store.close();
+  }
+}
+
+function nothingApplied(): Status {
+  return {
+    version: VERSION,
+    revision: null,
+    applied_at_ms: null,
+    drift_last_pass: 0,
+    drifted: [],
+    services: [],
+  };
+}
+
+async function onlyService(status: Status, name: string): Promise<Status> {
+  const services = status.services.filter(({ service }) => service.name === name);
+  if (services.length > 0) return { ...status, services };
+  const { didYouMean } = await import("../lib/config/suggest.ts");
+  const names = status.services.map(({ service }) => service.name);
+  const hint = didYouMean(name, names) ?? `services: ${names.join(", ") || "none"}`;
+  throw new LbError("usage", `there is no service ${name}; ${hint}`);
+}

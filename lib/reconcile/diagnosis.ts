@@ -1,0 +1,47 @@
+import { type Facts, isPossible } from "../capability/facts.ts";
+import type { EngineReport } from "../capability/select.ts";
+import { reportSysctlValues, type SysctlValueReport } from "../host/sysctl/report.ts";
+import type { Config } from "../model/settings.ts";
+import type { Kernel } from "../sys/ports.ts";
+import { hostWant, sysctlWant } from "./host.ts";
+import { engineReports } from "./selection.ts";
+
+/** What `lb doctor` and `lb init` tell. */
+export interface Diagnosis {
+  readonly facts: Facts;
+  readonly engines: readonly EngineReport[];
+  /** For the services of the config, if there is one. */
+  readonly sysctls: readonly SysctlValueReport[];
+  /** What the operator should do something about. */
+  readonly attention: readonly string[];
+}
+
+/** Holds the machine against what lb, and the config if there is one, need of it. Reads only. */
+export function diagnoseMachine(
+  kernel: Kernel,
+  facts: Facts,
+  config: Config | undefined,
+): Diagnosis {
+  const engines = engineReports(facts);
+  const sysctls = config ? wantedSysctls(kernel, config, engines) : [];
+  const lacking = facts.capabilities.filter((each) => !isPossible(each))
+    .map(({ id, purpose, evidence }) => `${id} (${purpose}): ${evidence}`);
+  const unset = sysctls.filter(({ ok }) => !ok).map(({ key, wanted, found }) =>
+    `${key} is ${found ?? "absent"}, the config needs ${wanted}: "lb apply" sets it`
+  );
+  return { facts, engines, sysctls, attention: [...lacking, ...unset] };
+}
+
+function wantedSysctls(
+  kernel: Kernel,
+  config: Config,
+  engines: readonly EngineReport[],
+): readonly SysctlValueReport[] {
+  const possible = engines.filter(({ possible }) => possible).map(({ name }) => name);
+  const engineOf = new Map(config.services.map(({ name, engine }) => [
+    name,
+    engine === "auto" ? possible[0] ?? "nft" : engine,
+  ]));
+  const need = hostWant(config, engineOf);
+  return reportSysctlValues(kernel.files, sysctlWant(kernel, config.services, need));
+}

@@ -1,0 +1,138 @@
+import type { Facts } from "../capability/facts.ts";
+import { addressResource } from "../host/address/address.ts";
+import { interfacesAfter } from "../host/address/placement.ts";
+import type { AddressStep } from "../host/address/plan.ts";
+import type { HostPlan, Outcome as StepsOutcome } from "../host/resource.ts";
+import { reportSysctls } from "../host/sysctl/apply.ts";
+import type { SysctlStep } from "../host/sysctl/plan.ts";
+import { type Need, NO_NEED } from "../host/sysctl/rules.ts";
+import { sysctlResource } from "../host/sysctl/sysctl.ts";
+import type { SysctlWant } from "../host/sysctl/wanted.ts";
+import type { Change } from "../model/change.ts";
+import { type EngineName, familiesOf, type Service } from "../model/service.ts";
+import type { Config } from "../model/settings.ts";
+import type { Store } from "../store/store.ts";
+import type { HostIdentity } from "../store/journal.ts";
+import type { Kernel } from "../sys/ports.ts";
+import type { SysctlOutcome } from "./outcome.ts";
+
+/** What planning and applying host resources takes. */
+export interface HostMachine {
+  readonly kernel: Kernel;
+  readonly store: Store;
+  readonly host: HostIdentity;
+  readonly facts: Facts;
+}
+
+/** What to do to the machine besides the engines' part, in the order of its stages. */
+export interface HostStages {
+  /** Before any engine: a packet must be able to go on before it is sent on. */
+  readonly sysctls: readonly SysctlStep[];
+  /** After the engines: a VIP that arrives before its rules would answer with resets. */
+  readonly addresses: readonly AddressStep[];
+  /** Last: what nobody needs any more. */
+  readonly leftAddresses: readonly AddressStep[];
+  readonly leftSysctls: readonly SysctlStep[];
+  /** What is wanted and cannot be brought about, each with what the operator can do. */
+  readonly blocked: readonly string[];
+}
+
+/** What a config asks of the machine, in the resources' own terms. */
+export function hostWant(config: Config, engineOf: ReadonlyMap<string, EngineName>): Need {
+  if (config.services.length === 0) return NO_NEED;
+  return {
+    engines: [...new Set(engineOf.values())],
+    families: ([4, 6] as const).filter((family) =>
+      config.services.some((service) => familiesOf(service).includes(family))
+    ),
+    masquerade: config.services.some(({ masquerade }) => masquerade),
+  };
+}
+
+/** Observes and plans. Changes nothing. @throws {LbError} where `vip_on` names an unknown interface */
+export function planHost(machine: HostMachine, config: Config, need: Need): HostStages {
+  const addresses = planAddresses(machine, config.services);
+  const sysctls = planSysctls(machine, config.services, need);
+  const isWritable = config.sysctl === "apply" && !isReadOnly(machine.facts);
+  const reported = isWritable ? [] : reportSysctls(sysctls.set).blocked;
+  return {
+    sysctls: isWritable ? sysctls.set : [],
+    addresses: addresses.set,
+    leftAddresses: addresses.restore,
+    leftSysctls: sysctls.restore,
+    blocked: [...sysctls.blocked, ...addresses.blocked, ...reported].map(({ message }) => message),
+  };
+}
+
+/** The sysctls a config wants, with the interfaces as they will be once the VIPs are placed. */
+export function sysctlWant(
+  kernel: Kernel,
+  services: readonly Service[],
+  need: Need,
+): SysctlWant {
+  const interfaces = addressResource.observe(kernel, []);
+  return { need, interfaces: interfacesAfter(services, interfaces) };
+}
+
+/** Every change of the plan, in order. */
+export function hostChanges(stages: HostStages): Change[] {
+  return allSteps(stages).flatMap(({ change }) => change ? [change] : []);
+}
+
+/** Objects that were in place and were changed by somebody else. */
+export function hostDrift(stages: HostStages): string[] {
+  return allSteps(stages).filter(({ drift }) => drift).map(({ key }) => key);
+}
+
+/** Sysctls that are set or put back. */
+export function hostSysctls({ sysctls, leftSysctls }: HostStages): SysctlOutcome[] {
+  return [...sysctls, ...leftSysctls]
+    .filter(({ change }) => change)
+    .map(({ key, before, after, why }) => ({ key, before: before ?? null, after, why }));
+}
+
+/** Carries out one stage. @throws {KernelError} where the kernel refuses; what was done is journalled */
+export async function applyStage(
+  machine: HostMachine,
+  stage: "sysctls" | "addresses" | "leftAddresses" | "leftSysctls",
+  stages: HostStages,
+): Promise<StepsOutcome> {
+  const { kernel } = machine;
+  const journal = journalOf(machine);
+  if (stage === "sysctls" || stage === "leftSysctls") {
+    return await sysctlResource.apply(kernel, stages[stage], journal);
+  }
+  return await addressResource.apply(kernel, stages[stage], journal);
+}
+
+function planAddresses(machine: HostMachine, services: readonly Service[]): HostPlan<AddressStep> {
+  const open = journalOf(machine).open("address");
+  return addressResource.plan(services, addressResource.observe(machine.kernel, open), open);
+}
+
+function planSysctls(
+  machine: HostMachine,
+  services: readonly Service[],
+  need: Need,
+): HostPlan<SysctlStep> {
+  const open = journalOf(machine).open("sysctl");
+  const observed = sysctlResource.observe(machine.kernel, open);
+  return sysctlResource.plan(sysctlWant(machine.kernel, services, need), observed, open);
+}
+
+function journalOf({ store, host, kernel }: HostMachine) {
+  return store.journal(host, () => kernel.clock.now_ms());
+}
+
+function isReadOnly(facts: Facts): boolean {
+  return facts.capabilities.some(({ id, answer }) => id === "proc-sys" && answer === "no");
+}
+
+function allSteps(stages: HostStages) {
+  return [
+    ...stages.sysctls,
+    ...stages.addresses,
+    ...stages.leftAddresses,
+    ...stages.leftSysctls,
+  ];
+}

@@ -1,0 +1,29 @@
+import type { Change } from "../model/change.ts";
+import type { Chosen } from "./selection.ts";
+
+/** A sysctl that is, was or would be set. */
+export interface SysctlOutcome {
+  readonly key: string;
+  readonly before: string | null;
+  readonly after: string;
+  readonly why: string;
+}
+
+/** What a run did, or (as a plan) would do. */
+export interface Outcome {
+  /** Revision of the config the kernel now holds; null where nothing was ever applied. */
+  readonly revision: number | null;
+  /** Whether anything in the kernel was (would be) changed. */
+  readonly changed: boolean;
+  readonly changes: readonly Change[];
+  readonly sysctls: readonly SysctlOutcome[];
+  readonly services: readonly Chosen[];
+  /** Objects that had been changed behind our back, and were (would be) repaired. */
+  readonly drift: readonly string[];
+  /** What is wanted and cannot be brought about, each with what the operator can do. */
+  readonly blocked: readonly string[];
+  /** What the config's author may want to look at. */
+  readonly warnings: readonly string[];
+  /** Notes on what happened that are nobody's fault, for instance a completed run. */
+  readonly notes: readonly string[];
+}

@@ -1,0 +1,125 @@
+import type { BackendCounters } from "../engine/engine.ts";
+import { ENGINES } from "../engine/registry.ts";
+import type { LoadedConfig } from "../config/load.ts";
+import type { Facts } from "../capability/facts.ts";
+import type { EngineName } from "../model/service.ts";
+import type { PlacedBackend, PlacedService } from "../model/state.ts";
+import { type BackendRow, foldCounter } from "../store/ids.ts";
+import { engineMemory, findDrift } from "./drift.ts";
+import { placeServices } from "./place.ts";
+import type { Machine } from "./reconcile.ts";
+import { type Chosen, selectAll } from "./selection.ts";
+
+/** One backend as it is now. */
+export interface BackendStatus {
+  readonly backend: PlacedBackend;
+  readonly effective_weight: number;
+  readonly intent: "ready";
+  readonly health: "healthy";
+  readonly health_reason: string;
+  readonly active_connections: number | null;
+  readonly new_connections: number | null;
+  readonly bytes_in: number | null;
+  readonly bytes_out: number | null;
+  /** Time of the last check, in milliseconds. */
+  readonly check_ms: number | null;
+  readonly added_at_ms: number;
+}
+
+export interface ServiceStatus {
+  readonly service: PlacedService;
+  readonly engine: EngineName;
+  readonly reason: string;
+  readonly backends: readonly BackendStatus[];
+}
+
+/** What `lb status` tells. */
+export interface Status {
+  readonly version: string;
+  /** null where nothing was ever applied. */
+  readonly revision: number | null;
+  readonly applied_at_ms: number | null;
+  /** Objects repaired in the last pass. */
+  readonly drift_last_pass: number;
+  /** Objects that differ right now from what was applied. */
+  readonly drifted: readonly string[];
+  readonly services: readonly ServiceStatus[];
+}
+
+/** The state of everything that was applied last; reads only. */
+export async function readStatus(
+  machine: Omit<Machine, "facts">,
+  applied: { readonly loaded: LoadedConfig; readonly facts: Facts } | undefined,
+  version: string,
+): Promise<Status> {
+  const latest = machine.store.revisions.latestApplied();
+  const base = {
+    version,
+    revision: latest?.revision ?? null,
+    applied_at_ms: latest?.finished_at_ms ?? null,
+    drift_last_pass: machine.store.passes.last()?.drift ?? 0,
+  };
+  if (!applied) return { ...base, drifted: [], services: [] };
+  const chosen = await selectAll(applied.loaded, applied.facts);
+  const rows = machine.store.backends.all();
+  const byName = new Map(chosen.map((each) => [each.name, each]));
+  const engineOf = new Map(chosen.map((each) => [each.name, each.engine]));
+  const drifted: string[] = [];
+  const services = new Map<string, ServiceStatus>();
+  for (const engine of ENGINES) {
+    const state = placeServices(applied.loaded.config, engineOf, engine.name, rows);
+    const memory = engineMemory(machine, engine.name);
+    if (state.services.length === 0 && !memory.committed) continue;
+    const have = await engine.observe(machine.kernel, memory.committed);
+    drifted.push(...findDrift(engine, have, memory).objects);
+    // After a reboot nothing is remembered of this kernel, and nothing is there until it is restored.
+    if (!have.present && !memory.committed) drifted.push(`${engine.name}: everything`);
+    const backends = joinById(rows, await engine.counters(machine.kernel, state));
+    for (const service of state.services) {
+      services.set(service.name, serviceStatus(service, byName, backends));
+    }
+  }
+  return { ...base, drifted, services: chosen.map(({ name }) => services.get(name)!) };
+}
+
+interface Counted {
+  readonly row: BackendRow;
+  readonly counters?: BackendCounters;
+}
+
+function joinById(
+  rows: readonly BackendRow[],
+  counted: readonly BackendCounters[],
+): Map<number, Counted> {
+  const counters = new Map(counted.map((each) => [each.id, each]));
+  return new Map(rows.map((row) => [row.id, { row, counters: counters.get(row.id) }]));
+}
+
+function serviceStatus(
+  service: PlacedService,
+  chosen: ReadonlyMap<string, Chosen>,
+  counted: ReadonlyMap<number, Counted>,
+): ServiceStatus {
+  const { engine, reason } = chosen.get(service.name)!;
+  const backends = service.backends.map((backend) =>
+    backendStatus(backend, counted.get(backend.id)!)
+  );
+  return { service, engine, reason, backends };
+}
+
+function backendStatus(backend: PlacedBackend, { row, counters }: Counted): BackendStatus {
+  const raw = counters?.new_connections ?? null;
+  return {
+    backend,
+    effective_weight: backend.effective_weight,
+    intent: "ready",
+    health: "healthy",
+    health_reason: "not checked",
+    active_connections: counters?.active_connections ?? null,
+    new_connections: raw === null ? null : foldCounter(row, raw).new_total,
+    bytes_in: counters?.bytes_in ?? null,
+    bytes_out: counters?.bytes_out ?? null,
+    check_ms: null,
+    added_at_ms: row.added_at_ms,
+  };
+}

@@ -1,0 +1,72 @@
+import type { Answer } from "../capability/facts.ts";
+import type { Diagnosis } from "../reconcile/diagnosis.ts";
+import { columns, type Paint, type Style } from "./table.ts";
+
+const ANSWER_STYLES: Readonly<Record<Answer, Style>> = {
+  yes: "green",
+  loadable: "green",
+  unknown: "yellow",
+  no: "red",
+};
+
+/** `lb doctor --json`, `lb init --json` (docs/cli.md). */
+export function diagnosisJson(diagnosis: Diagnosis): Record<string, unknown> {
+  const { facts, engines, sysctls, attention } = diagnosis;
+  return {
+    kernel: facts.kernel,
+    nft: facts.nft ?? null,
+    capabilities: facts.capabilities.map(({ id, purpose, answer, evidence }) => ({
+      id,
+      ok: answer === "yes" || answer === "loadable",
+      answer,
+      purpose,
+      evidence,
+    })),
+    engines,
+    sysctls,
+    attention,
+  };
+}
+
+/** What was found, for people. */
+export function diagnosisText(diagnosis: Diagnosis, paint: Paint): string {
+  const { facts, engines, sysctls, attention } = diagnosis;
+  const nft = facts.nft ? `, nft ${facts.nft}` : "";
+  return [
+    `${paint("Kernel", "bold")} ${facts.kernel}${nft}`,
+    "",
+    paint("Capabilities", "bold"),
+    columns(facts.capabilities.map(({ id, answer, evidence }) => [
+      `  ${id}`,
+      paint(answer, ANSWER_STYLES[answer]),
+      paint(evidence, "dim"),
+    ])),
+    "",
+    paint("Engines", "bold"),
+    columns(engines.map(({ name, possible, reasons }) => [
+      `  ${name}`,
+      possible ? paint("possible", "green") : paint("no", "yellow"),
+      reasons.join("; "),
+    ])),
+    ...sysctlsText(sysctls, paint),
+    ...attentionText(attention, paint),
+  ].join("\n");
+}
+
+function sysctlsText(sysctls: Diagnosis["sysctls"], paint: Paint): string[] {
+  if (sysctls.length === 0) return [];
+  const rows = sysctls.map(({ key, wanted, found, ok, why }) => [
+    `  ${key}`,
+    wanted,
+    ok ? paint(found ?? "absent", "green") : paint(found ?? "absent", "yellow"),
+    why,
+  ]);
+  const head = ["  key", "wanted", "found", "why"].map((cell) => paint(cell, "dim"));
+  return ["", paint("Sysctls", "bold"), columns([head, ...rows])];
+}
+
+function attentionText(attention: readonly string[], paint: Paint): string[] {
+  if (attention.length === 0) return ["", paint("Nothing needs attention.", "green")];
+  const lines = attention.map((line) => `  ! ${line}`);
+  return ["", paint("Needs attention", "yellow"), ...lines];
+}

@@ -1,0 +1,83 @@
+import { formatEndpoint, formatPrefix } from "../model/address.ts";
+import { formatPorts } from "../model/service.ts";
+import type { ServiceStatus, Status } from "../reconcile/status.ts";
+import { columns, type Paint } from "./table.ts";
+
+/** `lb status --json` (docs/cli.md). */
+export function statusJson(status: Status): Record<string, unknown> {
+  return {
+    version: status.version,
+    revision: status.revision,
+    applied_at: status.applied_at_ms === null ? null : isoTime(status.applied_at_ms),
+    drift: status.drift_last_pass,
+    drifted: status.drifted,
+    services: status.services.map(serviceJson),
+  };
+}
+
+function serviceJson({ service, engine, reason, backends }: ServiceStatus) {
+  return {
+    name: service.name,
+    engine,
+    reason,
+    protocol: service.protocol,
+    vip: service.vip.map(formatPrefix),
+    ports: formatPorts(service.ports),
+    scheduler: service.scheduler,
+    forward: service.forward,
+    new_connections: sum(backends.map((each) => each.new_connections)),
+    active_connections: sum(backends.map((each) => each.active_connections)),
+    bytes_in: sum(backends.map((each) => each.bytes_in)),
+    bytes_out: sum(backends.map((each) => each.bytes_out)),
+    backends: backends.map(({ backend, added_at_ms, ...rest }) => ({
+      address: backend.address.text,
+      port: backend.port ?? null,
+      weight: backend.weight,
+      ...rest,
+      changed_at: isoTime(added_at_ms),
+    })),
+  };
+}
+
+/** The table that fits any terminal. */
+export function statusText(status: Status, paint: Paint): string {
+  if (status.revision === null) {
+    return 'Nothing was applied yet: write the config ("lb init" makes a sample), then "lb apply".';
+  }
+  const head = `revision ${status.revision}, applied ${isoTime(status.applied_at_ms!)}`;
+  const drifted = status.drifted.map((object) =>
+    paint(`! ${object} was changed behind lb's back; "lb reconcile" puts it right`, "yellow")
+  );
+  return [head, ...drifted, ...status.services.map((one) => serviceText(one, paint))].join("\n");
+}
+
+function serviceText({ service, engine, backends }: ServiceStatus, paint: Paint): string {
+  const where = service.vip.map(formatPrefix).join(" ");
+  const ports = formatPorts(service.ports).join(",");
+  const title = paint(service.name, "bold") +
+    `  ${service.protocol} ${where} port ${ports}  ${service.scheduler}  ${engine}`;
+  if (backends.length === 0) return `\n${title}\n  no backends: connections are refused`;
+  const head = ["  backend", "weight", "health", "new", "active"].map((cell) => paint(cell, "dim"));
+  const rows = backends.map((each) => [
+    `  ${formatEndpoint(each.backend.address, each.backend.port)}`,
+    each.effective_weight === each.backend.weight
+      ? `${each.backend.weight}`
+      : `${each.effective_weight} of ${each.backend.weight}`,
+    each.health_reason ? `${each.health} (${each.health_reason})` : each.health,
+    shown(each.new_connections),
+    shown(each.active_connections),
+  ]);
+  return `\n${title}\n${columns([head, ...rows])}`;
+}
+
+function shown(count: number | null): string {
+  return count === null ? "–" : `${count}`;
+}
+
+function sum(counts: readonly (number | null)[]): number | null {
+  return counts.reduce((total, each) => total === null || each === null ? null : total + each, 0);
+}
+
+function isoTime(at_ms: number): string {
+  return new Date(at_ms).toISOString();
+}
