@@ -1,5 +1,11 @@
 import { KernelError } from "../../model/error.ts";
-import { emptyOutcome, type JournalPort, type Outcome, type OutcomeDraft } from "../resource.ts";
+import {
+  type Blocked,
+  emptyOutcome,
+  type JournalPort,
+  type Outcome,
+  type OutcomeDraft,
+} from "../resource.ts";
 import { pathOf } from "./key.ts";
 import { readSysctl, type SysctlFiles } from "./observe.ts";
 import type { SysctlStep } from "./step.ts";
@@ -33,15 +39,24 @@ export function applySysctls(
   return outcome;
 }
 
-/** What `sysctl = "check"` makes of a plan: each step is something for the operator to do. */
-export function reportSysctls(steps: readonly SysctlStep[]): Outcome {
-  const blocked = steps.filter((step) => step.change).map((step) => ({
-    object: step.key,
-    value: step.after,
-    message: `sysctl = "check" in lb.toml: ${step.key} is ${step.before} and should be ` +
-      `${step.after} (${step.why}); set it with: sysctl -w ${step.key}=${step.after}`,
-  }));
+/**
+ * What becomes of a plan that is not carried out: each change is something for the operator to do.
+ *
+ * @param reason why not: `sysctl = "check"`, or a /proc/sys that is known to be read-only
+ */
+export function reportSysctls(
+  steps: readonly SysctlStep[],
+  reason: "check" | "read-only" = "check",
+): Outcome {
+  const blocked = steps.filter((step) => step.change)
+    .map((step) => reason === "check" ? checkedStep(step) : blockedStep(step, reason));
   return { ...emptyOutcome(), blocked };
+}
+
+function checkedStep({ key, before, after, why }: SysctlStep): Blocked {
+  const message = `sysctl = "check" in lb.toml: ${key} is ${before} and should be ${after} ` +
+    `(${why}); set it with: sysctl -w ${key}=${after}`;
+  return { object: key, value: after, message };
 }
 
 function set(
@@ -92,7 +107,7 @@ function isBlocked(result: Written): result is "read-only" | "denied" {
   return result === "read-only" || result === "denied";
 }
 
-function blockedStep({ key, after, why }: SysctlStep, reason: "read-only" | "denied") {
+function blockedStep({ key, after, why }: SysctlStep, reason: "read-only" | "denied"): Blocked {
   const found = reason === "read-only"
     ? "/proc/sys is read-only here (as in a container)"
     : "no permission to write /proc/sys (root, or CAP_NET_ADMIN in a container)";

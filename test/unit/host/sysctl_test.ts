@@ -311,6 +311,8 @@ Deno.test('sysctl = "check" names each key, what it is and what it should be', (
   assert.deepEqual(done, []);
   assert.match(blocked[0]!.message, /net\.ipv4\.ip_forward is 0 and should be 1/);
   assert.equal(blocked.length, 4);
+  const readOnly = reportSysctls(new Host().plan(IPV4).set, "read-only").blocked;
+  assert.match(readOnly[0]!.message, /read-only here.*set net\.ipv4\.ip_forward=1 from outside/);
 });
 
 /** Any machine: the values that matter, at random. */
