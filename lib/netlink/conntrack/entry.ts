@@ -20,7 +20,7 @@ export interface ConntrackEntry {
   readonly timeout_s: number;
   /** Undefined for other protocols, and for a flow that a flowtable has taken over. */
   readonly tcp_state?: CT.TcpState;
-  /** Tells an entry from a later one with the same tuple. */
+  /** Tells an entry from a later one with the same tuple, but for the rare one at the same place in memory. */
   readonly id: number;
   readonly zone?: number;
 }

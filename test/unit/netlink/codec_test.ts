@@ -99,7 +99,7 @@ Deno.test("a value of the wrong size is an error at the end, and the first one i
 });
 
 Deno.test("after a nested walk the outer attribute is as before", () => {
-  const body = viewOf(sample.bytes("0c00 0180 0800 0200 00000001"));
+  const body = viewOf(sample.bytes("0c00 0180 0500 0200 01 000000"));
   readAttributes(body, 0, (attribute) => {
     attribute.nested(() => {});
     assert.equal(attribute.type, 1);

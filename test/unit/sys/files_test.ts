@@ -15,6 +15,7 @@ Deno.test("a replaced file has the new text and mode, and nothing else is left i
   inFolder((folder) => {
     const path = `${folder}/secret`;
     files.replace(path, "old", 0o644);
+    assert.equal(files.stat(path)?.mode, 0o644);
     files.replace(path, "new", 0o600);
     assert.equal(files.read(path), "new");
     assert.equal(files.stat(path)?.mode, 0o600);
