@@ -1,6 +1,7 @@
 import { Command, CommanderError } from "@commander-js/extra-typings";
 import { EXIT_CODES, EXIT_OK } from "../lib/model/error.ts";
 import { applyCommand } from "./apply.ts";
+import { demoCommand } from "./demo.ts";
 import { doctorCommand } from "./doctor.ts";
 import { initCommand } from "./init.ts";
 import { fail } from "./io.ts";
@@ -19,6 +20,7 @@ const COMMANDS: readonly ((end: End) => Command)[] = [
   scaleCommand,
   reconcileCommand,
   doctorCommand,
+  demoCommand,
   uninstallCommand,
 ].map((make) => make as unknown as (end: End) => Command);
 
