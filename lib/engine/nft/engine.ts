@@ -51,7 +51,9 @@ async function observe(kernel: Kernel, committed?: Committed): Promise<Snapshot>
 }
 
 function drift(have: Snapshot, committed: Committed): readonly string[] {
-  if (!have.present) return ["table inet lb"];
+  // After a removal nothing was committed, and nothing is missing.
+  const isExpected = Object.keys(committed.objects).length > 0;
+  if (!have.present) return isExpected ? ["table inet lb"] : [];
   const seen = objectFingerprints(have);
   const changed = Object.entries(committed.objects)
     .filter(([object, { source }]) => seen.get(object) !== source)
