@@ -38,6 +38,11 @@ export class FakeNft {
   /** As NFT_MSG_GETGEN tells it: one more with every transaction that changed something. */
   generation = 1;
 
+  /** Names of all tables, `FAMILY NAME`. */
+  get tables(): readonly string[] {
+    return [...this.#tables.keys()];
+  }
+
   /** A table by `FAMILY NAME`. */
   table(name: string): FakeTable | undefined {
     return this.#tables.get(name);
@@ -123,7 +128,15 @@ function addChain(table: FakeTable, { name, rest }: Statement): void {
   const there = table.chains.get(name);
   if (!there) {
     table.chains.set(name, { kind: "chain", handle: ++table.lastHandle, hook, rules: [] });
-  } else if (hook !== undefined && hook !== there.hook) throw new Refused(EEXIST);
+  } else if (hook !== undefined) {
+    // The policy of a base chain can be changed in place, where it hangs cannot.
+    if (withoutPolicy(hook) !== withoutPolicy(there.hook)) throw new Refused(EEXIST);
+    there.hook = hook;
+  }
+}
+
+function withoutPolicy(hook: string | undefined): string | undefined {
+  return hook?.replace(/ policy \w+;$/, "");
 }
 
 function addRule(table: FakeTable, { name, rest }: Statement): void {

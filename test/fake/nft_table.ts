@@ -13,7 +13,7 @@ export interface FakeChain {
   readonly kind: "chain";
   readonly handle: number;
   /** `type nat hook prerouting priority -105; policy accept;` for base chains. */
-  readonly hook?: string;
+  hook?: string;
   readonly rules: FakeRule[];
 }
 

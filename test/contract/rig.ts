@@ -1,0 +1,29 @@
+import type { Kernel } from "../../lib/sys/ports.ts";
+
+/** A change by hand, behind our back. */
+export interface Tampering {
+  readonly name: string;
+  readonly act: () => Promise<void>;
+  /** What drift() has to name, and nothing else. */
+  readonly drift: readonly string[];
+}
+
+/** A kernel that belongs to one test, and what the contract does to it beside the engine. */
+export interface Rig<Plan> {
+  readonly kernel: Kernel;
+  /** Ways to damage what {@linkcode SERVICES} of the contract puts there. */
+  readonly tamperings: readonly Tampering[];
+  /** Everything the kernel holds that an engine could change, as text; counters left out. */
+  whole(): Promise<string>;
+  /** The same for what belongs to others. */
+  foreign(): Promise<string>;
+  /** Another's change that has nothing to do with us. */
+  touchForeign(): Promise<void>;
+  /** Damage that cannot be mended in place. */
+  ruin(): Promise<void>;
+  /** A connection from this machine, `ADDRESS:PORT`; whether anybody answers does not matter. */
+  connect(vip: string): Promise<void>;
+  /** The plan with something in it, near its end, that the kernel refuses. */
+  spoil(plan: Plan): Plan;
+  close(): void;
+}
