@@ -1,7 +1,7 @@
 import type { LoadedConfig } from "../lib/config/load.ts";
 import { EXIT_ATTENTION, EXIT_OK } from "../lib/model/error.ts";
 import type { Outcome } from "../lib/reconcile/outcome.ts";
-import type { Machine } from "../lib/reconcile/reconcile.ts";
+import type { Machine } from "../lib/reconcile/request.ts";
 import { context, type Places } from "./context.ts";
 import { print, printJson, say, stderrPaint, stdoutPaint } from "./io.ts";
 

@@ -1,6 +1,6 @@
 import { detect, kernelRelease, nftVersion } from "../lib/capability/detect.ts";
 import type { Facts } from "../lib/capability/facts.ts";
-import type { Machine } from "../lib/reconcile/reconcile.ts";
+import type { Machine } from "../lib/reconcile/request.ts";
 import type { FactsKey } from "../lib/store/facts.ts";
 import type { HostIdentity } from "../lib/store/journal.ts";
 import type { Store } from "../lib/store/store.ts";

@@ -26,6 +26,8 @@ export interface Committed {
 /** An engine's part of a plan: a value that can be printed, stored, dry-run and applied. */
 export interface EnginePlan {
   readonly changes: readonly Change[];
+  /** The mark the kernel's state will bear. */
+  readonly token: string;
 }
 
 /** What every engine's picture of the kernel tells, whatever else is in it. */

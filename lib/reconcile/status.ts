@@ -6,8 +6,9 @@ import type { EngineName } from "../model/service.ts";
 import type { PlacedBackend, PlacedService } from "../model/state.ts";
 import { type BackendRow, foldCounter } from "../store/ids.ts";
 import { engineMemory, findDrift } from "./drift.ts";
+import { hostDrift, hostWant, planHost } from "./host.ts";
 import { placeServices } from "./place.ts";
-import type { Machine } from "./reconcile.ts";
+import type { Machine } from "./request.ts";
 import { type Chosen, selectAll } from "./selection.ts";
 
 /** One backend as it is now. */
@@ -79,6 +80,9 @@ export async function readStatus(
       services.set(service.name, serviceStatus(service, byName, backends));
     }
   }
+  const { config } = applied.loaded;
+  const host = planHost({ ...machine, facts: applied.facts }, config, hostWant(config, engineOf));
+  drifted.push(...hostDrift(host));
   return { ...base, drifted, services: chosen.map(({ name }) => services.get(name)!) };
 }
 

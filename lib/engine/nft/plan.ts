@@ -3,6 +3,7 @@ import type { EnginePlan } from "../engine.ts";
 import { Script } from "./script.ts";
 import {
   type Collection,
+  type Counter,
   objectFingerprints,
   objectName,
   REVISION_SET,
@@ -87,16 +88,28 @@ function rebuild(
 ): { changes: Change[]; script: string } {
   const script = new Script();
   if (have.token) script.expectToken(have.token);
-  // Counters go on where they were.
-  const counters = new Map(
-    [...want.counters].map(([name, zero]) => [name, have.counters.get(name) ?? zero]),
-  );
+  const counters = carriedCounters(want, have);
   script.deleteTable().createTable();
   script.declareAll({ ...want, counters }).fillAll(want).setToken(token);
   return {
     changes: [change("change", "table inet lb", `replaced in one transaction: ${reason}`)],
     script: script.text,
   };
+}
+
+/** Counters go on where they were, where the backend of that id is known to be the same one. */
+function carriedCounters(want: Snapshot, have: Snapshot): Map<string, Counter> {
+  const sameBackend = (counter: string) => {
+    const chain = counter.replace(/^n-/, "b-");
+    const found = have.chains.get(chain);
+    return found !== undefined && found.source === want.chains.get(chain)?.source;
+  };
+  return new Map(
+    [...want.counters].map(([name, zero]) => [
+      name,
+      sameBackend(name) ? have.counters.get(name) ?? zero : zero,
+    ]),
+  );
 }
 
 function additions(want: Snapshot): Change[] {

@@ -1,0 +1,110 @@
+import type { Diagnostic } from "../config/diagnostic.ts";
+import type { Committed, Engine, EnginePlan } from "../engine/engine.ts";
+import { ENGINES } from "../engine/registry.ts";
+import type { DesiredState } from "../model/state.ts";
+import { allocateIds, type BackendRow } from "../store/ids.ts";
+import { engineMemory, findDrift } from "./drift.ts";
+import {
+  hostChanges,
+  hostDrift,
+  type HostStages,
+  hostSysctls,
+  hostWant,
+  planHost,
+} from "./host.ts";
+import type { Outcome } from "./outcome.ts";
+import { backendNames, placeServices } from "./place.ts";
+import type { Run } from "./request.ts";
+import { newToken } from "./token.ts";
+
+/** The config text that is being brought about. */
+export interface Target {
+  readonly revision: number;
+  /** Whether it was not the last one applied. A repair makes no new revision. */
+  readonly isNew: boolean;
+}
+
+/** The part of a run that belongs to one engine. */
+export interface EngineTask {
+  readonly engine: Engine;
+  readonly state: DesiredState;
+  readonly plan: EnginePlan;
+  readonly committed?: Committed;
+}
+
+/** Everything that would be done, and why: a value. */
+export interface RunPlan {
+  readonly target: Target;
+  /** The ids of all backends, as they are to be on record. */
+  readonly rows: readonly BackendRow[];
+  readonly tasks: readonly EngineTask[];
+  readonly host: HostStages;
+  /** What will be reported if all goes as planned. */
+  readonly outcome: Outcome;
+}
+
+/** Observes the kernel and plans the way to the config. Changes nothing. */
+export async function planRun(run: Run): Promise<RunPlan> {
+  const { config } = run.request.loaded;
+  const known = run.machine.store.backends.all();
+  const wanted = backendNames(config.services);
+  const rows = allocateIds(known, wanted, config.marks.idMax, run.now_ms);
+  const target = findTarget(run);
+  const tasks: EngineTask[] = [];
+  for (const engine of ENGINES) tasks.push(await planEngine(run, engine, rows, target));
+  const host = planHost(run.machine, config, hostWant(config, run.engineOf));
+  for (const object of hostDrift(host)) run.progress.drift.add(object);
+  return { target, rows, tasks, host, outcome: outcomeOf(run, target, tasks, host) };
+}
+
+function findTarget({ machine, request, progress }: Run): Target {
+  const { revisions } = machine.store;
+  const latest = revisions.latestApplied();
+  if (latest?.config_text === request.loaded.text) {
+    return { revision: latest.revision, isNew: false };
+  }
+  return { revision: progress.begun ?? revisions.next(), isNew: true };
+}
+
+async function planEngine(
+  run: Run,
+  engine: Engine,
+  rows: readonly BackendRow[],
+  target: Target,
+): Promise<EngineTask> {
+  const memory = engineMemory(run.machine, engine.name);
+  const have = await engine.observe(run.machine.kernel, memory.committed);
+  if (!run.progress.tokens.has(have.token ?? "")) {
+    const { objects, note } = findDrift(engine, have, memory);
+    for (const object of objects) run.progress.drift.add(object);
+    if (note) run.notes.push(note);
+  }
+  const state = placeServices(run.request.loaded.config, run.engineOf, engine.name, rows);
+  const plan = engine.plan(engine.desired(state), have, newToken(target.revision));
+  return { engine, state, plan, committed: memory.committed };
+}
+
+function outcomeOf(
+  run: Run,
+  target: Target,
+  tasks: readonly EngineTask[],
+  host: HostStages,
+): Outcome {
+  // In the order they are carried out, but for the sysctls: what is to come matters most.
+  const changes = [...tasks.flatMap(({ plan }) => plan.changes), ...hostChanges(host)];
+  return {
+    revision: target.revision,
+    changed: changes.length > 0,
+    changes,
+    sysctls: hostSysctls(host),
+    services: run.chosen,
+    drift: [...run.progress.drift],
+    blocked: host.blocked,
+    warnings: run.request.loaded.warnings.map(describeWarning),
+    notes: run.notes,
+  };
+}
+
+function describeWarning({ file, line, column, message }: Diagnostic): string {
+  return `${file}:${line}:${column}: ${message}`;
+}

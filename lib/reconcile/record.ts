@@ -1,0 +1,72 @@
+import { foldCounter } from "../store/ids.ts";
+import { hostChanges } from "./host.ts";
+import type { Outcome } from "./outcome.ts";
+import type { RunPlan, Target } from "./plan.ts";
+import type { Machine, Run } from "./request.ts";
+
+/** Puts a new revision on record before anything is changed; once per run. */
+export function beginRevision({ machine, request, progress, now_ms }: Run, target: Target): void {
+  if (!target.isNew || progress.begun !== undefined) return;
+  const { who, command, loaded } = request;
+  const start = { config_text: loaded.text, who, command, at_ms: now_ms };
+  progress.begun = machine.store.revisions.begin(start);
+}
+
+/** Puts on record that a revision did not come about. */
+export function failRevision({ store, kernel }: Machine, revision: number, error: unknown): void {
+  store.revisions.finish(revision, {
+    outcome: "failed",
+    plan_json: "[]",
+    detail: error instanceof Error ? error.message : String(error),
+    finished_at_ms: kernel.clock.now_ms(),
+  });
+}
+
+/** Adds what the kernel has counted to the totals, which outlive its counters. */
+export async function saveCounters({ machine }: Run, { tasks, rows }: RunPlan): Promise<void> {
+  const raw = new Map<number, number | null>();
+  for (const { engine, state } of tasks) {
+    if (state.services.length === 0) continue;
+    for (const counted of await engine.counters(machine.kernel, state)) {
+      raw.set(counted.id, counted.new_connections);
+    }
+  }
+  machine.store.backends.save(rows.map((row) => foldCounter(row, raw.get(row.id) ?? null)));
+}
+
+/** A pass that found everything in order. */
+export function recordQuietPass({ machine, now_ms }: Run): void {
+  machine.store.passes.record({ at_ms: now_ms, drift: 0 });
+}
+
+/** The revision, if it is a new one, and an event for each thing worth knowing later. */
+export function recordRun(run: Run, plan: RunPlan, outcome: Outcome): void {
+  const { store, kernel } = run.machine;
+  const at_ms = kernel.clock.now_ms();
+  const event = (kind: string, message: string) => store.events.add({ at_ms, kind, message });
+  store.transaction(() => {
+    if (plan.target.isNew) finishRevision(run, plan.target, outcome, at_ms);
+    for (const object of outcome.drift) {
+      event("drift", `${object} had been changed behind lb's back; put right`);
+    }
+    for (const { engine, object, detail } of hostChanges(plan.host)) {
+      event(engine, `${object} ${detail}`.trim());
+    }
+    for (const note of run.notes) event("engine", note);
+    store.passes.record({ at_ms, drift: outcome.drift.length });
+  });
+}
+
+function finishRevision(run: Run, { revision }: Target, { changes }: Outcome, at_ms: number): void {
+  const { store } = run.machine;
+  const detail = `${changes.length} ${changes.length === 1 ? "change" : "changes"}`;
+  store.revisions.finish(revision, {
+    outcome: "applied",
+    plan_json: JSON.stringify(changes),
+    detail,
+    finished_at_ms: at_ms,
+  });
+  const { who, command } = run.request;
+  const message = `revision ${revision} applied by ${who} (${command}): ${detail}`;
+  store.events.add({ at_ms, kind: "apply", message });
+}

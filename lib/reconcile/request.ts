@@ -1,0 +1,49 @@
+import type { Facts } from "../capability/facts.ts";
+import type { LoadedConfig } from "../config/load.ts";
+import type { EngineName } from "../model/service.ts";
+import type { HostIdentity } from "../store/journal.ts";
+import type { Store } from "../store/store.ts";
+import type { Kernel } from "../sys/ports.ts";
+import type { Chosen } from "./selection.ts";
+
+/** Everything a run works with. The lock is held by the caller. */
+export interface Machine {
+  readonly kernel: Kernel;
+  readonly store: Store;
+  readonly host: HostIdentity;
+  readonly facts: Facts;
+}
+
+/** What a run is to bring about. */
+export interface ReconcileRequest {
+  readonly loaded: LoadedConfig;
+  /** For the record: who asked, and with which command. */
+  readonly who: string;
+  readonly command: string;
+  /** Only say what would be done. */
+  readonly dryRun: boolean;
+  /** How long to go on observing and planning anew while others change the same table. */
+  readonly patience_ms: number;
+}
+
+/** What is kept from one attempt of a run to the next. */
+export interface Progress {
+  /** Objects found changed behind our back. */
+  readonly drift: Set<string>;
+  /** Tokens of what earlier attempts left in the kernel: nobody else's doing. */
+  readonly tokens: Set<string>;
+  /** The new revision, once it is on record. */
+  begun?: number;
+}
+
+/** One attempt: what it was asked, and what it has to say. */
+export interface Run {
+  readonly machine: Machine;
+  readonly request: ReconcileRequest;
+  readonly chosen: readonly Chosen[];
+  readonly engineOf: ReadonlyMap<string, EngineName>;
+  readonly progress: Progress;
+  readonly now_ms: number;
+  readonly notes: string[];
+  readonly blocked: string[];
+}
