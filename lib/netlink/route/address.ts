@@ -19,8 +19,16 @@ const RTM_GETADDR = 22;
 const IFADDRMSG_BYTES = 8;
 const IFA_ADDRESS = 1;
 const IFA_LOCAL = 2;
+const IFA_CACHEINFO = 6;
 const IFA_FLAGS = 8;
 const IFA_F_NODAD = 0x02;
+
+/**
+ * `struct ifa_cacheinfo`: preferred for 0 s, valid for ever, two stamps that the kernel fills. An address
+ * that is not preferred is answered for, but not chosen as a source (RFC 6724, rule 3): the balancer's own
+ * and its masqueraded traffic keeps the machine's address, though the VIP lies nearer to the other end.
+ */
+const NEVER_PREFERRED = new Uint8Array(new Uint32Array([0, 0xffffffff, 0, 0]).buffer);
 
 /** An address on an interface. */
 export interface InterfaceAddress {
@@ -87,9 +95,12 @@ export function addAddress(
   address: Address,
 ): "added" | "exists" {
   const request = change("add", RTM_NEWADDR, ifindex, address);
-  return succeeds(sockets, { ...request, flags: NLM_F_CREATE | NLM_F_EXCL }, ["EEXIST"])
-    ? "added"
-    : "exists";
+  const attributes: Request["attributes"] = (writer) => {
+    request.attributes?.(writer);
+    if (address.family === 6) writer.bytes(IFA_CACHEINFO, NEVER_PREFERRED);
+  };
+  const flags = NLM_F_CREATE | NLM_F_EXCL;
+  return succeeds(sockets, { ...request, flags, attributes }, ["EEXIST"]) ? "added" : "exists";
 }
 
 /**

@@ -151,14 +151,15 @@ Deno.test("an interface has index, name, type, state, hardware address and kind"
   }]);
 });
 
-Deno.test("an IPv6 address is added without duplicate address detection", () => {
+Deno.test("an IPv6 address is usable at once, and not chosen as a source", () => {
   const sockets = new ScriptedSockets(sample.ACK);
   assert.equal(addAddress(sockets, 9, { family: 6, text: "2001:db8::1" }), "added");
   assert.deepEqual(sockets.sent, [sample.bytes(`
-    40000000 1400 0506 01000000 00000000          # RTM_NEWADDR, REQUEST | ACK | CREATE | EXCL
+    54000000 1400 0506 01000000 00000000          # RTM_NEWADDR, REQUEST | ACK | CREATE | EXCL
     0a 80 02 00 09000000                          # ifaddrmsg: IPv6, /128, IFA_F_NODAD, interface 9
     1400 0200 20010db8000000000000000000000001    # IFA_LOCAL
     1400 0100 20010db8000000000000000000000001    # IFA_ADDRESS
+    1400 0600 00000000 ffffffff 00000000 00000000 # IFA_CACHEINFO: preferred never, valid for ever
   `)]);
 });
 
