@@ -45,7 +45,8 @@ async function currentStatus(places: Places): Promise<Status> {
     const loaded = await appliedConfig(store);
     const facts = loaded && await readFacts(kernel, store, host);
     const applied = loaded && facts && { loaded, facts };
-    return await readStatus({ kernel, store, host }, applied, VERSION);
+    const about = { version: VERSION, config_text: context.files.read(places.config) };
+    return await readStatus({ kernel, store, host }, applied, about);
   } finally {
     store.close();
   }
@@ -58,6 +59,7 @@ function nothingApplied(): Status {
     applied_at_ms: null,
     drift_last_pass: 0,
     drifted: [],
+    config_edited: false,
     services: [],
   };
 }

@@ -44,6 +44,8 @@ export interface Status {
   readonly drift_last_pass: number;
   /** Objects that differ right now from what was applied. */
   readonly drifted: readonly string[];
+  /** The config file is not what was applied last. */
+  readonly config_edited: boolean;
   readonly services: readonly ServiceStatus[];
 }
 
@@ -51,11 +53,13 @@ export interface Status {
 export async function readStatus(
   machine: Omit<Machine, "facts">,
   applied: { readonly loaded: LoadedConfig; readonly facts: Facts } | undefined,
-  version: string,
+  about: { readonly version: string; readonly config_text: string | undefined },
 ): Promise<Status> {
   const latest = machine.store.revisions.latestApplied();
   const base = {
-    version,
+    version: about.version,
+    config_edited: latest !== undefined && about.config_text !== undefined &&
+      latest.config_text !== about.config_text,
     revision: latest?.revision ?? null,
     applied_at_ms: latest?.finished_at_ms ?? null,
     drift_last_pass: machine.store.passes.last()?.drift ?? 0,

@@ -1,3 +1,4 @@
+import type { Change } from "../model/change.ts";
 import type { Outcome } from "../reconcile/outcome.ts";
 import { columns, type Paint } from "./table.ts";
 
@@ -27,13 +28,34 @@ function headline(outcome: Outcome, planned: boolean, paint: Paint): string {
   return paint(outcome.changed ? `Applied: ${count}${at}` : `Nothing to change${at}`, "bold");
 }
 
-function changesText({ changes }: Outcome, paint: Paint): string {
-  return columns(changes.map(({ engine, op, object, detail }) => [
-    `  ${paint(SIGNS[op], SIGN_STYLES[op])}`,
-    engine,
-    object,
-    paint(detail, "dim"),
-  ]));
+function changesText({ changes, sysctls }: Outcome, paint: Paint): string {
+  const reasons = new Map(sysctls.map(({ key, why }) => [key, why]));
+  return columns(
+    collapsed(changes).map(({ engine, op, object, detail }) => [
+      `  ${paint(SIGNS[op], SIGN_STYLES[op])}`,
+      engine,
+      object,
+      paint([detail, reasons.get(object)].filter(Boolean).join("  "), "dim"),
+    ]),
+  );
+}
+
+/** A table that is made anew is one line, not one for each thing in it (--json has them all). */
+function collapsed(changes: readonly Change[]): Change[] {
+  const isTable = ({ engine, op, object }: Change) =>
+    engine === "nft" && op === "add" && object.startsWith("table ");
+  const isPart = ({ engine, op }: Change) => engine === "nft" && op === "add";
+  const table = changes.find(isTable);
+  if (!table) return [...changes];
+  const parts = changes.filter((change) => isPart(change) && change !== table);
+  const kinds = new Map<string, number>();
+  for (const { object } of parts) {
+    const kind = object.split(" ", 1)[0]!;
+    kinds.set(kind, (kinds.get(kind) ?? 0) + 1);
+  }
+  const contents = [...kinds].map(([kind, count]) => `${count} ${kind}${count === 1 ? "" : "s"}`);
+  const detail = `${table.detail}; with ${contents.join(", ")}`;
+  return [{ ...table, detail }, ...changes.filter((change) => !isPart(change))];
 }
 
 function servicesText({ services }: Outcome): string {

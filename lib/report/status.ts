@@ -11,6 +11,7 @@ export function statusJson(status: Status): Record<string, unknown> {
     applied_at: status.applied_at_ms === null ? null : isoTime(status.applied_at_ms),
     drift: status.drift_last_pass,
     drifted: status.drifted,
+    config_edited: status.config_edited,
     services: status.services.map(serviceJson),
   };
 }
@@ -45,10 +46,19 @@ export function statusText(status: Status, paint: Paint): string {
     return 'Nothing was applied yet: write the config ("lb init" makes a sample), then "lb apply".';
   }
   const head = `revision ${status.revision}, applied ${isoTime(status.applied_at_ms!)}`;
+  const edited = status.config_edited
+    ? [
+      paint(
+        '! the config file has edits that are not applied; "lb apply --plan" shows them',
+        "yellow",
+      ),
+    ]
+    : [];
   const drifted = status.drifted.map((object) =>
     paint(`! ${object} was changed behind lb's back; "lb reconcile" puts it right`, "yellow")
   );
-  return [head, ...drifted, ...status.services.map((one) => serviceText(one, paint))].join("\n");
+  return [head, ...edited, ...drifted, ...status.services.map((one) => serviceText(one, paint))]
+    .join("\n");
 }
 
 function serviceText({ service, engine, backends }: ServiceStatus, paint: Paint): string {
