@@ -87,10 +87,11 @@ async function denortCanBeHad(): Promise<boolean> {
 }
 
 async function compile(output: string): Promise<void> {
+  const made = `${output}.${Deno.pid}.new`;
   const flags = ["compile", "-A", "--no-check", "--frozen", "--include", "templates"];
-  const argv = [Deno.execPath(), ...flags, "--output", `${output}.new`, "main.ts"] as const;
+  const argv = [Deno.execPath(), ...flags, "--output", made, "main.ts"] as const;
   await run(argv, AbortSignal.timeout(DENORT_COMPILE_MS));
-  await Deno.rename(`${output}.new`, output);
+  await Deno.rename(made, output);
 }
 
 async function selfExtracting(output: string, compression: Compression): Promise<void> {
@@ -99,11 +100,11 @@ async function selfExtracting(output: string, compression: Compression): Promise
     await fill(`${stage}/tree`);
     const archive = await Deno.readFile(await pack(`${stage}/tree`, compression));
     const { size } = await Deno.stat(Deno.execPath());
-    using file = await Deno.open(`${output}.new`, { write: true, create: true, truncate: true });
+    const made = `${output}.${Deno.pid}.new`;
+    using file = await Deno.open(made, { write: true, createNew: true, mode: 0o755 });
     await writeAll(file, await head(archive, size, compression));
     await writeAll(file, archive);
-    await Deno.chmod(`${output}.new`, 0o755);
-    await Deno.rename(`${output}.new`, output);
+    await Deno.rename(made, output);
   } finally {
     await Deno.remove(stage, { recursive: true });
   }
@@ -183,7 +184,8 @@ function hex(bytes: ArrayBuffer): string {
 /** Runs a program in the checkout and gives its standard output. @throws what it said, where it fails */
 async function run(argv: readonly [string, ...string[]], signal?: AbortSignal): Promise<string> {
   const [program, ...args] = argv;
-  const options = { args, cwd: ROOT, signal, stdout: "piped", stderr: "piped" } as const;
+  const env = { NO_COLOR: "1" };
+  const options = { args, cwd: ROOT, env, signal, stdout: "piped", stderr: "piped" } as const;
   const { success, stdout, stderr } = await new Deno.Command(program, options).output();
   const text = new TextDecoder();
   if (!success) throw new Error(`${argv.join(" ")} failed:\n${text.decode(stderr)}`);

@@ -39,10 +39,13 @@ need() {
   { apt_get update && apt_get install $missing; } || fail "apt-get could not install:$missing"
 }
 
-# A machine that has just started holds the lock while it updates itself.
+# Silent unless it fails. A machine that has just started holds the lock while it updates itself.
 apt_get() {
-  DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=120 -o Acquire::Retries=3 \
-    -o Dpkg::Use-Pty=0 --no-install-recommends -y "$@" </dev/null >&2
+  log=$(DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends \
+    -o DPkg::Lock::Timeout=120 -o Acquire::Retries=3 "$@" 2>&1 </dev/null) || {
+    say "$log"
+    return 1
+  }
 }
 
 is_wanted_deno() {

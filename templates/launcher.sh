@@ -60,11 +60,12 @@ unpack() (
   # Another first start may have been faster: then its folder stays and ours goes, also where mv put
   # ours inside it.
   [ -x "$home/deno" ] || { rm -rf "$home"; error=$(mv "$new" "$home" 2>&1); }
-  rm -rf "$home/${new##*/}"
+  rm -rf "${home:?}/${new##*/}"
   usable || die "$error"
 )
 
-case $0 in /*) self=$0 ;; *) self=$PWD/$0 ;; esac
+# `bash lb` finds lb on PATH and does not say where.
+self=$0
 [ -f "$self" ] || self=$(command -v -- "$0")
 
 cache=${LB_CACHE:-$shared}
@@ -75,7 +76,7 @@ if [ -z "${LB_CACHE-}" ] && ! usable && ! { [ -O /var/cache ] && [ -w /var/cache
 fi
 usable || unpack || exit
 
-export LB_BUILD=self-extracting LB_HOME="$home" LB_EXECUTABLE="$self"
+export LB_BUILD=self-extracting LB_HOME="$home"
 export DENO_DIR="$home/deno_dir" DENO_NO_UPDATE_CHECK=1
 exec "$home/deno" run -A --no-config --no-lock --no-npm --no-remote --cached-only --no-check \
   "$home/app/main.js" "$@"

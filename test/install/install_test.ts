@@ -1,0 +1,87 @@
+import assert from "node:assert/strict";
+import { filesBelow, forRoot, type Machine, makeMachine, names } from "./machine.ts";
+
+/** A folder as an earlier build left it. */
+const EARLIER = "0123456789abcdef0123456789abcdef";
+const RUNNING = "fedcba9876543210fedcba9876543210";
+
+let machine: Machine;
+
+Deno.test.beforeAll(async () => {
+  machine = makeMachine();
+  const { code, err } = await machine.install();
+  assert.equal(code, 0, err);
+});
+
+Deno.test.afterAll(() => machine.remove());
+
+/** Test equipment: a program that only waits, where an earlier build's runtime would be. */
+function pretendBuild(hash: string): string {
+  Deno.mkdirSync(`${machine.cache}/${hash}`);
+  Deno.copyFileSync("/bin/sleep", `${machine.cache}/${hash}/deno`);
+  return `${machine.cache}/${hash}/deno`;
+}
+
+Deno.test("what is installed runs, and was unpacked beforehand", async () => {
+  assert.deepEqual(names(machine.bin.replace(/lb$/, "")), ["lb"]);
+  assert.equal(names(machine.cache).length, 1);
+  const { code, out } = await machine.run([machine.bin, "--version"]);
+  assert.equal(code, 0);
+  assert.match(out, /^lb .*self-extracting/);
+});
+
+Deno.test("installing again works, and removes earlier builds that nobody runs", async () => {
+  pretendBuild(EARLIER);
+  const command = new Deno.Command(pretendBuild(RUNNING), { args: ["60"], stdin: "null" });
+  const running = command.spawn();
+  try {
+    const { code, out, err } = await machine.install();
+    assert.equal(code, 0, err);
+    assert.match(out, /Next:/);
+  } finally {
+    running.kill();
+    await running.status;
+  }
+  assert.deepEqual(names(machine.cache).filter((name) => name === EARLIER), []);
+  assert.deepEqual(names(machine.cache).filter((name) => name === RUNNING), [RUNNING]);
+});
+
+Deno.test("an lb that does not start replaces nothing", async () => {
+  Deno.writeTextFileSync(`${machine.folder}/no-folder`, "");
+  const before = Deno.statSync(machine.bin).ino;
+  const { code, err } = await machine.install([], { LB_CACHE: `${machine.folder}/no-folder` });
+  assert.equal(code, 1);
+  assert.match(err, /nothing was replaced/);
+  assert.equal(Deno.statSync(machine.bin).ino, before);
+  assert.deepEqual(names(machine.bin.replace(/lb$/, "")), ["lb"]);
+  Deno.removeSync(`${machine.folder}/no-folder`);
+});
+
+Deno.test("a wrong option is a usage error, and --help explains the right ones", async () => {
+  const wrong = await machine.install(["--perfix"]);
+  assert.equal(wrong.code, 2);
+  assert.match(wrong.err, /unknown option --perfix/);
+  const help = await machine.install(["--help"]);
+  assert.equal(help.code, 0);
+  assert.match(help.out, /--uninstall/);
+});
+
+Deno.test({
+  ...forRoot("without root --demo is refused before anything is built"),
+  async fn() {
+    const nobody = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"] as const;
+    const script = new URL("../../install.sh", import.meta.url).pathname;
+    const { code, err } = await machine.run([...nobody, script, "--demo"]);
+    assert.equal(code, 1);
+    assert.match(err, /run it as root/);
+  },
+});
+
+Deno.test("uninstall leaves nothing, and may be repeated", async () => {
+  for (let i = 0; i < 2; i++) {
+    const { code, err } = await machine.install(["--uninstall"]);
+    assert.equal(code, 0, err);
+    assert.deepEqual(filesBelow(machine.folder), []);
+    assert.deepEqual(names(machine.cache), []);
+  }
+});
