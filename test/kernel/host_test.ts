@@ -73,6 +73,8 @@ Deno.test("apply and undo leave every sysctl and address of an odd machine as it
     const { notes } = await machine.reconcile(NO_NEED, []);
     assert.deepEqual(notes, []);
     assert.deepEqual(await machine.witness(), before);
+    const last = await machine.reconcile(NO_NEED, []);
+    assert.deepEqual(last, { done: [], blocked: [], notes: [], drift: [] });
   }));
 
 Deno.test("killed between the journal and any write, the undo leaves the machine as it was", () =>

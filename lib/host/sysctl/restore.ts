@@ -22,7 +22,11 @@ export function planRestore(
   });
 }
 
-/** A vanished key is needed by nobody: if its interface comes back, it does so with a value of its own. */
+/**
+ * Whether the value has to stay. Not asked here is whether its interface still qualifies: a link that
+ * flaps must not flap sysctls. A vanished key is needed by nobody: if its interface comes back, it
+ * does so with a value of its own.
+ */
 function isNeeded(rules: readonly Rule[], need: Need, observed: SysctlValues, key: string) {
   const rule = ruleOf(rules, key);
   return observed.has(key) && rule !== undefined && rule.when(need);

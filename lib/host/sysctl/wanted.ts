@@ -49,11 +49,8 @@ function keysOf(
 ): string[] {
   if (isSingleKey(rule.key)) return [rule.key];
   return interfaces.filter((link) => {
-    const key = keyFor(rule.key, link.name);
     // An interface without this protocol has no such key and needs none.
-    if (!observed.has(key)) return false;
-    // Once changed it stays so while the rule is needed: a link that flaps must not flap sysctls.
-    if (entries.has(key)) return true;
+    if (!observed.has(keyFor(rule.key, link.name))) return false;
     return rule.on?.(candidateOf(link, observed, entries)) ?? true;
   }).map((link) => keyFor(rule.key, link.name));
 }

@@ -186,6 +186,19 @@ Deno.test("a VIP that moves is added on the new interface before it leaves the o
   ]);
 });
 
+Deno.test("a VIP placed by auto follows its subnet to another interface", () => {
+  const host = new Host();
+  const want = [service("auto", "203.0.113.10")];
+  host.reconcile(want);
+  host.take("eth0", "203.0.113.2");
+  host.put("eth1", "203.0.113.2/24");
+  const { set, restore } = host.plan(want);
+  assert.deepEqual([ops(set), ops(restore)], [
+    ["add eth1 203.0.113.10/32"],
+    ["remove eth0 203.0.113.10/32"],
+  ]);
+});
+
 Deno.test("what somebody removed or replaced since is left alone, and said so", () => {
   const host = new Host();
   host.reconcile([service("eth0", "203.0.113.10", "203.0.113.11", "203.0.113.12")]);

@@ -135,6 +135,7 @@ Deno.test("everything is on record before the first write", () => {
     assert.ok(keys.includes("net.ipv4.conf.eth1.forwarding"));
     assert.ok(keys.includes("net.ipv4.conf.default.forwarding"));
     assert.ok(keys.includes("net.ipv4.conf.all.accept_redirects"));
+    assert.ok(!keys.includes("net.ipv4.conf.all.forwarding"), "ip_forward under another name");
   };
   host.reconcile(IPV4);
   assert.equal(host.proc.values[FORWARD], "1");
