@@ -12,11 +12,12 @@ Usage: ./install.sh [--prefix DIR] [--demo]
   --prefix DIR   install as DIR/bin/lb (default /usr/local)
   --demo         then run `lb demo`: the main job on real packets (needs root)
   --uninstall    undo what lb did to this machine, then remove lb and its caches
-  --help
+  --help         print this
 
-Gets what is missing from npm and Debian: Deno 2.9.6 (kept outside the checkout), nftables, iproute2.
-LB_CACHE=DIR      where lb unpacks itself (default /var/cache/lb for root, else ~/.cache/lb)
-LB_BUILD_CACHE=DIR  where a Deno of our own is kept (default ~/.cache/lb-build)
+Gets what is missing from npm and Debian: Deno, nftables, iproute2, procps. From the environment:
+
+  LB_CACHE=DIR        where lb unpacks itself (root: /var/cache/lb, others: ~/.cache/lb)
+  LB_BUILD_CACHE=DIR  where a Deno of our own is kept (~/.cache/lb-build)
 END
 }
 
@@ -73,7 +74,8 @@ uninstall() {
 
 need_runtime() {
   if [ "$(id -u)" -eq 0 ]; then
-    need nft:nftables ip:iproute2
+    # procps: the demo compares every sysctl before and after.
+    need nft:nftables ip:iproute2 sysctl:procps
   elif ! command -v nft >/dev/null || ! command -v ip >/dev/null; then
     say 'Note: lb needs nftables and iproute2 at run time; as root: apt-get install nftables iproute2'
   fi

@@ -35,15 +35,22 @@ need() {
   fi
   [ "$(id -u)" -eq 0 ] || fail "these are missing; as root: apt-get install$missing"
   say "Installing from Debian:$missing"
+  [ -n "${apt_updated-}" ] || silently apt_get update || fail 'apt-get update failed'
+  apt_updated=yes
   # shellcheck disable=SC2086 # a list of names
-  { apt_get update && apt_get install $missing; } || fail "apt-get could not install:$missing"
+  silently apt_get install $missing || fail "apt-get could not install:$missing"
 }
 
-# Silent unless it fails. A machine that has just started holds the lock while it updates itself.
+# A machine that has just started holds the lock while it updates itself.
 apt_get() {
-  log=$(DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends \
-    -o DPkg::Lock::Timeout=120 -o Acquire::Retries=3 "$@" 2>&1 </dev/null) || {
-    say "$log"
+  DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends \
+    -o DPkg::Lock::Timeout=120 -o Acquire::Retries=3 "$@"
+}
+
+# Runs a command whose words matter only if it fails.
+silently() {
+  words=$("$@" 2>&1 </dev/null) || {
+    say "$words"
     return 1
   }
 }
@@ -74,8 +81,9 @@ fetch_deno() {
   say "Fetching Deno $deno_version from npm"
   rm -rf "$2.new"
   mkdir -p "$2.new"
-  npm install --prefix "$2.new" --cache "$2.new/cache" --ignore-scripts --no-audit --no-fund \
-    --no-save --no-update-notifier --loglevel=error "$1" </dev/null >&2 || fail "npm could not fetch $1; is its registry within reach?"
+  silently npm install --prefix "$2.new" --cache "$2.new/cache" --ignore-scripts --no-audit \
+    --no-fund --no-save --no-update-notifier --loglevel=error "$1" ||
+    fail "npm could not fetch $1; is its registry within reach?"
   [ -z "$3" ] || echo "$3  $2.new/${deno#"$2/"}" | sha256sum -c --quiet >&2 ||
     fail "$1 is not the Deno it should be: its SHA-256 differs"
   rm -rf "$2" "$2.new/cache"
