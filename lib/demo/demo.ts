@@ -8,6 +8,9 @@ import { buildTopology, type Topology } from "./topology.ts";
 import { makeTraffic, type Traffic } from "./traffic.ts";
 import { lookAround } from "./witness.ts";
 
+/** Detail of a step that was ended from outside. */
+export const INTERRUPTED = "interrupted";
+
 /** What the demo needs of the machine. */
 export interface DemoMachine {
   readonly process: ProcessPort;
@@ -60,7 +63,7 @@ export interface Demo {
   readonly result: Promise<DemoResult>;
   /** Ends it before its time: what runs is killed, the step fails, everything is removed. */
   interrupt(): void;
-  /** What was built, as far as it was. */
+  /** What was built and still stands. */
   topology(): Topology | undefined;
 }
 
@@ -101,7 +104,10 @@ class Run {
     try {
       await this.#playAll();
     } finally {
-      if (!this.#options.keep || this.#interrupted) await this.#clean();
+      if (!this.#options.keep || this.#interrupted) {
+        await this.#clean();
+        this.topology = undefined;
+      }
     }
     return {
       ok: this.#steps.every(({ ok }) => ok),
@@ -115,6 +121,7 @@ class Run {
   }
 
   interrupt(): void {
+    if (this.#interrupted) return;
     this.#interrupted = true;
     // Whatever the current step waits for ends with this, so that it fails instead of waiting on.
     void this.#clean();
@@ -150,9 +157,9 @@ class Run {
       const shown = await act(this.#stage!);
       this.#engine ||= shown.engine ?? "";
       this.#counted ??= shown.counted;
-      return { ok: !this.#interrupted, detail: this.#interrupted ? "interrupted" : shown.detail };
+      return { ok: !this.#interrupted, detail: this.#interrupted ? INTERRUPTED : shown.detail };
     } catch (error) {
-      if (this.#interrupted) return { ok: false, detail: "interrupted" };
+      if (this.#interrupted) return { ok: false, detail: INTERRUPTED };
       if (!(error instanceof LbError) || error.code !== "kernel-refused") throw error;
       return { ok: false, detail: error.message };
     }

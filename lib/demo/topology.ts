@@ -108,6 +108,9 @@ async function build(process: ProcessPort, topology: Topology, layout: Layout): 
     setSysctl(process, balancer, "net.ipv4.ip_forward=0"),
     // IPv6, unlike IPv4, lets nobody bind to an address that is local by a route only.
     hasIpv6 && setSysctl(process, client, "net.ipv6.ip_nonlocal_bind=1"),
+    // A client's port that comes back through another VIP would meet its old connection in TIME_WAIT,
+    // and wait a second.
+    ...backends.map((backend) => setSysctl(process, backend, "net.ipv4.tcp_max_tw_buckets=0")),
   ]);
   if (layout.front) {
     await batch(process, balancer, [

@@ -1,4 +1,4 @@
-import type { DemoResult, DemoStep } from "./demo.ts";
+import { type DemoResult, type DemoStep, INTERRUPTED } from "./demo.ts";
 import type { Topology } from "./topology.ts";
 
 /** Puts a text in a colour, or leaves it alone. */
@@ -24,6 +24,7 @@ export function summaryLine({ ok, engine, kernel, steps }: DemoResult, paint: Pa
   const ms = steps.reduce((sum, step) => sum + step.ms, 0);
   const failed = steps.find((step) => !step.ok);
   if (ok) return paint(`All of it held: ${engine} on ${kernel}, ${seconds(ms)}.`, "bold");
+  if (failed?.detail === INTERRUPTED) return paint("Interrupted; everything is removed.", "red");
   return paint(`"${failed?.name}" did not hold (${engine || "no engine"} on ${kernel}).`, "red");
 }
 

@@ -1,6 +1,6 @@
 import { ask } from "./datagram.ts";
 import { get } from "./http.ts";
-import type { RequestsSpec, RoleEvent, SteadySpec } from "./spec.ts";
+import type { RequestsSpec, RoleEvent, Source, Sources, SteadySpec } from "./spec.ts";
 import { type Outcome, tallyRequests } from "./tally.ts";
 
 type Say = (event: RoleEvent) => void;
@@ -88,8 +88,16 @@ class Recorder {
 /** One request; the body of the answer, which is the backend's name unless the path asks for more. */
 async function request(spec: RequestsSpec | SteadySpec, index: number): Promise<string> {
   const door = spec.doors[index % spec.doors.length]!;
-  const source = spec.sources?.[index % spec.sources.length];
+  const source = spec.sources && sourceOf(spec.sources, index);
   const timeout_ms = spec.timeout_ms ?? TIMEOUT_MS_DEFAULT;
   if (spec.protocol === "udp") return await ask(door, source, timeout_ms);
   return (await get(door, spec.path ?? "/", { source, timeout_ms })).body.trim();
+}
+
+function sourceOf({ addresses = [], first_port }: Sources, index: number): Source {
+  const count = Math.max(1, addresses.length);
+  return {
+    address: addresses[index % count],
+    port: first_port && first_port + Math.floor(index / count),
+  };
 }

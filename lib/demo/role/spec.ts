@@ -29,11 +29,19 @@ export interface Source {
   readonly port?: number;
 }
 
+/**
+ * Many clients: request `i` comes from address `i` modulo their number, and where a first port is given,
+ * from another port every time around. Always the same ones, so a hash answers the same in every run.
+ */
+export interface Sources {
+  readonly addresses?: readonly string[];
+  readonly first_port?: number;
+}
+
 interface Requests {
   readonly protocol?: "tcp" | "udp";
   readonly doors: readonly Door[];
-  /** Taken in turn, one per request. */
-  readonly sources?: readonly Source[];
+  readonly sources?: Sources;
   /** HTTP path. @default "/" */
   readonly path?: string;
   /** A request without its answer after this time has failed. @default 5000 */

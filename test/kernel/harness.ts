@@ -1,0 +1,115 @@
+/** Equipment of the kernel tests: real namespaces, the real command line, real traffic. */
+import { type Balancer, makeBalancer } from "../../lib/demo/balancer.ts";
+import { buildTopology, type Topology } from "../../lib/demo/topology.ts";
+import { makeTraffic, type Traffic } from "../../lib/demo/traffic.ts";
+import { children } from "../../lib/sys/children.ts";
+import { files } from "../../lib/sys/files.ts";
+import { process } from "../../lib/sys/process.ts";
+
+/** Ports that every backend listens on. */
+export const TCP_PORTS = [80, 443, 8000, 8001, 8002, 8080];
+export const UDP_PORTS = [53, 5353];
+
+/** What a test works with. It starts as a machine on which lb has never been. */
+export interface Lab {
+  readonly topology: Topology;
+  readonly traffic: Traffic;
+  readonly balancer: Balancer;
+}
+
+export interface LabOptions {
+  readonly backends: number;
+  readonly one_arm?: boolean;
+}
+
+/** The program under test: `$LB`, or this checkout. */
+export const LB: readonly string[] = lbCommand();
+
+/** Why nothing of this can run here; undefined where it can. */
+const UNABLE = whyNot();
+
+/**
+ * Makes the function that declares the tests of one file. They share the namespaces, which are built
+ * when the first test runs and are gone after the last; each starts without any trace of lb.
+ */
+export function kernelTests(options: LabOptions) {
+  let lab: Promise<Lab> | undefined;
+  if (UNABLE) console.log(`kernel tests skipped: ${UNABLE}`);
+  Deno.test.afterAll(async () => {
+    const built = await lab?.catch(() => undefined);
+    await built?.traffic.close();
+    await built?.topology.close();
+  });
+  return (name: string, act: (lab: Lab) => Promise<void>) =>
+    Deno.test({
+      name,
+      ignore: UNABLE !== undefined,
+      // The backends outlive the test that was the first to need them.
+      sanitizeOps: false,
+      sanitizeResources: false,
+      async fn() {
+        lab ??= buildLab(options);
+        const built = await lab;
+        await forget(built);
+        await act(built);
+      },
+    });
+}
+
+async function buildLab({ backends, one_arm }: LabOptions): Promise<Lab> {
+  // Every test file is an isolate of its own, but they share the process id.
+  const serial = crypto.getRandomValues(new Uint16Array(1))[0]!;
+  const topology = await buildTopology(process, files, {
+    backends,
+    one_arm,
+    pid: Deno.pid,
+    serial,
+  });
+  const traffic = makeTraffic(children, LB);
+  try {
+    await Promise.all(
+      topology.backends.map((namespace, index) =>
+        traffic.serve(namespace, { name: `b${index + 1}`, tcp: TCP_PORTS, udp: UDP_PORTS })
+      ),
+    );
+  } catch (error) {
+    await traffic.close();
+    await topology.close();
+    throw error;
+  }
+  return { topology, traffic, balancer: makeBalancer(topology, files, LB) };
+}
+
+/** Takes away, by other means than lb's, whatever an earlier test left in the balancer. */
+async function forget({ topology, balancer }: Lab): Promise<void> {
+  const { run } = balancer;
+  await run(["nft", "flush", "ruleset"]);
+  await run(["conntrack", "-F"]);
+  await run(["sysctl", "-q", "-w", "net.ipv4.ip_forward=0", "net.ipv6.conf.all.forwarding=0"]);
+  const { stdout } = await run(["ip", "-oneline", "address", "show"]);
+  for (const line of stdout.split("\n")) {
+    const [, device, address] = /^\d+: (\S+)\s+inet6? (\S+\/(?:32|128)) /.exec(line) ?? [];
+    if (!device || !address || device === "lo") continue;
+    await run(["ip", "address", "delete", address, "dev", device]);
+  }
+  await run(["rm", "-rf", `${topology.folder}/state`, `${topology.folder}/run`]);
+}
+
+function lbCommand(): readonly string[] {
+  const built = Deno.env.get("LB");
+  if (built) return [built];
+  const main = new URL("../../main.ts", import.meta.url).pathname;
+  return [Deno.execPath(), "run", "--quiet", "--no-prompt", "-A", main];
+}
+
+function whyNot(): string | undefined {
+  if (Deno.uid() !== 0) return "not root";
+  for (const program of ["ip", "nft", "conntrack"]) {
+    const { success } = new Deno.Command("which", { args: [program], stdout: "null" }).outputSync();
+    if (!success) return `${program} is missing`;
+  }
+  const name = `lb-${Deno.pid}-probe`;
+  const ip = (...args: string[]) => new Deno.Command("ip", { args, stderr: "null" }).outputSync();
+  if (!ip("netns", "add", name).success) return "no network namespaces here";
+  ip("netns", "delete", name);
+}
