@@ -68,9 +68,13 @@ export const context = {
     return [Deno.execPath(), "run", ...flags, new URL(Deno.mainModule).pathname];
   },
 
+  isRoot(): boolean {
+    return uid() === 0;
+  },
+
   /** @throws {LbError} `not-permitted` unless root: said before anything is tried. */
   needRoot(command: string): void {
-    if (uid() === 0) return;
+    if (context.isRoot()) return;
     throw new LbError("not-permitted", `lb ${command} works on the kernel: run it as root`);
   },
 };

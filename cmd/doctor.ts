@@ -1,4 +1,5 @@
 import { EXIT_ATTENTION, EXIT_OK } from "../lib/model/error.ts";
+import type { JournalEntry } from "../lib/model/journal.ts";
 import type { Diagnosis } from "../lib/reconcile/diagnosis.ts";
 import { context, type Places } from "./context.ts";
 import { print, printJson, stdoutPaint } from "./io.ts";
@@ -37,5 +38,18 @@ export async function diagnose(places: Places): Promise<Diagnosis> {
   const kernel = context.kernel(places);
   const facts = await detect(kernel);
   const loaded = context.files.stat(places.config) ? await context.loadConfig(places) : undefined;
-  return diagnoseMachine(kernel, facts, loaded?.config);
+  return diagnoseMachine(kernel, facts, loaded?.config, await openSysctls(places));
+}
+
+/** What lb has set and not put back; nothing for somebody who may not read the state. */
+async function openSysctls(places: Places): Promise<readonly JournalEntry[]> {
+  if (!context.isRoot()) return [];
+  const { hostIdentity } = await import("./machine.ts");
+  const store = await context.readStore(places);
+  try {
+    const journal = store?.journal(hostIdentity(context.files), () => context.clock.now_ms());
+    return journal?.open("sysctl") ?? [];
+  } finally {
+    store?.close();
+  }
 }

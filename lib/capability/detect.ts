@@ -1,6 +1,7 @@
 import type { Kernel } from "../sys/ports.ts";
 import type { Capability, Facts } from "./facts.ts";
 import { type KernelConfig, ModuleIndex, parseKernelConfig } from "./modules.ts";
+import { procSysMount } from "./proc_sys.ts";
 import { CONTROL_RULES, NFT_PROBES, type Probe } from "./probes.ts";
 
 /** Bit of CAP_NET_ADMIN in /proc/PID/status (linux/capability.h). */
@@ -158,18 +159,13 @@ function netAdmin(kernel: Kernel): Capability {
   };
 }
 
-/** Containers mount /proc/sys read-only: root there still cannot write. */
 function sysctlsWritable(kernel: Kernel): Capability {
-  const mounts = (kernel.files.read("/proc/self/mounts") ?? "").split("\n")
-    .map((line) => line.split(" "))
-    .filter(([, where]) => where === "/proc/sys" || where === "/proc");
-  const [, where, , options] = mounts.at(-1) ?? [];
-  const readOnly = options?.split(",").includes("ro") ?? false;
+  const { path, isReadOnly } = procSysMount(kernel.files);
   return {
     id: "proc-sys",
     purpose: "setting sysctls and putting them back",
-    answer: readOnly ? "no" : "yes",
-    evidence: `${where ?? "/proc"} is mounted ${readOnly ? "read-only" : "read-write"}`,
+    answer: isReadOnly ? "no" : "yes",
+    evidence: `${path} is mounted ${isReadOnly ? "read-only" : "read-write"}`,
   };
 }
 

@@ -1,6 +1,7 @@
 import { type Facts, isPossible } from "../capability/facts.ts";
 import type { EngineReport } from "../capability/select.ts";
 import { reportSysctlValues, type SysctlValueReport } from "../host/sysctl/report.ts";
+import type { JournalEntry } from "../model/journal.ts";
 import type { Config } from "../model/settings.ts";
 import type { Kernel } from "../sys/ports.ts";
 import { hostWant, sysctlWant } from "./host.ts";
@@ -16,14 +17,19 @@ export interface Diagnosis {
   readonly attention: readonly string[];
 }
 
-/** Holds the machine against what lb, and the config if there is one, need of it. Reads only. */
+/**
+ * Holds the machine against what lb, and the config if there is one, need of it. Reads only.
+ *
+ * @param journal open entries for sysctls
+ */
 export function diagnoseMachine(
   kernel: Kernel,
   facts: Facts,
   config: Config | undefined,
+  journal: readonly JournalEntry[],
 ): Diagnosis {
   const engines = engineReports(facts);
-  const sysctls = config ? wantedSysctls(kernel, config, engines) : [];
+  const sysctls = config ? wantedSysctls(kernel, config, engines, journal) : [];
   const lacking = facts.capabilities.filter((each) => !isPossible(each))
     .map(({ id, purpose, evidence }) => `${id} (${purpose}): ${evidence}`);
   const unset = sysctls.filter(({ ok }) => !ok).map(({ key, wanted, found }) =>
@@ -36,6 +42,7 @@ function wantedSysctls(
   kernel: Kernel,
   config: Config,
   engines: readonly EngineReport[],
+  journal: readonly JournalEntry[],
 ): readonly SysctlValueReport[] {
   const possible = engines.filter(({ possible }) => possible).map(({ name }) => name);
   const engineOf = new Map(config.services.map(({ name, engine }) => [
@@ -43,5 +50,5 @@ function wantedSysctls(
     engine === "auto" ? possible[0] ?? "nft" : engine,
   ]));
   const need = hostWant(config, engineOf);
-  return reportSysctlValues(kernel.files, sysctlWant(kernel, config.services, need));
+  return reportSysctlValues(kernel.files, sysctlWant(kernel, config.services, need), journal);
 }

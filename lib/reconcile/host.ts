@@ -1,4 +1,4 @@
-import type { Facts } from "../capability/facts.ts";
+import { procSysMount } from "../capability/proc_sys.ts";
 import { addressResource } from "../host/address/address.ts";
 import { interfacesAfter } from "../host/address/placement.ts";
 import type { AddressStep } from "../host/address/plan.ts";
@@ -21,7 +21,6 @@ export interface HostMachine {
   readonly kernel: Kernel;
   readonly store: Store;
   readonly host: HostIdentity;
-  readonly facts: Facts;
 }
 
 /** What to do to the machine besides the engines' part, in the order of its stages. */
@@ -53,10 +52,14 @@ export function hostWant(config: Config, engineOf: ReadonlyMap<string, EngineNam
 export function planHost(machine: HostMachine, config: Config, need: Need): HostStages {
   const addresses = planAddresses(machine, config.services);
   const sysctls = planSysctls(machine, config.services, need);
-  const isWritable = config.sysctl === "apply" && !isReadOnly(machine.facts);
-  const reported = isWritable ? [] : reportSysctls(sysctls.set).blocked;
+  const reason = config.sysctl === "check"
+    ? "check"
+    : procSysMount(machine.kernel.files).isReadOnly
+    ? "read-only"
+    : undefined;
+  const reported = reason ? reportSysctls(sysctls.set, reason).blocked : [];
   return {
-    sysctls: isWritable ? sysctls.set : [],
+    sysctls: reason ? [] : sysctls.set,
     addresses: addresses.set,
     leftAddresses: addresses.restore,
     leftSysctls: sysctls.restore,
@@ -122,10 +125,6 @@ function planSysctls(
 
 function journalOf({ store, host, kernel }: HostMachine) {
   return store.journal(host, () => kernel.clock.now_ms());
-}
-
-function isReadOnly(facts: Facts): boolean {
-  return facts.capabilities.some(({ id, answer }) => id === "proc-sys" && answer === "no");
 }
 
 function allSteps(stages: HostStages) {

@@ -53,7 +53,8 @@ export async function planRun(run: Run): Promise<RunPlan> {
   const tasks: EngineTask[] = [];
   for (const engine of ENGINES) tasks.push(await planEngine(run, engine, rows, target));
   const host = planHost(run.machine, config, hostWant(config, run.engineOf));
-  for (const object of hostDrift(host)) run.progress.drift.add(object);
+  // A run that was cut off leaves values on record that it had no time to write.
+  if (!wasCutOff(run)) { for (const object of hostDrift(host)) run.progress.drift.add(object); }
   return { target, rows, tasks, host, outcome: outcomeOf(run, target, tasks, host) };
 }
 
@@ -64,6 +65,11 @@ function findTarget({ machine, request, progress }: Run): Target {
     return { revision: latest.revision, isNew: false };
   }
   return { revision: progress.begun ?? revisions.next(), isNew: true };
+}
+
+function wasCutOff({ machine, progress }: Run): boolean {
+  const [last] = machine.store.revisions.list(1);
+  return last?.outcome === "interrupted" && last.revision !== progress.begun;
 }
 
 async function planEngine(

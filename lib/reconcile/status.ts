@@ -85,7 +85,7 @@ export async function readStatus(
     }
   }
   const { config } = applied.loaded;
-  const host = planHost({ ...machine, facts: applied.facts }, config, hostWant(config, engineOf));
+  const host = planHost(machine, config, hostWant(config, engineOf));
   drifted.push(...hostDrift(host));
   return { ...base, drifted, services: chosen.map(({ name }) => services.get(name)!) };
 }

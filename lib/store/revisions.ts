@@ -28,6 +28,9 @@ export interface Revision extends RevisionStart {
   readonly detail: string | null;
 }
 
+/** Each holds a whole config text: the newest are kept, and whatever is in force. */
+const REVISIONS_MAX = 100;
+
 /** Table `revision`: only what ended "applied" counts as current. */
 export class Revisions {
   readonly #db: Database;
@@ -46,6 +49,7 @@ export class Revisions {
 
   /** Written before anything is changed. @returns the revision's number; numbers are never used twice */
   begin(start: RevisionStart): number {
+    this.#prune();
     return this.#db.run(
       "INSERT INTO revision (at_ms, who, command, config_text) VALUES (?, ?, ?, ?)",
       start.at_ms,
@@ -53,6 +57,15 @@ export class Revisions {
       start.command,
       start.config_text,
     ).id;
+  }
+
+  #prune(): void {
+    this.#db.run(
+      `DELETE FROM revision WHERE revision <= ?
+         AND revision NOT IN (SELECT max(revision) FROM revision WHERE outcome = 'applied')
+         AND revision NOT IN (SELECT revision FROM committed)`,
+      this.next() - 1 - REVISIONS_MAX,
+    );
   }
 
   /** Written after everything was changed, or after the change was given up. */

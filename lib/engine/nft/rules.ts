@@ -101,7 +101,8 @@ export function serviceRules(
     `meta priority vmap @${names.backends}`,
   ];
   // A look-up that runs while a transaction commits can miss: the rule comes from one generation, the
-  // element from the next (kernels before 6.17). So a miss asks once more before it refuses.
+  // element from the next (and before linux 6.17, c4eaca2e1052 and its series, an element could be
+  // between two). So a miss asks once more before it refuses.
   return ["meta priority set none", ...pick, ...pick, "goto refuse"];
 }
 

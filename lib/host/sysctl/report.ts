@@ -1,3 +1,4 @@
+import type { JournalEntry } from "../../model/journal.ts";
 import type { FilesPort } from "../../sys/ports.ts";
 import { observeSysctls } from "./observe.ts";
 import { SYSCTL_RULES } from "./rules.ts";
@@ -15,10 +16,14 @@ export interface SysctlValueReport {
   readonly source: string;
 }
 
-/** Every sysctl that is wanted, beside what it is. Reads only. */
-export function reportSysctlValues(files: FilesPort, want: SysctlWant): SysctlValueReport[] {
-  const observed = observeSysctls(files, SYSCTL_RULES, []);
-  return wantedSysctls(SYSCTL_RULES, want, observed, []).map(({ rule, key, found, ok }) => ({
+/** Every sysctl that is wanted, beside what it is. Reads only. @param open open journal entries */
+export function reportSysctlValues(
+  files: FilesPort,
+  want: SysctlWant,
+  open: readonly JournalEntry[],
+): SysctlValueReport[] {
+  const observed = observeSysctls(files, SYSCTL_RULES, open.map(({ key }) => key));
+  return wantedSysctls(SYSCTL_RULES, want, observed, open).map(({ rule, key, found, ok }) => ({
     key,
     wanted: rule.value,
     found: found ?? null,
