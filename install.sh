@@ -14,7 +14,8 @@ Usage: ./install.sh [--prefix DIR] [--demo]
   --uninstall    undo what lb did to this machine, then remove lb and its caches
   --help         print this
 
-Gets what is missing from npm and Debian: Deno, nftables, iproute2, procps. From the environment:
+Gets what is missing from npm and Debian: Deno, nftables, iproute2, procps, netbase.
+From the environment:
 
   LB_CACHE=DIR        where lb unpacks itself (root: /var/cache/lb, others: ~/.cache/lb)
   LB_BUILD_CACHE=DIR  where a Deno of our own is kept (~/.cache/lb-build)
@@ -74,8 +75,9 @@ uninstall() {
 
 need_runtime() {
   if [ "$(id -u)" -eq 0 ]; then
-    # procps: the demo compares every sysctl before and after.
-    need nft:nftables ip:iproute2 sysctl:procps
+    # procps: the demo compares every sysctl before and after. netbase: without /etc/protocols nft
+    # prints 6 for tcp.
+    need nft:nftables ip:iproute2 sysctl:procps /etc/protocols:netbase
   elif ! command -v nft >/dev/null || ! command -v ip >/dev/null; then
     say 'Note: lb needs nftables and iproute2 at run time; as root: apt-get install nftables iproute2'
   fi

@@ -23,11 +23,11 @@ fail() {
   exit 1
 }
 
-# need COMMAND:PACKAGE… installs the packages whose command is missing.
+# need COMMAND:PACKAGE… installs the packages whose command (or file, by its path) is missing.
 need() {
   missing=''
   for pair; do
-    command -v "${pair%%:*}" >/dev/null || missing="$missing ${pair#*:}"
+    [ -e "${pair%%:*}" ] || command -v "${pair%%:*}" >/dev/null || missing="$missing ${pair#*:}"
   done
   [ -n "$missing" ] || return 0
   if ! command -v apt-get >/dev/null; then

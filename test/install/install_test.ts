@@ -5,6 +5,8 @@ import { filesBelow, forRoot, type Machine, makeMachine, names } from "./machine
 const EARLIER = "0123456789abcdef0123456789abcdef";
 const RUNNING = "fedcba9876543210fedcba9876543210";
 
+const INSTALL = new URL("../../install.sh", import.meta.url).pathname;
+
 let machine: Machine;
 
 Deno.test.beforeAll(async () => {
@@ -70,10 +72,50 @@ Deno.test({
   ...forRoot("without root --demo is refused before anything is built"),
   async fn() {
     const nobody = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"] as const;
-    const script = new URL("../../install.sh", import.meta.url).pathname;
-    const { code, err } = await machine.run([...nobody, script, "--demo"]);
+    const { code, err } = await machine.run([...nobody, INSTALL, "--demo"]);
     assert.equal(code, 1);
     assert.match(err, /run it as root/);
+  },
+});
+
+const CONFIG = `
+[[service]]
+name = "web"
+vip = ["203.0.113.10"]
+ports = [80]
+vip_on = "none"
+
+[[service.backend]]
+address = "198.51.100.11"
+`;
+
+/** Commands in a network namespace of their own, with places of lb's own. */
+function inNamespace(...lines: string[]) {
+  const env = { LB_CONFIG: `${machine.folder}/lb.toml`, LB_RUN: `${machine.folder}/run` };
+  return machine.run(["unshare", "--net", "sh", "-ec", lines.join("\n")], env);
+}
+
+Deno.test({
+  ...forRoot("uninstall first undoes what lb did, and stops where lb cannot"),
+  async fn() {
+    Deno.writeTextFileSync(`${machine.folder}/lb.toml`, CONFIG, { mode: 0o600 });
+    const uninstall = `${INSTALL} --prefix ${machine.folder}/usr --uninstall`;
+    const { code, out, err } = await inNamespace(
+      `${machine.bin} apply >&2`,
+      "nft list tables",
+      "mv $LB_STATE $LB_STATE.away; echo > $LB_STATE",
+      `if ${uninstall}; then exit 9; else echo stopped; fi`,
+      `${machine.bin} --version`,
+      "rm $LB_STATE; mv $LB_STATE.away $LB_STATE",
+      `${uninstall} >&2`,
+      "nft list tables",
+    );
+    assert.equal(code, 0, err);
+    assert.match(out, /^table inet lb\n(?:.*\n)?stopped\nlb [^\n]*\n$/);
+    assert.deepEqual(names(machine.bin.replace(/lb$/, "")), []);
+    for (const place of ["state", "run", "lb.toml"]) {
+      Deno.removeSync(`${machine.folder}/${place}`, { recursive: true });
+    }
   },
 });
 
