@@ -63,9 +63,9 @@ export function keyValue(
   return body.find(({ key }) => key.keys.length === 1 && namesOf(key)[0] === name);
 }
 
-/** Applies splices that do not overlap. */
+/** Applies splices that do not overlap; of several at one place, in their order. */
 export function applySplices(text: string, splices: readonly Splice[]): string {
-  return splices.toSorted((a, b) => b.start - a.start).reduce(
+  return splices.toReversed().sort((a, b) => b.start - a.start).reduce(
     (rest, { start, end, text }) => rest.slice(0, start) + text + rest.slice(end),
     text,
   );

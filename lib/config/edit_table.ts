@@ -13,6 +13,7 @@ import {
   serviceTables,
   type Splice,
 } from "./block.ts";
+import { startOfLine } from "./scan.ts";
 
 /** A key and its value in TOML. */
 export type Assignment = readonly [key: string, value: string];
@@ -42,22 +43,25 @@ export function addTable(
   last: BackendTables | undefined,
   keys: readonly Assignment[],
 ): Splice[] {
-  const model = last?.[0] ?? serviceTables(block)[0];
-  const tail = last?.at(-1) ?? serviceTables(block).at(-1);
+  const tables = serviceTables(block);
+  const model = last?.[0] ?? tables[0];
+  const tail = last?.at(-1) ?? tables.at(-1);
   if (!model || !tail) return [];
-  const eol = lineEnding(block.text);
-  const head = block.rangeOf(model)[0];
-  const indent = indentAt(block.text, head);
-  const first = model.body[0];
-  const inner = first ? indentAt(block.text, block.rangeOf(first)[0]) : indent;
+  const { text, rangeOf } = block;
+  const at = endOfTable(block, tail);
+  const [head] = rangeOf(model);
+  const indent = indentAt(text, head);
+  const inner = model.body[0] ? indentAt(text, rangeOf(model.body[0])[0]) : indent;
   const spell = last ? spelling(block, model) : plain;
+  // Directly below a comment it would take the comment for its own.
+  const belowComment = COMMENT_LINE.test(text.slice(startOfLine(text, at), at));
+  const blanks = Math.max(last ? blanksAbove(text, head) : 1, belowComment ? 1 : 0);
   const lines = [
-    ...Array.from({ length: last ? blanksAbove(block.text, head) : 1 }, () => ""),
+    ...Array.from({ length: blanks }, () => ""),
     `${indent}[[service.backend]]`,
     ...keys.map(([key, value]) => `${inner}${spell(key, value)}`),
   ];
-  const at = endOfTable(block, tail);
-  return [{ start: at, end: at, text: lines.map((line) => eol + line).join("") }];
+  return [{ start: at, end: at, text: lines.map((line) => lineEnding(text) + line).join("") }];
 }
 
 /** Deletes a `[[service.backend]]`, its sub-tables and the comments directly above. */

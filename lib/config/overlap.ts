@@ -1,4 +1,11 @@
-import { addressBytes, contains, formatPrefix, isSingle, type Prefix } from "../model/address.ts";
+import {
+  addressBytes,
+  contains,
+  formatPrefix,
+  fullLength,
+  isSingle,
+  type Prefix,
+} from "../model/address.ts";
 import { formatPorts, type PortRange, type Protocol } from "../model/service.ts";
 import { type DraftFile, type DraftService, isUnreadable } from "./draft.ts";
 import { type Path, type Problem, valueError } from "./problem.ts";
@@ -58,13 +65,19 @@ function portClashes(ports: readonly (PortRange | undefined)[]): (readonly [numb
 
 function vipClashes(vips: readonly (Prefix | undefined)[]): (readonly [number, number])[] {
   if (vips.length < 2) return [];
-  const bits = new Map(present(vips).map(([vip]) => [vip, `${vip.family}${bitsOf(vip)}`]));
-  const order = ([a]: Indexed<Prefix>, [b]: Indexed<Prefix>) => {
-    const [left = "", right = ""] = [bits.get(a), bits.get(b)];
-    return left < right ? -1 : left > right ? 1 : 0;
-  };
+  const list = present(vips);
+  const texts = new Set(list.map(([{ text }]) => text));
+  // Whole addresses are equal or apart, and by far the usual case.
+  if (texts.size === list.length && list.every(([vip]) => isSingle(vip))) return [];
+  const bits = new Map(list.map(([vip]) => [vip, `${vip.family} ${bitsOf(vip)}`]));
+  const bitsFirst = ([a]: Indexed<Prefix>, [b]: Indexed<Prefix>) =>
+    compare(bits.get(a) ?? "", bits.get(b) ?? "");
   // A prefix sorts directly before all that it contains, and either contains the next one or is done.
-  return sweep(present(vips).sort(order), contains, () => 0);
+  return sweep(list.sort(bitsFirst), contains, () => 0);
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
 }
 
 /** Compares each with the one before it that reaches farthest. */
@@ -134,11 +147,16 @@ interface Shelf {
 /** Prefixes contain each other or have nothing in common: so look for each, and for all its parents. */
 function rangePairs(claims: readonly Claim[]): Pair[] {
   const shelves = shelve(claims);
-  const lengths = [...new Set(claims.map(({ prefix }) => prefix.length))];
+  const families = Map.groupBy(claims, ({ prefix }) => prefix.family);
+  const lengths = new Map([...families].map(([family, members]) => [
+    family,
+    [...new Set(members.map(({ prefix }) => prefix.length))],
+  ]));
   return [...shelves.values()].flatMap((shelf) => [
     ...pairsOnShelf(shelf),
     ...shelf.claims.flatMap((claim) =>
-      lengths.filter((length) => length < claim.prefix.length)
+      (lengths.get(claim.prefix.family) ?? [])
+        .filter((length) => length < claim.prefix.length)
         .map((length) => shelves.get(shelfKey(claim, length)))
         .flatMap((parent) => parent ? pairsWithParent(claim, parent) : [])
     ),
@@ -154,7 +172,7 @@ function shelve(claims: readonly Claim[]): Map<string, Shelf> {
 }
 
 function shelfKey({ protocol, prefix }: Claim, length: number): string {
-  return `${protocol} ${prefix.family} ${bitsOf(prefix).slice(0, length)}`;
+  return `${protocol} ${keyOf(prefix, length)}`;
 }
 
 function runningFarthest(sorted: readonly Claim[]): Claim[] {
@@ -183,6 +201,13 @@ function countUpTo(sorted: readonly Claim[], last: number): number {
     else high = middle;
   }
   return low;
+}
+
+/** Names the network that the first bits of an address stand for. */
+function keyOf(prefix: Prefix, length: number): string {
+  // Whole addresses are compared as they are, since most are and turning them into bits takes time.
+  if (length === fullLength(prefix.family)) return prefix.text;
+  return `${prefix.family} ${bitsOf(prefix).slice(0, length)}`;
 }
 
 function bitsOf(prefix: Prefix): string {

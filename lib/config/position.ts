@@ -23,7 +23,7 @@ export type Range = readonly [start: number, end: number];
 export function locator(text: string): Locate {
   let headers: Header[] | undefined;
   let services: Slice[] = [];
-  let parsed: { slice: Slice; program: AST.TOMLProgram | undefined } | undefined;
+  const parsed = new Map<string, AST.TOMLProgram | undefined>();
   return async (path, at = "value") => {
     if (!headers) {
       headers = scanHeaders(text);
@@ -31,15 +31,35 @@ export function locator(text: string): Locate {
     }
     let best: Found | undefined;
     for (const [slice, inner] of candidates(text, headers, services, path)) {
-      // Problems come in the order of services, so remembering one slice is enough.
-      if (parsed?.slice.start !== slice.start || parsed.slice.end !== slice.end) {
-        parsed = { slice, program: await parseSlice(text, slice) };
-      }
-      const found = find(text, parsed.slice, parsed.program, inner, at);
+      const program = await remembered(
+        parsed,
+        `${slice.start}-${slice.end}`,
+        () => parseSlice(text, slice),
+      );
+      const found = find(text, slice, program, inner, at);
       if (found.depth > (best?.depth ?? -1)) best = found;
     }
     return placeAt(text, best ?? { depth: 0, slice: WHOLE, range: [0, 0] });
   };
+}
+
+/**
+ * Problems come in the order of services, and clashes name the same other one again and again: a few
+ * trees are enough, and all of them would be a gigabyte.
+ */
+const TREES_MAX = 8;
+
+async function remembered<Key, Value>(
+  known: Map<Key, Value>,
+  key: Key,
+  make: () => Promise<Value>,
+): Promise<Value> {
+  const value = known.has(key) ? known.get(key) as Value : await make();
+  known.delete(key);
+  known.set(key, value);
+  const [oldest] = known.keys();
+  if (known.size > TREES_MAX && oldest !== undefined) known.delete(oldest);
+  return value;
 }
 
 /** A slice of the text as a tree; undefined where this parser sees no TOML in it. */
