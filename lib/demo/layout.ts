@@ -44,6 +44,9 @@ export function backendAddress(family: Family, index: number, oneArm = false): s
   return family === 4 ? `198.51.100.${host}` : `2001:db8:b::${host}`;
 }
 
+/** The client's own addresses (not on one arm). */
+export const CLIENT = { 4: "192.0.2.10", 6: "2001:db8:c::10" } as const;
+
 /** More addresses that the client answers for, to be many clients: 192.0.2.128/25, 2001:db8:c:1::/112. */
 export function clientSource(family: Family, index: number): string {
   return family === 4
@@ -58,7 +61,7 @@ export function clientSource(family: Family, index: number): string {
  */
 export function routedLayout(backends: number): Layout {
   return {
-    client: { name: "eth0", addresses: ["192.0.2.10/24", "2001:db8:c::10/64", "fe80::10/64"] },
+    client: { name: "eth0", addresses: [`${CLIENT[4]}/24`, `${CLIENT[6]}/64`, "fe80::10/64"] },
     front: { name: FRONT, addresses: ["192.0.2.1/24", "2001:db8:c::1/64", "fe80::1/64"] },
     back: { name: BACK, addresses: ["198.51.100.1/24", "2001:db8:b::1/64", "fe80::1/64"] },
     backends: hosts(backends, (index) => [
@@ -74,8 +77,8 @@ export function routedLayout(backends: number): Layout {
         "local 2001:db8:c:1::/112 dev lo",
       ],
       balancer: [
-        "default via 192.0.2.10",
-        "default via 2001:db8:c::10",
+        `default via ${CLIENT[4]}`,
+        `default via ${CLIENT[6]}`,
       ],
       backend: ["default via 198.51.100.1", "default via 2001:db8:b::1"],
     },

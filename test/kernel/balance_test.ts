@@ -1,31 +1,22 @@
 import assert from "node:assert/strict";
 import { clientSource } from "../../lib/demo/layout.ts";
-import type { RequestsResult } from "../../lib/demo/role/spec.ts";
 import { FAMILIES, type Family } from "../../lib/model/address.ts";
-import { door, type ServiceText, serviceText } from "./config.ts";
-import { kernelTests, type Lab, UDP_PORTS } from "./harness.ts";
+import { door } from "./config.ts";
+import { kernelTests, UDP_PORTS } from "./harness.ts";
+import { allAnswered, apply, send } from "./steps.ts";
 
 const test = kernelTests({ backends: 4 });
 
 const CONNECTIONS = 4_000;
 
-async function apply({ balancer }: Lab, ...services: ServiceText[]): Promise<void> {
-  balancer.writeConfig(services.map(serviceText).join(""));
-  await balancer.json(0, "apply");
-}
-
 function addresses(family: Family, count: number): string[] {
   return Array.from({ length: count }, (_, index) => clientSource(family, index));
-}
-
-function allAnswered(result: RequestsResult): void {
-  assert.deepEqual({ failed: result.failed, errors: result.errors }, { failed: 0, errors: {} });
 }
 
 for (const family of FAMILIES) {
   test(`wrr 3:1 over ${CONNECTIONS} connections is exact, IPv${family}`, async (lab) => {
     await apply(lab, { weights: [3, 1] });
-    const result = await lab.traffic.send(lab.topology.client, {
+    const result = await send(lab, {
       doors: [door(family)],
       count: CONNECTIONS,
     });
@@ -35,7 +26,7 @@ for (const family of FAMILIES) {
 
   test(`every turn of wrr 3:1 has three and one, IPv${family}`, async (lab) => {
     await apply(lab, { weights: [300, 100] });
-    const { answers } = await lab.traffic.send(lab.topology.client, {
+    const { answers } = await send(lab, {
       doors: [door(family)],
       count: 400,
       concurrency: 1,
@@ -48,7 +39,7 @@ for (const family of FAMILIES) {
 
   test(`maglev 3:1 over ${CONNECTIONS} connections is met within 2 %, IPv${family}`, async (lab) => {
     await apply(lab, { weights: [3, 1], scheduler: "maglev" });
-    const result = await lab.traffic.send(lab.topology.client, {
+    const result = await send(lab, {
       doors: [door(family)],
       count: CONNECTIONS,
       sources: { addresses: addresses(family, 100), first_port: 20_000 },
@@ -63,7 +54,7 @@ for (const family of FAMILIES) {
 
   test(`rr gives all the same, whatever their weights, IPv${family}`, async (lab) => {
     await apply(lab, { weights: [10, 20, 30, 40], scheduler: "rr" });
-    const result = await lab.traffic.send(lab.topology.client, {
+    const result = await send(lab, {
       doors: [door(family)],
       count: 400,
     });
@@ -73,7 +64,7 @@ for (const family of FAMILIES) {
 
   test(`random follows the weights, and is not a turn, IPv${family}`, async (lab) => {
     await apply(lab, { weights: [3, 1], scheduler: "random" });
-    const result = await lab.traffic.send(lab.topology.client, {
+    const result = await send(lab, {
       doors: [door(family)],
       count: 2_000,
       concurrency: 1,
@@ -87,7 +78,7 @@ for (const family of FAMILIES) {
 
   test(`sh gives one client address one backend, and uses them all, IPv${family}`, async (lab) => {
     await apply(lab, { weights: [1, 1, 1, 1], scheduler: "sh" });
-    const { answers, ...result } = await lab.traffic.send(lab.topology.client, {
+    const { answers, ...result } = await send(lab, {
       doors: [door(family)],
       count: 400,
       sources: { addresses: addresses(family, 100) },
@@ -103,14 +94,14 @@ for (const family of FAMILIES) {
   test(`one service takes several tcp ports, and a backend without one keeps the client's, IPv${family}`, async (lab) => {
     await apply(lab, { weights: [1, 1], ports: "[80, 443, 8000]", port: 0 });
     for (const port of [80, 443, 8000]) {
-      const result = await lab.traffic.send(lab.topology.client, {
+      const result = await send(lab, {
         doors: [door(family, 10, port)],
         count: 20,
       });
       allAnswered(result);
       assert.deepEqual(Object.keys(result.per_backend), ["b1", "b2"], `port ${port}`);
     }
-    const beside = await lab.traffic.send(lab.topology.client, {
+    const beside = await send(lab, {
       doors: [door(family, 10, 8001), door(family, 10, 8080)],
       count: 4,
     });
@@ -120,7 +111,7 @@ for (const family of FAMILIES) {
   test(`udp is balanced by weight on several ports, IPv${family}`, async (lab) => {
     await apply(lab, { protocol: "udp", ports: "[53, 5353]", weights: [3, 1], port: 0 });
     for (const port of UDP_PORTS) {
-      const result = await lab.traffic.send(lab.topology.client, {
+      const result = await send(lab, {
         protocol: "udp",
         doors: [door(family, 10, port)],
         count: 400,
@@ -139,15 +130,15 @@ for (const family of FAMILIES) {
       { name: "dns-udp", ports: "[53]", protocol: "udp", weights: [undefined, 1], port: 5353 },
     );
     const doors = [door(family, 10, 53)];
-    const tcp = await lab.traffic.send(lab.topology.client, { doors, count: 20 });
-    const udp = await lab.traffic.send(lab.topology.client, { doors, count: 20, protocol: "udp" });
+    const tcp = await send(lab, { doors, count: 20 });
+    const udp = await send(lab, { doors, count: 20, protocol: "udp" });
     assert.deepEqual([tcp.per_backend, udp.per_backend], [{ b1: 20 }, { b2: 20 }]);
   });
 
   test(`a backend sees the client's own address, IPv${family}`, async (lab) => {
     await apply(lab, { weights: [1] });
     const address = clientSource(family, 5);
-    const result = await lab.traffic.send(lab.topology.client, {
+    const result = await send(lab, {
       doors: [door(family)],
       count: 3,
       path: "/peer",
@@ -164,7 +155,7 @@ test("two VIPs and two services do not mix", async (lab) => {
     { name: "two", vips: [12], weights: [undefined, 1] },
   );
   const answersOf = async (host: number) =>
-    (await lab.traffic.send(lab.topology.client, {
+    (await send(lab, {
       doors: FAMILIES.map((family) => door(family, host)),
       count: 20,
     })).per_backend;
