@@ -25,7 +25,9 @@ function command(name: string, ...args: string[]): Step {
 }
 
 function tests(...paths: string[]): Step[] {
-  const args = ["test", "-A", "--quiet", "--sanitize-ops", "--sanitize-resources", ...paths];
+  // Types are the suite ok's: a wrong one is said once, and hides no test.
+  const flags = ["--quiet", "--no-check", "--sanitize-ops", "--sanitize-resources"];
+  const args = ["test", "-A", ...flags, ...paths];
   return [{ name: paths.join(" "), args, reports: true }];
 }
 

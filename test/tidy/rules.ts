@@ -44,7 +44,8 @@ const RULES: readonly Rule[] = [
     why: "`any` switches the types off; say what it is, or unknown",
     where: EVERYWHERE,
     of: codeOnly,
-    never: /(?<![.\w])any(?![\w(])/,
+    // As a type: a value may be called so.
+    never: /(?:[:<|&]|=>|\bas|\bextends)\s*any\b|,\s*any\s*>/,
   },
   {
     why: "the compiler and the linter are right, or are set in deno.json",
