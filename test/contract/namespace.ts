@@ -37,7 +37,7 @@ async function runInNamespace(file: string): Promise<void> {
   const { code, stdout, stderr } = await output([
     "unshare",
     ...["--net", "sh", "-c", 'ip link set lo up && exec "$0" "$@"', Deno.execPath()],
-    ...["test", "-A", "--no-check", "--quiet", "--sanitize-ops", "--sanitize-resources", file],
+    ...["test", "-A", "--no-check", "--sanitize-ops", "--sanitize-resources", file],
   ], { [MARKER]: file, NO_COLOR: "1" });
   assert.equal(code, 0, `${stdout}\n${stderr}`);
   const told = stdout.split("\n").filter((line) => /^(compared|ok \|)/.test(line));
