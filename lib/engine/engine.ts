@@ -28,6 +28,8 @@ export interface EnginePlan {
   readonly changes: readonly Change[];
   /** The mark the kernel's state will bear. */
   readonly token: string;
+  /** Fingerprint of our source per object, as it will be afterwards. */
+  readonly sources: ReadonlyMap<string, string>;
 }
 
 /** What every engine's picture of the kernel tells, whatever else is in it. */

@@ -2,7 +2,7 @@ import { StalePlanError } from "../engine/engine.ts";
 import { flushUdp } from "../host/conntrack/flush.ts";
 import { LbError } from "../model/error.ts";
 import type { BackendRow } from "../store/ids.ts";
-import { applyStage, hostChanges, type HostStages } from "./host.ts";
+import { applyStage, hostChanges, type HostStages, hostSysctls } from "./host.ts";
 import type { Outcome } from "./outcome.ts";
 import type { EngineTask, RunPlan } from "./plan.ts";
 import { beginRevision, failRevision, recordRun, saveCounters } from "./record.ts";
@@ -17,7 +17,7 @@ import type { Run } from "./request.ts";
 export async function carryOut(run: Run, plan: RunPlan): Promise<Outcome> {
   const { store } = run.machine;
   beginRevision(run, plan.target);
-  const removed = releasedIds(store.backends.all(), plan.rows);
+  const removed = releasedIds(run, plan.rows);
   // Ids are on record before the kernel knows them, so that no other backend is ever given one.
   store.backends.save(plan.rows);
   try {
@@ -28,7 +28,10 @@ export async function carryOut(run: Run, plan: RunPlan): Promise<Outcome> {
     await applyHostStage(run, "leftAddresses", plan.host);
     await applyHostStage(run, "leftSysctls", plan.host);
   } catch (error) {
-    if (error instanceof StalePlanError) throw error;
+    if (error instanceof StalePlanError) {
+      noteSysctls(run, plan.host);
+      throw error;
+    }
     if (plan.target.isNew) failRevision(run.machine, plan.target.revision, error);
     throw withWhatStands(error, plan.host);
   }
@@ -45,9 +48,9 @@ export async function carryOut(run: Run, plan: RunPlan): Promise<Outcome> {
 async function applyEngine(run: Run, task: EngineTask, revision: number): Promise<void> {
   const { kernel, store, host } = run.machine;
   const { engine, plan, state, committed } = task;
-  if (plan.changes.length === 0) return;
+  if (plan.changes.length === 0) return settleRecord(run, task, revision);
   store.commits.announce(engine.name, plan.token, run.now_ms);
-  run.progress.tokens.add(plan.token);
+  run.progress.tokens.set(plan.token, plan.changes);
   const applied = await engine.apply(kernel, plan, committed);
   if (!applied.have.present) return store.commits.forget(engine.name);
   const record = { ...applied.committed, ...host, revision, generation: null };
@@ -56,6 +59,27 @@ async function applyEngine(run: Run, task: EngineTask, revision: number): Promis
   if (left.length === 0) return;
   for (const { object } of left) run.progress.drift.add(object);
   throw new StalePlanError(`somebody else changed ${left.map(({ object }) => object).join(", ")}`);
+}
+
+/** The kernel is as wanted already: it only remains to put on record whose work that is. */
+function settleRecord({ machine }: Run, task: EngineTask, revision: number): void {
+  const { engine: { name }, have, plan, committed, isRecordBehind } = task;
+  if (!isRecordBehind) return;
+  if (have.token === undefined) return machine.store.commits.forget(name);
+  // What a plan does not touch was known by its listing: that is still the one on record.
+  const objects = Array.from(plan.sources, ([object, source]) => {
+    return [object, { source, listing: committed?.objects[object]?.listing ?? source }] as const;
+  });
+  const record = { token: have.token, objects: Object.fromEntries(objects), ...machine.host };
+  machine.store.commits.commit(name, { ...record, revision, generation: null });
+}
+
+/** Sysctls come before what makes a plan stale: they are set by now. */
+function noteSysctls({ progress }: Run, host: HostStages): void {
+  const { sysctls } = host;
+  const done = { ...host, addresses: [], leftAddresses: [], leftSysctls: [], sysctls };
+  progress.changes.push(...hostChanges(done));
+  progress.sysctls.push(...hostSysctls(done));
 }
 
 async function applyHostStage(
@@ -73,14 +97,13 @@ function flushFlows(run: Run, removed: ReadonlySet<number>): void {
   if (count > 0) run.notes.push(`forgot ${count} udp flows of removed backends`);
 }
 
-/** Ids of backends that are configured no more. */
-function releasedIds(before: readonly BackendRow[], after: readonly BackendRow[]): Set<number> {
-  const live = new Set(liveIds(after));
-  return new Set(liveIds(before).filter((id) => !live.has(id)));
-}
-
-function liveIds(rows: readonly BackendRow[]): number[] {
-  return rows.filter((row) => row.released_at_ms === null).map(({ id }) => id);
+/** Ids of backends that left since a run last came to its end: one that was cut off left their flows. */
+function releasedIds({ machine, now_ms }: Run, rows: readonly BackendRow[]): Set<number> {
+  const last_ms = machine.store.passes.last()?.at_ms ?? -Infinity;
+  const released = rows.filter(({ released_at_ms: at_ms }) =>
+    at_ms !== null && (at_ms > last_ms || at_ms === now_ms)
+  );
+  return new Set(released.map(({ id }) => id));
 }
 
 function withWhatStands(error: unknown, host: HostStages): unknown {

@@ -2,13 +2,14 @@ import { procSysMount } from "../capability/proc_sys.ts";
 import { addressResource } from "../host/address/address.ts";
 import { interfacesAfter } from "../host/address/placement.ts";
 import type { AddressStep } from "../host/address/plan.ts";
-import type { HostPlan, Outcome as StepsOutcome } from "../host/resource.ts";
+import type { HostPlan, Outcome as StepsOutcome, Step } from "../host/resource.ts";
 import { reportSysctls } from "../host/sysctl/apply.ts";
 import type { SysctlStep } from "../host/sysctl/plan.ts";
 import { type Need, NO_NEED } from "../host/sysctl/rules.ts";
 import { sysctlResource } from "../host/sysctl/sysctl.ts";
 import type { SysctlWant } from "../host/sysctl/wanted.ts";
 import type { Change } from "../model/change.ts";
+import type { JournalEntry } from "../model/journal.ts";
 import { type EngineName, familiesOf, type Service } from "../model/service.ts";
 import type { Config } from "../model/settings.ts";
 import type { Store } from "../store/store.ts";
@@ -110,7 +111,8 @@ export async function applyStage(
 
 function planAddresses(machine: HostMachine, services: readonly Service[]): HostPlan<AddressStep> {
   const open = journalOf(machine).open("address");
-  return addressResource.plan(services, addressResource.observe(machine.kernel, open), open);
+  const observed = addressResource.observe(machine.kernel, open);
+  return ownDoing(machine, addressResource.plan(services, observed, open), open);
 }
 
 function planSysctls(
@@ -120,7 +122,20 @@ function planSysctls(
 ): HostPlan<SysctlStep> {
   const open = journalOf(machine).open("sysctl");
   const observed = sysctlResource.observe(machine.kernel, open);
-  return sysctlResource.plan(sysctlWant(machine.kernel, services, need), observed, open);
+  const want = sysctlWant(machine.kernel, services, need);
+  return ownDoing(machine, sysctlResource.plan(want, observed, open), open);
+}
+
+/** What a run put on record and had no time to write, because it was cut off, is not somebody else's doing. */
+function ownDoing<S extends Step & { readonly key: string }>(
+  { store }: HostMachine,
+  plan: HostPlan<S>,
+  open: readonly JournalEntry[],
+): HostPlan<S> {
+  const last_ms = store.passes.last()?.at_ms ?? -Infinity;
+  const unfinished = new Set(open.filter(({ at_ms }) => at_ms > last_ms).map(({ key }) => key));
+  const set = plan.set.map((step) => unfinished.has(step.key) ? { ...step, drift: false } : step);
+  return { ...plan, set };
 }
 
 function journalOf({ store, host, kernel }: HostMachine) {

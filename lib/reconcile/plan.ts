@@ -1,9 +1,9 @@
 import type { Diagnostic } from "../config/diagnostic.ts";
-import type { Committed, Engine, EnginePlan } from "../engine/engine.ts";
+import type { Committed, Engine, EnginePlan, EngineSnapshot } from "../engine/engine.ts";
 import { ENGINES } from "../engine/registry.ts";
 import type { DesiredState } from "../model/state.ts";
 import { allocateIds, type BackendRow } from "../store/ids.ts";
-import { engineMemory, findDrift } from "./drift.ts";
+import { engineMemory, findDrift, type Memory } from "./drift.ts";
 import {
   hostChanges,
   hostDrift,
@@ -28,8 +28,11 @@ export interface Target {
 export interface EngineTask {
   readonly engine: Engine;
   readonly state: DesiredState;
+  readonly have: EngineSnapshot;
   readonly plan: EnginePlan;
   readonly committed?: Committed;
+  /** Nothing is to be written, but an earlier run was cut off between its write and its record. */
+  readonly isRecordBehind: boolean;
 }
 
 /** Everything that would be done, and why: a value. */
@@ -53,8 +56,7 @@ export async function planRun(run: Run): Promise<RunPlan> {
   const tasks: EngineTask[] = [];
   for (const engine of ENGINES) tasks.push(await planEngine(run, engine, rows, target));
   const host = planHost(run.machine, config, hostWant(config, run.engineOf));
-  // A run that was cut off leaves values on record that it had no time to write.
-  if (!wasCutOff(run)) { for (const object of hostDrift(host)) run.progress.drift.add(object); }
+  for (const object of hostDrift(host)) run.progress.drift.add(object);
   return { target, rows, tasks, host, outcome: outcomeOf(run, target, tasks, host) };
 }
 
@@ -67,11 +69,6 @@ function findTarget({ machine, request, progress }: Run): Target {
   return { revision: progress.begun ?? revisions.next(), isNew: true };
 }
 
-function wasCutOff({ machine, progress }: Run): boolean {
-  const [last] = machine.store.revisions.list(1);
-  return last?.outcome === "interrupted" && last.revision !== progress.begun;
-}
-
 async function planEngine(
   run: Run,
   engine: Engine,
@@ -79,15 +76,29 @@ async function planEngine(
   target: Target,
 ): Promise<EngineTask> {
   const memory = engineMemory(run.machine, engine.name);
-  const have = await engine.observe(run.machine.kernel, memory.committed);
-  if (!run.progress.tokens.has(have.token ?? "")) {
-    const { objects, note } = findDrift(engine, have, memory);
-    for (const object of objects) run.progress.drift.add(object);
-    if (note) run.notes.push(note);
-  }
+  const { committed } = memory;
+  const have = await engine.observe(run.machine.kernel, committed);
   const state = placeServices(run.request.loaded.config, run.engineOf, engine.name, rows);
   const plan = engine.plan(engine.desired(state), have, newToken(target.revision));
-  return { engine, state, plan, committed: memory.committed };
+  const isSettled = plan.changes.length === 0;
+  // What was removed by hand and is to be removed anyway is nobody's loss.
+  if (have.present || !isSettled) noteDrift(run, engine, have, memory);
+  const isRecordBehind = isSettled && committed !== undefined && have.token !== committed.token;
+  return { engine, state, have, plan, committed, isRecordBehind };
+}
+
+function noteDrift(run: Run, engine: Engine, have: EngineSnapshot, memory: Memory): void {
+  const { progress, notes } = run;
+  const token = have.token ?? "";
+  const own = progress.tokens.get(token);
+  if (own) {
+    progress.tokens.set(token, []);
+    progress.changes.push(...own);
+    return;
+  }
+  const { objects, note } = findDrift(engine, have, memory);
+  for (const object of objects) progress.drift.add(object);
+  if (note) notes.push(note);
 }
 
 function outcomeOf(
@@ -97,12 +108,13 @@ function outcomeOf(
   host: HostStages,
 ): Outcome {
   // In the order they are carried out, but for the sysctls: what is to come matters most.
-  const changes = [...tasks.flatMap(({ plan }) => plan.changes), ...hostChanges(host)];
+  const planned = [...tasks.flatMap(({ plan }) => plan.changes), ...hostChanges(host)];
+  const changes = [...run.progress.changes, ...planned];
   return {
     revision: target.revision,
     changed: changes.length > 0,
     changes,
-    sysctls: hostSysctls(host),
+    sysctls: [...run.progress.sysctls, ...hostSysctls(host)],
     services: run.chosen,
     drift: [...run.progress.drift],
     blocked: host.blocked,

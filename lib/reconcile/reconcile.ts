@@ -20,7 +20,7 @@ export async function reconcile(machine: Machine, request: ReconcileRequest): Pr
   const { clock } = machine.kernel;
   const chosen = await selectAll(request.loaded, machine.facts);
   const deadline_ms = clock.now_ms() + request.patience_ms;
-  const progress: Progress = { drift: new Set(), tokens: new Set() };
+  const progress: Progress = { drift: new Set(), tokens: new Map(), changes: [], sysctls: [] };
   for (;;) {
     try {
       return await attempt(newRun(machine, request, chosen, progress));
@@ -36,7 +36,8 @@ export async function reconcile(machine: Machine, request: ReconcileRequest): Pr
 async function attempt(run: Run): Promise<Outcome> {
   const plan = await planRun(run);
   if (run.request.dryRun) return plan.outcome;
-  if (plan.outcome.changed || plan.target.isNew) return await carryOut(run, plan);
+  const isBehind = plan.target.isNew || plan.tasks.some(({ isRecordBehind }) => isRecordBehind);
+  if (plan.outcome.changed || isBehind) return await carryOut(run, plan);
   await saveCounters(run, plan);
   recordQuietPass(run);
   return plan.outcome;

@@ -1,5 +1,5 @@
+import { JOURNAL_RESOURCES } from "../model/journal.ts";
 import { foldCounter } from "../store/ids.ts";
-import { hostChanges } from "./host.ts";
 import type { Outcome } from "./outcome.ts";
 import type { RunPlan, Target } from "./plan.ts";
 import type { Machine, Run } from "./request.ts";
@@ -49,12 +49,16 @@ export function recordRun(run: Run, plan: RunPlan, outcome: Outcome): void {
     for (const object of outcome.drift) {
       event("drift", `${object} had been changed behind lb's back; put right`);
     }
-    for (const { engine, object, detail } of hostChanges(plan.host)) {
-      event(engine, `${object} ${detail}`.trim());
+    for (const { engine, object, detail } of outcome.changes) {
+      if (isHostResource(engine)) event(engine, `${object} ${detail}`.trim());
     }
     for (const note of run.notes) event("engine", note);
     store.passes.record({ at_ms, drift: outcome.drift.length });
   });
+}
+
+function isHostResource(name: string): boolean {
+  return JOURNAL_RESOURCES.some((resource) => resource === name);
 }
 
 function finishRevision(run: Run, { revision }: Target, { changes }: Outcome, at_ms: number): void {

@@ -1,9 +1,11 @@
 import type { Facts } from "../capability/facts.ts";
 import type { LoadedConfig } from "../config/load.ts";
+import type { Change } from "../model/change.ts";
 import type { EngineName } from "../model/service.ts";
 import type { HostIdentity } from "../store/journal.ts";
 import type { Store } from "../store/store.ts";
 import type { Kernel } from "../sys/ports.ts";
+import type { SysctlOutcome } from "./outcome.ts";
 import type { Chosen } from "./selection.ts";
 
 /** Everything a run works with. The lock is held by the caller. */
@@ -30,8 +32,11 @@ export interface ReconcileRequest {
 export interface Progress {
   /** Objects found changed behind our back. */
   readonly drift: Set<string>;
-  /** Tokens of what earlier attempts left in the kernel: nobody else's doing. */
-  readonly tokens: Set<string>;
+  /** What earlier attempts set out to write, by the token it bears in the kernel: nobody else's doing. */
+  readonly tokens: Map<string, readonly Change[]>;
+  /** What earlier attempts are known to have changed. */
+  readonly changes: Change[];
+  readonly sysctls: SysctlOutcome[];
   /** The new revision, once it is on record. */
   begun?: number;
 }

@@ -14,9 +14,6 @@ import {
 export interface NftPlan extends EnginePlan {
   /** Text for `nft -f`; empty where there is nothing to do. */
   readonly script: string;
-  readonly token: string;
-  /** Fingerprint of our source per object, as it will be afterwards. */
-  readonly sources: ReadonlyMap<string, string>;
   /** Whether the script writes this object. */
   readonly touches: (object: string) => boolean;
 }
