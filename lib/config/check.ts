@@ -8,7 +8,8 @@ import {
   type DraftService,
   isUnreadable,
 } from "./draft.ts";
-import { overlapsBetween, overlapsWithin } from "./overlap.ts";
+import { overlapsWithin } from "./clash.ts";
+import { overlapsBetween } from "./overlap.ts";
 import { type Path, type Problem, valueError } from "./problem.ts";
 import type { WrittenHealth, WrittenSnmp } from "./schema.ts";
 

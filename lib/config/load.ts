@@ -1,6 +1,6 @@
 import { LbError } from "../model/error.ts";
 import type { Config } from "../model/settings.ts";
-import type { FilesPort } from "../sys/ports.ts";
+import type { FilesPort, FileStat } from "../sys/ports.ts";
 import { byPlace, ConfigError, type Diagnostic, type Place } from "./diagnostic.ts";
 import { parseToml, withoutBom } from "./parse.ts";
 import { type Locate, locator } from "./position.ts";
@@ -51,10 +51,10 @@ export async function loadConfig(
   path: string,
   options: { readonly privileged: boolean },
 ): Promise<LoadedConfig> {
-  const stat = files.stat(path);
-  if (!stat) throw noSuchFile(path);
-  if (options.privileged) refuseUnsafe(path, stat);
-  const text = stat.isDirectory ? undefined : read(files, path);
+  const real = behindLinks(files, path);
+  if (!real || real.stat.isDirectory) throw noSuchFile(path);
+  if (options.privileged) refuseUnsafe(real.path, real.stat.mode);
+  const text = read(files, real.path);
   if (text === undefined) throw noSuchFile(path);
   return await parseConfig(text, path);
 }
@@ -76,14 +76,29 @@ function noSuchFile(path: string): LbError {
   );
 }
 
-function refuseUnsafe(path: string, stat: { mode: number; isSymlink: boolean }): void {
-  if (stat.isSymlink) {
-    const message = `${path} is a symbolic link, which may lead to a file that others can write`;
-    throw new LbError("not-permitted", `${message}; run: lb --config "$(readlink -f ${path})"`);
+/** As many symbolic links as the kernel follows (MAXSYMLINKS in linux/namei.h). */
+const LINKS_MAX = 40;
+
+/** The file that a path leads to: a link's own mode says nothing of who can write the file. */
+function behindLinks(
+  files: FilesPort,
+  path: string,
+): { readonly path: string; readonly stat: FileStat } | undefined {
+  let at = path;
+  for (let followed = 0; followed <= LINKS_MAX; followed++) {
+    const stat = files.stat(at);
+    if (!stat?.isSymlink) return stat && { path: at, stat };
+    const next = files.readLink(at);
+    if (next === undefined) return undefined;
+    at = next.startsWith("/") ? next : at.slice(0, at.lastIndexOf("/") + 1) + next;
   }
-  if ((stat.mode & 0o022) === 0) return;
-  const mode = (stat.mode & 0o7777).toString(8).padStart(4, "0");
-  const message = `${path} is writable by others than its owner (mode ${mode})`;
+  return undefined;
+}
+
+function refuseUnsafe(path: string, mode: number): void {
+  if ((mode & 0o022) === 0) return;
+  const octal = (mode & 0o7777).toString(8).padStart(4, "0");
+  const message = `${path} is writable by others than its owner (mode ${octal})`;
   throw new LbError("not-permitted", `${message}, and lb runs as root; run: chmod go-w ${path}`);
 }
 

@@ -1,12 +1,6 @@
-import {
-  addressBytes,
-  contains,
-  formatPrefix,
-  fullLength,
-  isSingle,
-  type Prefix,
-} from "../model/address.ts";
+import { formatPrefix, fullLength, isSingle, type Prefix } from "../model/address.ts";
 import { formatPorts, type PortRange, type Protocol } from "../model/service.ts";
+import { bitsOf, type Indexed, portClashes, present, vipClashes } from "./clash.ts";
 import { type DraftFile, type DraftService, isUnreadable } from "./draft.ts";
 import { type Path, type Problem, valueError } from "./problem.ts";
 
@@ -19,14 +13,17 @@ interface Claim {
   readonly ports: PortRange;
 }
 
-const ALL_PORTS: PortRange = { first: 1, last: 65535 };
+const ALL_PORTS: readonly Indexed<PortRange>[] = [[{ first: 1, last: 65535 }, 0]];
+
+/** Clashes named for one claim. Where thousands are alike, all pairs would be millions. */
+const PARTNERS_MAX = 4;
 
 /**
  * VIPs and ports that two services claim. One address with one port may lie inside another service's
  * range, for the exact one wins: the engines look it up first (nft-layout.md, "Dispatch").
  *
- * Time is n log n, whatever the number of services. Of claims that overlap many others, each is named
- * with at least one of them.
+ * Time is n log n for sound configs. A claim that overlaps more than {@linkcode PARTNERS_MAX} others
+ * is named with that many.
  */
 export function overlapsBetween(file: DraftFile): Problem[] {
   const claims = (file.service ?? []).flatMap((service, index) =>
@@ -36,86 +33,22 @@ export function overlapsBetween(file: DraftFile): Problem[] {
   return problemsOf(pairs, file);
 }
 
-/** VIPs or ports that one service names twice. */
-export function overlapsWithin(service: DraftService, path: Path): Problem[] {
-  const ports = Array.isArray(service.ports) ? service.ports : [];
-  return [
-    ...portClashes(ports).map(([index, other]) => clash([...path, "ports"], index, other)),
-    ...vipClashes(service.vip ?? []).map(([index, other]) => clash([...path, "vip"], index, other)),
-  ];
-}
-
-function clash(path: Path, index: number, other: number): Problem {
-  return valueError([...path, index], "overlaps with another entry of this list", {
-    other: [...path, other],
-  });
-}
-
-type Indexed<Item> = readonly [item: Item, index: number];
-
-function present<Item>(list: readonly (Item | undefined)[]): Indexed<Item>[] {
-  return list.flatMap((item, index): Indexed<Item>[] => item === undefined ? [] : [[item, index]]);
-}
-
-/** Positions that clash, the later one first. */
-function portClashes(ports: readonly (PortRange | undefined)[]): (readonly [number, number])[] {
-  const sorted = present(ports).sort(([a], [b]) => a.first - b.first);
-  return sweep(sorted, (holder, next) => next.first <= holder.last, (range) => range.last);
-}
-
-function vipClashes(vips: readonly (Prefix | undefined)[]): (readonly [number, number])[] {
-  if (vips.length < 2) return [];
-  const list = present(vips);
-  const texts = new Set(list.map(([{ text }]) => text));
-  // Whole addresses are equal or apart, and by far the usual case.
-  if (texts.size === list.length && list.every(([vip]) => isSingle(vip))) return [];
-  const bits = new Map(list.map(([vip]) => [vip, `${vip.family} ${bitsOf(vip)}`]));
-  const bitsFirst = ([a]: Indexed<Prefix>, [b]: Indexed<Prefix>) =>
-    compare(bits.get(a) ?? "", bits.get(b) ?? "");
-  // A prefix sorts directly before all that it contains, and either contains the next one or is done.
-  return sweep(list.sort(bitsFirst), contains, () => 0);
-}
-
-function compare(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
-}
-
-/** Compares each with the one before it that reaches farthest. */
-function sweep<Item>(
-  sorted: readonly Indexed<Item>[],
-  clashes: (holder: Item, next: Item) => boolean,
-  reach: (item: Item) => number,
-): (readonly [number, number])[] {
-  const found: (readonly [number, number])[] = [];
-  let holder: Indexed<Item> | undefined;
-  for (const next of sorted) {
-    const clashing = holder !== undefined && clashes(holder[0], next[0]);
-    if (holder && clashing) {
-      found.push([Math.max(holder[1], next[1]), Math.min(holder[1], next[1])]);
-    }
-    if (!holder || !clashing || reach(next[0]) > reach(holder[0])) holder = next;
-  }
-  return found;
-}
-
 /** What a service claims, without what it names twice: that is reported already. */
 function claimsOf(service: DraftService, index: number): Claim[] {
   if (!service.ports || isUnreadable(service, "protocol")) return [];
   const protocol = service.protocol ?? "tcp";
-  const ports = service.ports === "all" ? [ALL_PORTS] : without(service.ports, portClashes);
-  const vips = present(service.vip ?? []);
-  const twice = new Set(vipClashes(service.vip ?? []).map(([later]) => later));
-  return vips.filter(([, vip]) => !twice.has(vip)).flatMap(([prefix, vip]) =>
-    ports.map((range) => ({ service: index, vip, prefix, protocol, ports: range }))
+  const ports = service.ports === "all" ? ALL_PORTS : once(service.ports, portClashes);
+  return once(service.vip ?? [], vipClashes).flatMap(([prefix, vip]) =>
+    ports.map(([range]) => ({ service: index, vip, prefix, protocol, ports: range }))
   );
 }
 
-function without<Item>(
+function once<Item>(
   list: readonly (Item | undefined)[],
   clashes: (list: readonly (Item | undefined)[]) => (readonly [number, number])[],
-): Item[] {
+): Indexed<Item>[] {
   const twice = new Set(clashes(list).map(([later]) => later));
-  return present(list).filter(([, index]) => !twice.has(index)).map(([item]) => item);
+  return present(list).filter(([, index]) => !twice.has(index));
 }
 
 function isExact({ prefix, ports }: Claim): boolean {
@@ -129,12 +62,14 @@ function isRange(claim: Claim): boolean {
 type Pair = readonly [Claim, Claim];
 
 function exactPairs(claims: readonly Claim[]): Pair[] {
-  const owners = new Map<string, Claim>();
-  return claims.flatMap((claim): Pair[] => {
+  const owners = new Map<string, Claim[]>();
+  return claims.flatMap((claim) => {
     const key = `${claim.protocol} ${claim.prefix.text} ${claim.ports.first}`;
-    const owner = owners.get(key);
-    if (!owner) owners.set(key, claim);
-    return owner ? [[owner, claim]] : [];
+    const known = owners.get(key);
+    if (!known) owners.set(key, [claim]);
+    const pairs = (known ?? []).slice(-PARTNERS_MAX).map((owner): Pair => [owner, claim]);
+    known?.push(claim);
+    return pairs;
   });
 }
 
@@ -158,7 +93,9 @@ function rangePairs(claims: readonly Claim[]): Pair[] {
       (lengths.get(claim.prefix.family) ?? [])
         .filter((length) => length < claim.prefix.length)
         .map((length) => shelves.get(shelfKey(claim, length)))
-        .flatMap((parent) => parent ? pairsWithParent(claim, parent) : [])
+        .flatMap((parent) =>
+          parent ? pairsWith(claim, parent, countUpTo(parent.claims, claim.ports.last)) : []
+        )
     ),
   ]);
 }
@@ -180,16 +117,19 @@ function runningFarthest(sorted: readonly Claim[]): Claim[] {
   return sorted.map((claim) => best = best && best.ports.last >= claim.ports.last ? best : claim);
 }
 
-function pairsOnShelf({ claims, farthest }: Shelf): Pair[] {
-  return claims.flatMap((claim, index): Pair[] => {
-    const before = farthest[index - 1];
-    return before && before.ports.last >= claim.ports.first ? [[before, claim]] : [];
-  });
+function pairsOnShelf(shelf: Shelf): Pair[] {
+  return shelf.claims.flatMap((claim, index) => pairsWith(claim, shelf, index));
 }
 
-function pairsWithParent(claim: Claim, parent: Shelf): Pair[] {
-  const candidate = parent.farthest[countUpTo(parent.claims, claim.ports.last) - 1];
-  return candidate && candidate.ports.last >= claim.ports.first ? [[candidate, claim]] : [];
+/** Pairs with those among the first `count` on a shelf whose ports reach up to the claim's. */
+function pairsWith(claim: Claim, { claims, farthest }: Shelf, count: number): Pair[] {
+  const reaches = (other?: Claim) => other && other.ports.last >= claim.ports.first;
+  const pairs: Pair[] = [];
+  for (let index = count - 1; reaches(farthest[index]) && pairs.length < PARTNERS_MAX; index--) {
+    const other = claims[index];
+    if (other && reaches(other)) pairs.push([other, claim]);
+  }
+  return pairs;
 }
 
 /** How many begin at this port or before it, by bisection. */
@@ -208,12 +148,6 @@ function keyOf(prefix: Prefix, length: number): string {
   // Whole addresses are compared as they are, since most are and turning them into bits takes time.
   if (length === fullLength(prefix.family)) return prefix.text;
   return `${prefix.family} ${bitsOf(prefix).slice(0, length)}`;
-}
-
-function bitsOf(prefix: Prefix): string {
-  const bytes = addressBytes(prefix);
-  const bits = Array.from(bytes, (byte) => byte.toString(2).padStart(8, "0")).join("");
-  return bits.slice(0, prefix.length);
 }
 
 /** One problem for each pair of services and VIP, at the later of the two. */

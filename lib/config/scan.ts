@@ -96,7 +96,6 @@ function endOfString(text: string, at: number, quote: string): number {
   const close = triple ? quote.repeat(3) : quote;
   let end = at + close.length;
   while (end < text.length && !text.startsWith(close, end)) {
-    if (!triple && text[end] === "\n") return end;
     end += quote === '"' && text[end] === "\\" ? 2 : 1;
   }
   end += close.length;

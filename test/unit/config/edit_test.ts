@@ -205,6 +205,12 @@ Deno.test("a file without a final newline keeps that habit", async () => {
   strictEqual(await editConfig(TAIL, [weigh("web", "10.0.0.1", 3)]), `${TAIL}\nweight=3`);
 });
 
+Deno.test("a comment above the next table stays with that table", async () => {
+  const [before, after] = [`${TAIL}\n`, "# about the tier\n[tier]\nnodes = 1\n"];
+  const added = `[[service.backend]]\naddress="10.0.0.2"\n`;
+  strictEqual(await editConfig(before + after, [add("web", "10.0.0.2")]), before + added + after);
+});
+
 Deno.test("a header inside a string is no header", async () => {
   const text = TAIL.replace(
     "[[service.b",
