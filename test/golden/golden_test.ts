@@ -1,0 +1,110 @@
+/**
+ * A folder per scenario: `lb.toml` and, for a transition, `before.toml` go in; `plan.txt`, `ruleset.nft` (from
+ * nothing to `lb.toml`) and `change.nft` (from `before.toml` to it) have to come out. `UPDATE_GOLDEN=1` writes
+ * them anew: read the diff before you commit it.
+ */
+import assert from "node:assert/strict";
+import { parseConfig } from "../../lib/config/load.ts";
+import { desiredSnapshot } from "../../lib/engine/nft/desired.ts";
+import { type NftPlan, planNft } from "../../lib/engine/nft/plan.ts";
+import { EMPTY_SNAPSHOT, type Snapshot } from "../../lib/engine/nft/snapshot.ts";
+import { supportsNft } from "../../lib/engine/nft/supports.ts";
+import type { Config } from "../../lib/model/settings.ts";
+import { backendNames, placeServices } from "../../lib/reconcile/place.ts";
+import { allocateIds, type BackendRow } from "../../lib/store/ids.ts";
+import { process } from "../../lib/sys/process.ts";
+import { whyNotReal } from "../contract/namespace.ts";
+
+const HERE = new URL(".", import.meta.url).pathname;
+const UPDATE = Deno.env.get("UPDATE_GOLDEN") === "1";
+
+const scenarios = [...Deno.readDirSync(HERE)]
+  .filter(({ isDirectory }) => isDirectory)
+  .map(({ name }) => name)
+  .sort();
+
+Deno.test("there are scenarios, numbered without a gap", () => {
+  const numbers = scenarios.map((name) => Number(/^(\d{3})_[a-z0-9_]+$/.exec(name)?.[1]));
+  assert.deepEqual(numbers, scenarios.map((_, index) => index + 1));
+});
+
+const skipped = await whyNotReal();
+
+for (const name of scenarios) {
+  const folder = `${HERE}${name}`;
+
+  Deno.test(`golden ${name}`, async () => {
+    const { whole, change } = await plansOf(folder);
+    if (whole.script !== "") agree(`${folder}/ruleset.nft`, whole.script);
+    agree(`${folder}/plan.txt`, planText(change ?? whole));
+    if (change) agree(`${folder}/change.nft`, change.script);
+  });
+
+  Deno.test({
+    name: `golden ${name}: nft takes it${skipped ? ` (skipped: ${skipped})` : ""}`,
+    ignore: skipped !== undefined,
+    fn: () => checkWithNft(folder),
+  });
+}
+
+/** What a config makes the engine want, and the ids it took. */
+interface Placed {
+  readonly rows: readonly BackendRow[];
+  readonly want: Snapshot;
+}
+
+async function plansOf(folder: string): Promise<{ whole: NftPlan; change?: NftPlan }> {
+  const before = await placed(`${folder}/before.toml`, []);
+  const after = await placed(`${folder}/lb.toml`, before?.rows ?? []);
+  assert.ok(after, "a scenario has an lb.toml");
+  const whole = planNft(after.want, EMPTY_SNAPSHOT, "1 . 1");
+  if (!before) return { whole };
+  return { whole, change: planNft(after.want, { ...before.want, token: "1 . 1" }, "2 . 1") };
+}
+
+async function placed(path: string, known: readonly BackendRow[]): Promise<Placed | undefined> {
+  const text = readIfThere(path);
+  if (text === undefined) return undefined;
+  const { config, warnings } = await parseConfig(text, path);
+  assert.deepEqual(warnings.filter(({ severity }) => severity === "error"), []);
+  for (const service of config.services) assert.deepEqual(supportsNft(service), { ok: true });
+  const rows = allocateIds(known, backendNames(config.services), config.marks.idMax, 0);
+  return { rows, want: desiredSnapshot(placeServices(config, allOnNft(config), "nft", rows)) };
+}
+
+function allOnNft({ services }: Config) {
+  return new Map(services.map(({ name }) => [name, "nft" as const]));
+}
+
+function planText({ changes }: NftPlan): string {
+  return changes.map(({ op, object, detail }) =>
+    `${[`${op} ${object}`, detail].filter(Boolean).join(": ")}\n`
+  ).join("");
+}
+
+function agree(path: string, text: string): void {
+  if (UPDATE) Deno.writeTextFileSync(path, text);
+  assert.equal(text, readIfThere(path), `${path} differs; UPDATE_GOLDEN=1 writes it anew`);
+}
+
+function readIfThere(path: string): string | undefined {
+  try {
+    return Deno.readTextFileSync(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
+}
+
+/** Loads the scenario in a network namespace that ends with the command. */
+async function checkWithNft(folder: string): Promise<void> {
+  const before = await placed(`${folder}/before.toml`, []);
+  const [steps, stdin] = before
+    ? [
+      `nft -f - && nft -f ${folder}/change.nft`,
+      planNft(before.want, EMPTY_SNAPSHOT, "1 . 1").script,
+    ]
+    : [`nft -c -f ${folder}/ruleset.nft`, undefined];
+  const { code, stderr } = await process.run(["unshare", "--net", "sh", "-c", steps], { stdin });
+  assert.equal(code, 0, stderr);
+}
