@@ -1,6 +1,6 @@
 /** Runs test suites and sums them up. `./test/run.sh` gets the machine ready and starts this. */
 import { type Outcome, readOutcomes } from "./junit.ts";
-import { allGood, count, failures, skipped, type SuiteResult, summary } from "./report.ts";
+import { allGood, count, failures, skipped, type SuiteResult, summary, totals } from "./report.ts";
 import { chooseSuites, type Step, type Suite, SUITES } from "./suites.ts";
 
 const ROOT = new URL("../..", import.meta.url).pathname;
@@ -19,8 +19,8 @@ async function main(args: readonly string[]): Promise<number> {
     results.push(await runSuite(suite, flags.includes("--verbose")));
   }
   const reasons = skipped(results);
-  if (reasons.length > 0) print("", "Skipped:", ...reasons.map((reason) => `  ${reason}`));
-  print("", ...summary(results));
+  if (reasons.length > 0) print("Skipped:", ...reasons.map((reason) => `  ${reason}`), "");
+  print(...summary(results));
   return allGood(results) ? 0 : 1;
 }
 
@@ -48,9 +48,9 @@ async function runSuite(suite: Suite, verbose: boolean): Promise<SuiteResult> {
     outcomes.push(failed(suite.name, "no test ran: a suite that tests nothing is no suite"));
   }
   const seconds = (performance.now() - start_ms) / 1000;
-  const told = failures(outcomes);
-  if (told.length > 0) print(...told);
-  return { name: suite.name, outcomes, seconds };
+  const result = { name: suite.name, outcomes, seconds };
+  print(...failures(outcomes), `${suite.name}: ${totals([result])} in ${seconds.toFixed(1)} s`, "");
+  return result;
 }
 
 async function runStep(step: Step, signal: AbortSignal, verbose: boolean): Promise<Outcome[]> {

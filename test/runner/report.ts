@@ -39,9 +39,13 @@ export function summary(results: readonly SuiteResult[]): string[] {
     ...RESULTS.map((result) => `${count(outcomes, result)}`),
     seconds.toFixed(1),
   ]);
-  const everything = results.flatMap(({ outcomes }) => outcomes);
-  const totals = RESULTS.map((result) => `${count(everything, result)} ${result}`).join(", ");
-  return [...[["suite", ...RESULTS, "seconds"], ...rows].map(line), "", totals];
+  return [...[["suite", ...RESULTS, "seconds"], ...rows].map(line), "", totals(results)];
+}
+
+/** `N passed, N failed, N skipped` */
+export function totals(results: readonly SuiteResult[]): string {
+  const all = results.flatMap(({ outcomes }) => outcomes);
+  return RESULTS.map((result) => `${count(all, result)} ${result}`).join(", ");
 }
 
 const RESULTS = ["passed", "failed", "skipped"] as const;
