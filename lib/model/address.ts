@@ -3,6 +3,10 @@ import ipaddr from "ipaddr.js";
 /** IP version. */
 export type Family = 4 | 6;
 
+// A config of 10,000 services has 60,000 of these: ipaddr.js takes ten times as long for one.
+const CANONICAL_IPV4 =
+  /^(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)\.){3}(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)$/;
+
 /** Both, in the order everything is listed in. */
 export const FAMILIES: readonly Family[] = [4, 6];
 
@@ -29,9 +33,7 @@ export function fullLength(family: Family): number {
  * not addresses here: they mean different things to different programs.
  */
 export function parseAddress(text: string): Address | undefined {
-  if (ipaddr.IPv4.isValidFourPartDecimal(text)) {
-    return { family: 4, text: ipaddr.IPv4.parse(text).toString() };
-  }
+  if (CANONICAL_IPV4.test(text)) return { family: 4, text };
   if (text.includes("%") || !ipaddr.IPv6.isValid(text)) return undefined;
   return { family: 6, text: ipaddr.IPv6.parse(text).toRFC5952String() };
 }
@@ -65,6 +67,7 @@ export function isSingle(prefix: Prefix): boolean {
 
 /** The address in network order: 4 or 16 bytes. */
 export function addressBytes(address: Address): Uint8Array {
+  if (address.family === 4) return Uint8Array.from(address.text.split("."), Number);
   return Uint8Array.from(ipaddr.parse(address.text).toByteArray());
 }
 
