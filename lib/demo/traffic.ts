@@ -27,6 +27,8 @@ export interface Traffic {
   steady(namespace: string, spec: Omit<SteadySpec, "role">): Promise<Steady>;
   /** Starts downloads and waits until all of them flow. */
   download(namespace: string, spec: Omit<DownloadsSpec, "role">): Promise<Downloads>;
+  /** Starts any program. */
+  program(namespace: string, argv: readonly string[]): Child;
   /** Kills whatever of it still runs. */
   close(): Promise<void>;
 }
@@ -55,19 +57,21 @@ export interface Downloads {
  */
 export function makeTraffic(children: ChildrenPort, self: readonly string[]): Traffic {
   const running = new Set<Child>();
-  const start = (namespace: string, spec: RoleSpec) => {
-    const argv = inside(namespace, [...self, "demo", "--role", JSON.stringify(spec)]);
-    const child = children.spawn(argv);
+  const program = (namespace: string, argv: readonly string[]) => {
+    const child = children.spawn(inside(namespace, argv));
     running.add(child);
     child.ended.then(() => running.delete(child));
-    return new Role(child, namespace);
+    return child;
   };
+  const start = (namespace: string, spec: RoleSpec) =>
+    new Role(program(namespace, [...self, "demo", "--role", JSON.stringify(spec)]), namespace);
   const startClient = async <R>(namespace: string, spec: ClientSpec) => {
     const role = start(namespace, spec);
     await role.ready();
     return { role, result: () => role.result<R>(), per_backend: role.per_backend };
   };
   return {
+    program,
     async serve(namespace, spec) {
       const role = start(namespace, { role: "backend", ...spec });
       await role.ready();

@@ -3,6 +3,7 @@ import { backendAddress } from "../../lib/demo/layout.ts";
 import { FAMILIES } from "../../lib/model/address.ts";
 import { door, scaleName, serviceText } from "./config.ts";
 import { kernelTests, type Lab } from "./harness.ts";
+import { transactionsDuring } from "./listing.ts";
 import { allAnswered, apply, must, send } from "./steps.ts";
 
 const test = kernelTests({ backends: 4 });
@@ -147,17 +148,9 @@ for (const family of FAMILIES) {
 
 test("a scale of several backends at once is one change", async (lab) => {
   await apply(lab, { weights: [1, 1] });
-  const monitor = lab.balancer.run(["timeout", "3", "nft", "monitor"]);
-  await new Promise((resolve) => setTimeout(resolve, 300));
-  await scale(
-    lab,
-    ...each("--weight", 0, 3),
-    ...each("--add", 2, 2),
-    ...each("--remove", 1),
-    "--now",
-  );
-  const { stdout } = await monitor;
-  assert.equal([...stdout.matchAll(/^# new generation/gm)].length, 1, stdout);
+  const flags = [...each("--weight", 0, 3), ...each("--add", 2, 2), ...each("--remove", 1)];
+  const transactions = await transactionsDuring(lab, () => scale(lab, ...flags, "--now"));
+  assert.equal(transactions.length, 1);
   const result = await send(lab, { doors: DOORS, count: 100 });
   assert.deepEqual(result.per_backend, { b1: 60, b3: 40 });
 });

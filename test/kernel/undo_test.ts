@@ -1,0 +1,136 @@
+import assert from "node:assert/strict";
+import { differences, lookAround, type Witness } from "../../lib/demo/witness.ts";
+import { FAMILIES } from "../../lib/model/address.ts";
+import { door, serviceText } from "./config.ts";
+import { kernelTests, type Lab } from "./harness.ts";
+import { allAnswered, type Applied, apply, must, send } from "./steps.ts";
+
+const test = kernelTests({ backends: 2 });
+
+function look({ balancer }: Lab): Promise<Witness> {
+  return lookAround(balancer.run);
+}
+
+async function uninstall({ balancer }: Lab, ...flags: string[]): Promise<void> {
+  const { code, stderr } = await balancer.lb("uninstall", "--yes", ...flags);
+  assert.equal(code, 0, stderr);
+}
+
+/** Sysctls as a machine has them that never was a router; reset by hand, not by lb. */
+async function pristine(lab: Lab): Promise<void> {
+  for (const name of ["all", "default", "front", "back"]) {
+    await must(lab, "sysctl", "-q", "-w", `net.ipv4.conf.${name}.send_redirects=1`);
+  }
+}
+
+test("after uninstall every sysctl, address, route and rule is as before", async (lab) => {
+  await pristine(lab);
+  const foreign = "table inet filter {\n chain in { tcp dport 22 accept; }\n}";
+  await lab.balancer.run(["nft", "-f", "-"], { stdin: foreign });
+  const before = await look(lab);
+  await apply(
+    lab,
+    { weights: [1, 1], more: 'vip_on = "front"' },
+    {
+      name: "dns",
+      vips: [11],
+      protocol: "udp",
+      ports: "[53]",
+      weights: [1],
+      more: 'vip_on = "back"',
+    },
+  );
+  await lab.balancer.json(0, "scale", "web", "--weight", "198.51.100.11:8080=3");
+  await apply(lab, { weights: [1], more: 'masquerade = true\nvip_on = "back"' });
+  allAnswered(await send(lab, { doors: FAMILIES.map((family) => door(family)), count: 20 }));
+  const during = differences(before, await look(lab));
+  for (const what of ["ip_forward", "send_redirects", "addresses", "ruleset"]) {
+    assert.ok(
+      during.some((line) => line.includes(what)),
+      `${what} was not changed: nothing was shown`,
+    );
+  }
+  await uninstall(lab);
+  assert.deepEqual(differences(before, await look(lab)), []);
+});
+
+test("apply names the sysctls that it set", async (lab) => {
+  await pristine(lab);
+  const applied = await apply(lab, { weights: [1] });
+  const keys = applied.sysctls.map(({ key }) => key);
+  assert.ok(keys.includes("net.ipv4.ip_forward") && keys.includes("net.ipv6.conf.all.forwarding"));
+  await uninstall(lab);
+});
+
+test("an uninstall leaves alone what somebody else has changed since", async (lab) => {
+  const key = "net.ipv4.conf.front.rp_filter";
+  const read = async () => (await must(lab, "sysctl", "-n", key)).trim();
+  await must(lab, "sysctl", "-q", "-w", `${key}=1`);
+  await apply(lab, { weights: [1] });
+  assert.equal(await read(), "2", "strict would drop replies that come in elsewhere");
+  await uninstall(lab);
+  assert.equal(await read(), "1");
+  await apply(lab, { weights: [1] });
+  await must(lab, "sysctl", "-q", "-w", `${key}=0`);
+  await uninstall(lab);
+  assert.equal(await read(), "0");
+});
+
+test("a machine that forwarded before goes on forwarding", async (lab) => {
+  await must(lab, "sysctl", "-q", "-w", "net.ipv4.ip_forward=1");
+  await apply(lab, { weights: [1] });
+  await uninstall(lab);
+  assert.equal((await must(lab, "sysctl", "-n", "net.ipv4.ip_forward")).trim(), "1");
+});
+
+test("uninstall can be run twice, and where there never was an lb", async (lab) => {
+  const before = await look(lab);
+  await uninstall(lab);
+  await apply(lab, { weights: [1] });
+  await uninstall(lab);
+  await uninstall(lab);
+  assert.deepEqual(differences(before, await look(lab)), []);
+});
+
+test("after uninstall an apply starts anew", async (lab) => {
+  await apply(lab, { weights: [1] });
+  await uninstall(lab);
+  assert.equal((await lab.balancer.json<Applied>(0, "apply")).changed, true);
+  allAnswered(await send(lab, { doors: [door(4), door(6)], count: 10 }));
+  await uninstall(lab);
+});
+
+test("--purge removes config and state too", async (lab) => {
+  await apply(lab, { weights: [1] });
+  await uninstall(lab, "--purge");
+  const left = [...Deno.readDirSync(lab.topology.folder)].map(({ name }) => name);
+  assert.deepEqual(left.filter((name) => ["lb.toml", "state", "run"].includes(name)), []);
+});
+
+test('sysctl = "check" reports and changes none', async (lab) => {
+  await pristine(lab);
+  const before = (await look(lab)).sysctls;
+  lab.balancer.writeConfig(`[lb]\nsysctl = "check"\n${serviceText({ weights: [1] })}`);
+  const { stdout, stderr } = await lab.balancer.lb("apply");
+  assert.deepEqual((await look(lab)).sysctls, before);
+  assert.match(stdout + stderr, /net\.ipv4\.ip_forward/);
+  // Set by the operator, it works.
+  await must(lab, "sysctl", "-q", "-w", "net.ipv4.ip_forward=1");
+  allAnswered(await send(lab, { doors: [door(4)], count: 10 }));
+});
+
+test("a service taken out of the config takes its VIP and rules with it", async (lab) => {
+  const more = 'vip_on = "front"';
+  await apply(lab, { weights: [1], more }, {
+    name: "dns",
+    vips: [11],
+    ports: "[53]",
+    weights: [1],
+    more,
+  });
+  await apply(lab, { weights: [1], more });
+  const addresses = await must(lab, "ip", "-oneline", "address", "show");
+  assert.ok(addresses.includes("203.0.113.10/32") && !addresses.includes("203.0.113.11/32"));
+  assert.doesNotMatch(await must(lab, "nft", "list", "table", "inet", "lb"), /203\.0\.113\.11|dns/);
+  await uninstall(lab);
+});
