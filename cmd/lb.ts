@@ -51,7 +51,8 @@ export async function runCommandLine(argv: readonly string[]): Promise<number> {
   }
 }
 
-function makeProgram(end: End): Command {
+/** Every command with its options. */
+export function makeProgram(end: End): Command {
   const program = new Command("lb")
     .description("A layer-4 load balancer that uses the best data path the kernel has.")
     .version(versionLine(), "-V, --version", "print the version, and how this lb was built")

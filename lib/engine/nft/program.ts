@@ -1,7 +1,7 @@
 import { KernelError } from "../../model/error.ts";
 import type { Kernel, RunResult } from "../../sys/ports.ts";
 
-/** 10,000 services take nft about ten seconds (docs/performance.md); a hung nft must not hang a cron job. */
+/** 10,000 services take nft about five seconds (docs/engines.md); a hung nft must not hang a cron job. */
 const NFT_TIMEOUT_MS = 120_000;
 
 /** The words nft prints for an errno (strerror of glibc and musl). */

@@ -1,0 +1,89 @@
+/** A config that writes one key, and what becomes of it. */
+export interface Sample {
+  readonly text: string;
+  readonly outcome: "works" | "unsupported";
+}
+
+const BACKEND = '[[service.backend]]\naddress = "198.51.100.11"\n';
+
+/** What every service here has, unless the key in question is one of these. */
+const BASE = { name: '"web"', vip: '"203.0.113.10"', ports: "[80]" };
+
+function service(line: string): string {
+  const key = line.split(" ")[0] ?? "";
+  const rest = Object.entries(BASE).filter(([name]) => name !== key)
+    .map(([name, value]) => `${name} = ${value}`);
+  return ["[[service]]", ...rest, line, "", BACKEND].join("\n");
+}
+
+const lb = (line: string) => `[lb]\n${line}\n\n${service("")}`;
+const below = (table: string, line: string) => `${service("")}\n[service.${table}]\n${line}\n`;
+const backend = (line: string) => `${service("")}${line}\n`;
+const works = (text: string): Sample => ({ text, outcome: "works" });
+const refused = (text: string): Sample => ({ text, outcome: "unsupported" });
+
+const SNMP = '{ version = "2c", community_file = "/etc/lb/community", oid = "1.3.6.1.2.1.1.3.0" }';
+
+/** By table and key as docs/config.md has them, and the value where both outcomes are possible. */
+export const SAMPLES: Readonly<Record<string, Sample>> = {
+  "[lb] engine nft": works(lb('engine = "nft"')),
+  "[lb] engine ipvs": refused(lb('engine = "ipvs"')),
+  "[lb] mark_mask": works(lb('mark_mask = "0x0001ff00"')),
+  "[lb] sysctl": works(lb('sysctl = "check"')),
+  "[tier] nodes 1": works(`[tier]\nnodes = 1\n${service("")}`),
+  "[tier] nodes 2": refused(`[tier]\nnodes = 2\n${service("")}`),
+  "[notify] webhook": refused(`[notify]\nwebhook = "https://ops.example.com/lb"\n${service("")}`),
+  "[notify] secret_file": refused(`[notify]\nsecret_file = "/etc/lb/key"\n${service("")}`),
+  "[notify] program": refused(`[notify]\nprogram = ["/bin/true"]\n${service("")}`),
+  "[notify] events": refused(`[notify]\nevents = ["drift"]\n${service("")}`),
+  "[[service]] name": works(service('name = "web-2"')),
+  "[[service]] vip one": works(service('vip = "203.0.113.11"')),
+  "[[service]] vip prefix": refused(service('vip = "203.0.113.0/28"')),
+  "[[service]] protocol udp": works(service('protocol = "udp"')),
+  "[[service]] protocol sctp": refused(service('protocol = "sctp"')),
+  "[[service]] ports several": works(service("ports = [80, 443]")),
+  "[[service]] ports range": refused(service('ports = ["8000-8010"]')),
+  "[[service]] ports all": refused(service('ports = "all"')),
+  "[[service]] vip_on": works(service('vip_on = "none"')),
+  "[[service]] engine nft": works(service('engine = "nft"')),
+  "[[service]] engine relay": refused(service('engine = "relay"')),
+  ...each("scheduler", ["rr", "wrr", "random", "sh", "maglev"], works),
+  ...each("scheduler", ["lc", "wlc", "lr", "cpu"], refused),
+  "[[service]] persistence": refused(service('persistence = "300s"')),
+  "[[service]] forward nat": works(service('forward = "nat"')),
+  ...each("forward", ["dr", "tunnel"], refused),
+  "[[service]] masquerade": works(service("masquerade = true")),
+  "[[service]] mark": refused(service('mark = "0x1"')),
+  "[[service]] dscp": refused(service('dscp = "ef"')),
+  "[[service]] allow": refused(service('allow = ["192.0.2.0/24"]')),
+  "[[service]] deny": refused(service('deny = ["192.0.2.0/24"]')),
+  "[[service]] max_connections": refused(service("max_connections = 10")),
+  "[[service]] max_new_per_second": refused(service("max_new_per_second = 10")),
+  "[[service]] over_limit": works(service('over_limit = "drop"')),
+  "[[service]] snmp": refused(service(`snmp = ${SNMP}`)),
+  "[service.health] type none": works(below("health", 'type = "none"')),
+  "[service.health] type tcp": refused(below("health", 'type = "tcp"')),
+  "[service.health] port": works(below("health", 'type = "none"\nport = 80')),
+  "[service.drain] deadline": refused(below("drain", 'deadline = "60s"')),
+  "[service.balance] slow_start 0s": works(below("balance", 'slow_start = "0s"')),
+  "[service.balance] slow_start 30s": refused(below("balance", 'slow_start = "30s"')),
+  "[service.balance] bound 0": works(below("balance", "bound = 0")),
+  "[service.balance] bound 1": refused(below("balance", "bound = 0.25")),
+  "[[service.backend]] address": works(service("")),
+  "[[service.backend]] port": works(backend("port = 8080")),
+  "[[service.backend]] weight": works(backend("weight = 0")),
+  "[[service.backend]] backup": refused(backend("backup = true")),
+  "[[service.backend]] max_connections": refused(backend("max_connections = 10")),
+  "[[service.backend]] health none": works(backend('health = { type = "none" }')),
+  "[[service.backend]] health port": refused(backend("health = { port = 9000 }")),
+};
+
+function each(
+  key: string,
+  values: readonly string[],
+  make: (text: string) => Sample,
+): Record<string, Sample> {
+  return Object.fromEntries(
+    values.map((value) => [`[[service]] ${key} ${value}`, make(service(`${key} = "${value}"`))]),
+  );
+}
