@@ -1,5 +1,8 @@
 import type { FilesPort, FileStat } from "./ports.ts";
 
+/** Of a new file that nobody said anything about. */
+const PRIVATE = 0o600;
+
 /** The machine's files. */
 export const files: FilesPort = {
   read: (path) => orNothing(() => Deno.readTextFileSync(path)),
@@ -10,12 +13,14 @@ export const files: FilesPort = {
     Deno.writeTextFileSync(path, text, { create: false });
   },
 
-  replace(path, text, mode) {
+  replace(path, content, mode) {
     const target = behindSymlink(path);
     const folder = folderOf(target);
+    const kept = mode === undefined ? orNothing(() => Deno.statSync(target)) : undefined;
     const draft = Deno.makeTempFileSync({ dir: folder, prefix: ".lb-", suffix: ".new" });
     try {
-      writeThrough(draft, text, mode);
+      if (kept) keepOwner(draft, kept);
+      writeThrough(draft, content, mode ?? modeOf(kept) ?? PRIVATE);
       Deno.renameSync(draft, target);
     } catch (error) {
       Deno.removeSync(draft);
@@ -65,11 +70,17 @@ function folderOf(path: string): string {
   return end < 0 ? "." : path.slice(0, end) || "/";
 }
 
+/** Only root can give files away, and only where the owner differs is there a need to. */
+function keepOwner(draft: string, { uid, gid }: Deno.FileInfo): void {
+  const made = Deno.statSync(draft);
+  if (made.uid !== uid || made.gid !== gid) Deno.chownSync(draft, uid, gid);
+}
+
 /** The mode comes before the rename, so that a secret is never readable under its real name. */
-function writeThrough(path: string, text: string, mode: number): void {
+function writeThrough(path: string, content: string | Uint8Array, mode: number): void {
   Deno.chmodSync(path, mode);
   using file = Deno.openSync(path, { write: true });
-  const bytes = new TextEncoder().encode(text);
+  const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;
   for (let done = 0; done < bytes.length;) done += file.writeSync(bytes.subarray(done));
   file.syncSync();
 }
@@ -82,9 +93,13 @@ function syncFolder(path: string): void {
 
 function statOf(info: Deno.FileInfo): FileStat {
   return {
-    mode: (info.mode ?? 0) & 0o7777,
+    mode: modeOf(info) ?? 0,
     uid: info.uid ?? 0,
     isDirectory: info.isDirectory,
     isSymlink: info.isSymlink,
   };
+}
+
+function modeOf(info: Deno.FileInfo | undefined): number | undefined {
+  return info?.mode === null || info?.mode === undefined ? undefined : info.mode & 0o7777;
 }

@@ -37,8 +37,13 @@ export interface FilesPort {
   readBytes(path: string): Uint8Array<ArrayBuffer> | undefined;
   /** Writes in place, as /proc wants it. @throws Deno.errors; EROFS and EACCES by `error.code` */
   write(path: string, text: string): void;
-  /** Replaces a file by a rename, after the new text is on disk. */
-  replace(path: string, text: string, mode: number): void;
+  /**
+   * Replaces a file by a rename, after the new content is on disk.
+   *
+   * @param mode undefined keeps owner and mode of the file that is there, also behind a symlink; a new
+   * one gets 0600
+   */
+  replace(path: string, content: string | Uint8Array, mode?: number): void;
   /** What a symlink points to; undefined where there is none. */
   readLink(path: string): string | undefined;
   /** Names in a folder, sorted; empty where it does not exist. */

@@ -29,8 +29,9 @@ export class FakeFiles implements FilesPort {
     file.text = text;
   }
 
-  replace(path: string, text: string, mode: number): void {
-    this.#files.set(path, { text, mode });
+  replace(path: string, content: string | Uint8Array, mode?: number): void {
+    const text = typeof content === "string" ? content : new TextDecoder().decode(content);
+    this.#files.set(path, { text, mode: mode ?? this.#files.get(path)?.mode ?? 0o600 });
   }
 
   list(path: string): string[] {

@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import { files } from "../../../lib/sys/files.ts";
 import { inFolder } from "./folder.ts";
 
+const IS_ROOT = Deno.uid() === 0;
+
 Deno.test("what is not there reads as nothing, lists as empty and can be removed", () => {
   for (const path of ["/nonexistent/lb", "/etc/hostname/lb"]) {
     assert.equal(files.read(path), undefined);
@@ -40,6 +42,37 @@ Deno.test("a symlink stays one, and what it points to is replaced", () =>
     files.replace(`${folder}/link`, "new", 0o644);
     assert.equal(files.stat(`${folder}/link`)?.isSymlink, true);
     assert.equal(files.read(`${folder}/real`), "new");
+  }));
+
+Deno.test("without a mode the file behind a symlink keeps its own, and a new one is private", () =>
+  inFolder((folder) => {
+    files.replace(`${folder}/real`, "old", 0o640);
+    Deno.symlinkSync("real", `${folder}/link`);
+    files.replace(`${folder}/link`, "new");
+    assert.equal(files.stat(`${folder}/real`)?.mode, 0o640);
+    files.replace(`${folder}/other`, "new");
+    assert.equal(files.stat(`${folder}/other`)?.mode, 0o600);
+  }));
+
+Deno.test({
+  name: `without a mode the file stays its owner's${IS_ROOT ? "" : " (skipped: needs root)"}`,
+  ignore: !IS_ROOT,
+  fn: () =>
+    inFolder((folder) => {
+      const path = `${folder}/config`;
+      files.replace(path, "old", 0o640);
+      Deno.chownSync(path, 1234, 2345);
+      files.replace(path, "new");
+      const { uid, gid, mode } = Deno.statSync(path);
+      assert.deepEqual([uid, gid, mode! & 0o777], [1234, 2345, 0o640]);
+    }),
+});
+
+Deno.test("bytes that are no text are written as they are", () =>
+  inFolder((folder) => {
+    const bytes = Uint8Array.of(0x23, 0xff, 0x00, 0x0a);
+    files.replace(`${folder}/bytes`, bytes, 0o600);
+    assert.deepEqual(files.readBytes(`${folder}/bytes`), bytes);
   }));
 
 Deno.test("a replacement that fails leaves the old file and no draft", () =>
