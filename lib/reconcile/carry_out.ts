@@ -2,6 +2,7 @@ import { StalePlanError } from "../engine/engine.ts";
 import { flushUdp } from "../host/conntrack/flush.ts";
 import { LbError } from "../model/error.ts";
 import type { BackendRow } from "../store/ids.ts";
+import { NOTHING_LEFT } from "./drift.ts";
 import { applyStage, hostChanges, type HostStages, hostSysctls } from "./host.ts";
 import type { Outcome } from "./outcome.ts";
 import type { EngineTask, RunPlan } from "./plan.ts";
@@ -47,15 +48,16 @@ export async function carryOut(run: Run, plan: RunPlan): Promise<Outcome> {
 
 async function applyEngine(run: Run, task: EngineTask, revision: number): Promise<void> {
   const { kernel, store, host } = run.machine;
-  const { engine, plan, state, committed } = task;
+  const { engine, plan, want, committed } = task;
   if (plan.changes.length === 0) return settleRecord(run, task, revision);
-  store.commits.announce(engine.name, plan.token, run.now_ms);
-  run.progress.tokens.set(plan.token, plan.changes);
+  const mark = want.present ? plan.token : NOTHING_LEFT;
+  store.commits.announce(engine.name, mark, run.now_ms);
+  run.progress.marks.set(mark, plan.changes);
   const applied = await engine.apply(kernel, plan, committed);
   if (!applied.have.present) return store.commits.forget(engine.name);
   const record = { ...applied.committed, ...host, revision, generation: null };
   store.commits.commit(engine.name, record);
-  const left = engine.plan(engine.desired(state), applied.have, plan.token).changes;
+  const left = engine.plan(want, applied.have, plan.token).changes;
   if (left.length === 0) return;
   for (const { object } of left) run.progress.drift.add(object);
   throw new StalePlanError(`somebody else changed ${left.map(({ object }) => object).join(", ")}`);
@@ -94,7 +96,8 @@ async function applyHostStage(
 
 function flushFlows(run: Run, removed: ReadonlySet<number>): void {
   const count = flushUdp(run.machine.kernel.sockets, run.request.loaded.config.marks, removed);
-  if (count > 0) run.notes.push(`forgot ${count} udp flows of removed backends`);
+  const flows = count === 1 ? "flow" : "flows";
+  if (count > 0) run.notes.push(`forgot ${count} udp ${flows} of removed backends`);
 }
 
 /** Ids of backends that left since a run last came to its end: one that was cut off left their flows. */

@@ -19,6 +19,14 @@ export interface Memory {
   readonly pending: readonly string[];
 }
 
+/** The mark of a transaction that leaves nothing behind. */
+export const NOTHING_LEFT = "";
+
+/** By what the kernel's state is known: the token on it, or its absence. */
+export function markOf({ present, token }: EngineSnapshot): string | undefined {
+  return present ? token : NOTHING_LEFT;
+}
+
 /** What the store remembers of an engine, as far as it holds here and now. */
 export function engineMemory(
   { store, host }: { readonly store: Store; readonly host: HostIdentity },
@@ -33,7 +41,8 @@ export function engineMemory(
 /** Tells drift from a first apply, a reboot and a run that was cut off. Pure. */
 export function findDrift(engine: Engine, have: EngineSnapshot, memory: Memory): Drift {
   const { committed, pending } = memory;
-  if (have.token !== undefined && pending.includes(have.token)) {
+  const mark = markOf(have);
+  if (mark !== undefined && pending.includes(mark)) {
     return { objects: [], note: `${engine.name}: completed a run that was cut off` };
   }
   if (!committed) {

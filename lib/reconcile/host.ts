@@ -63,7 +63,8 @@ export function planHost(machine: HostMachine, config: Config, need: Need): Host
     sysctls: reason ? [] : sysctls.set,
     addresses: addresses.set,
     leftAddresses: addresses.restore,
-    leftSysctls: sysctls.restore,
+    // "check" writes nothing at all; what lb set before stays on record for when it may be put back.
+    leftSysctls: reason === "check" ? [] : sysctls.restore,
     blocked: [...sysctls.blocked, ...addresses.blocked, ...reported].map(({ message }) => message),
   };
 }
@@ -126,15 +127,21 @@ function planSysctls(
   return ownDoing(machine, sysctlResource.plan(want, observed, open), open);
 }
 
-/** What a run put on record and had no time to write, because it was cut off, is not somebody else's doing. */
+/**
+ * What a run left half done, because it was cut off, is not somebody else's doing: values on record that
+ * it had no time to write, or was about to put back. Such a run left no pass behind.
+ */
 function ownDoing<S extends Step & { readonly key: string }>(
   { store }: HostMachine,
   plan: HostPlan<S>,
   open: readonly JournalEntry[],
 ): HostPlan<S> {
   const last_ms = store.passes.last()?.at_ms ?? -Infinity;
-  const unfinished = new Set(open.filter(({ at_ms }) => at_ms > last_ms).map(({ key }) => key));
-  const set = plan.set.map((step) => unfinished.has(step.key) ? { ...step, drift: false } : step);
+  const [latest] = store.revisions.list(1);
+  const isCutOff = latest !== undefined && latest.at_ms > last_ms;
+  const since = isCutOff ? open : open.filter(({ at_ms }) => at_ms > last_ms);
+  const keys = new Set(since.map(({ key }) => key));
+  const set = plan.set.map((step) => keys.has(step.key) ? { ...step, drift: false } : step);
   return { ...plan, set };
 }
 

@@ -3,7 +3,7 @@ import type { Committed, Engine, EnginePlan, EngineSnapshot } from "../engine/en
 import { ENGINES } from "../engine/registry.ts";
 import type { DesiredState } from "../model/state.ts";
 import { allocateIds, type BackendRow } from "../store/ids.ts";
-import { engineMemory, findDrift, type Memory } from "./drift.ts";
+import { engineMemory, findDrift, markOf, type Memory } from "./drift.ts";
 import {
   hostChanges,
   hostDrift,
@@ -28,6 +28,7 @@ export interface Target {
 export interface EngineTask {
   readonly engine: Engine;
   readonly state: DesiredState;
+  readonly want: EngineSnapshot;
   readonly have: EngineSnapshot;
   readonly plan: EnginePlan;
   readonly committed?: Committed;
@@ -79,20 +80,21 @@ async function planEngine(
   const { committed } = memory;
   const have = await engine.observe(run.machine.kernel, committed);
   const state = placeServices(run.request.loaded.config, run.engineOf, engine.name, rows);
-  const plan = engine.plan(engine.desired(state), have, newToken(target.revision));
+  const want = engine.desired(state);
+  const plan = engine.plan(want, have, newToken(target.revision));
   const isSettled = plan.changes.length === 0;
   // What was removed by hand and is to be removed anyway is nobody's loss.
   if (have.present || !isSettled) noteDrift(run, engine, have, memory);
   const isRecordBehind = isSettled && committed !== undefined && have.token !== committed.token;
-  return { engine, state, have, plan, committed, isRecordBehind };
+  return { engine, state, want, have, plan, committed, isRecordBehind };
 }
 
 function noteDrift(run: Run, engine: Engine, have: EngineSnapshot, memory: Memory): void {
   const { progress, notes } = run;
-  const token = have.token ?? "";
-  const own = progress.tokens.get(token);
-  if (own) {
-    progress.tokens.set(token, []);
+  const mark = markOf(have);
+  const own = mark === undefined ? undefined : progress.marks.get(mark);
+  if (mark !== undefined && own) {
+    progress.marks.set(mark, []);
     progress.changes.push(...own);
     return;
   }

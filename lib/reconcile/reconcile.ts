@@ -20,7 +20,7 @@ export async function reconcile(machine: Machine, request: ReconcileRequest): Pr
   const { clock } = machine.kernel;
   const chosen = await selectAll(request.loaded, machine.facts);
   const deadline_ms = clock.now_ms() + request.patience_ms;
-  const progress: Progress = { drift: new Set(), tokens: new Map(), changes: [], sysctls: [] };
+  const progress: Progress = { drift: new Set(), marks: new Map(), changes: [], sysctls: [] };
   for (;;) {
     try {
       return await attempt(newRun(machine, request, chosen, progress));
@@ -60,12 +60,20 @@ function giveUp(
   { begun }: Progress,
   error: StalePlanError,
 ): LbError {
-  const words = "nftables was changed by somebody else again and again for " +
-    `${patience_ms / 1000} s (${error.message}); find out who ("nft monitor"), ` +
-    'then run "lb apply" again';
-  const final = error.cause instanceof KernelError
-    ? error.cause
-    : new LbError("kernel-refused", words, { cause: error });
+  const final = new LbError("kernel-refused", giveUpWords(patience_ms, error), { cause: error });
   if (begun !== undefined) failRevision(machine, begun, final);
   return final;
+}
+
+/** The kernel has one errno for a table that changed and for an expression it does not know. */
+function giveUpWords(patience_ms: number, { message, cause }: StalePlanError): string {
+  const seconds = patience_ms / 1000;
+  const again = 'then run "lb apply" again';
+  if (!(cause instanceof KernelError)) {
+    return `nftables was changed by somebody else again and again for ${seconds} s (${message}); ` +
+      `find out who ("nft monitor"), ${again}`;
+  }
+  return `${cause.message}\nTried again for ${seconds} s, against what the kernel held each time. ` +
+    'Either somebody else changes the table all the time ("nft monitor" tells who), or this kernel ' +
+    `lacks what the rules need ("lb doctor" tells what); ${again}.`;
 }

@@ -32,8 +32,8 @@ export interface ReconcileRequest {
 export interface Progress {
   /** Objects found changed behind our back. */
   readonly drift: Set<string>;
-  /** What earlier attempts set out to write, by the token it bears in the kernel: nobody else's doing. */
-  readonly tokens: Map<string, readonly Change[]>;
+  /** What earlier attempts set out to write, by its mark in the kernel: nobody else's doing. */
+  readonly marks: Map<string, readonly Change[]>;
   /** What earlier attempts are known to have changed. */
   readonly changes: Change[];
   readonly sysctls: SysctlOutcome[];
