@@ -1,0 +1,121 @@
+/**
+ * Test equipment: netlink bytes by hand, so that a fault in lib/netlink does not cancel itself out.
+ * Numbers are little-endian unless a name says `be`.
+ */
+import type { RawSocket } from "../../lib/sys/ports.ts";
+
+const HEADER_BYTES = 16;
+const NLMSG_ERROR = 2;
+const NLMSG_DONE = 3;
+const NLM_F_DUMP = 0x300;
+
+/** A request, taken apart as far as its family's own header. */
+export interface Asked {
+  readonly type: number;
+  /** Behind the netlink header. */
+  readonly body: Uint8Array;
+}
+
+/** What a fake kernel does with a request: the messages it answers, or a negative errno. */
+export type Answer = number | readonly Message[];
+
+export interface Message {
+  readonly type: number;
+  readonly body: Uint8Array;
+}
+
+/** A netlink socket in front of a function. */
+export class FakeSocket implements RawSocket {
+  readonly #answer: (asked: Asked) => Answer;
+  readonly #waiting: Uint8Array[] = [];
+
+  constructor(answer: (asked: Asked) => Answer) {
+    this.#answer = answer;
+  }
+
+  send(bytes: Uint8Array): void {
+    const view = viewOf(bytes);
+    const [type, flags] = [view.getUint16(4, true), view.getUint16(6, true)];
+    const sequence = view.getUint32(8, true);
+    const isDump = (flags & NLM_F_DUMP) === NLM_F_DUMP;
+    const answer = this.#answer({ type, body: bytes.slice(HEADER_BYTES) });
+    const messages = typeof answer === "number" ? [] : answer;
+    const code = typeof answer === "number" ? answer : 0;
+    for (const { type, body } of messages) this.#waiting.push(message(type, sequence, body));
+    this.#waiting.push(
+      isDump && code === 0
+        ? message(NLMSG_DONE, sequence, u32(0))
+        : message(NLMSG_ERROR, sequence, joined(i32(code), bytes.slice(0, HEADER_BYTES))),
+    );
+  }
+
+  receive(): Uint8Array {
+    const answer = this.#waiting.shift();
+    if (!answer) throw new Error("nothing was asked, so the fake kernel has nothing to say");
+    return answer;
+  }
+
+  close(): void {
+    this.#waiting.length = 0;
+  }
+}
+
+/** Attributes by type. Nested ones are taken apart by calling it again. */
+export function attributesOf(bytes: Uint8Array): Map<number, Uint8Array> {
+  const view = viewOf(bytes);
+  const found = new Map<number, Uint8Array>();
+  for (let at = 0; at < bytes.length;) {
+    const length = view.getUint16(at, true);
+    found.set(view.getUint16(at + 2, true) & 0x3fff, bytes.slice(at + 4, at + length));
+    at += (length + 3) & ~3;
+  }
+  return found;
+}
+
+export function attribute(type: number, value: Uint8Array): Uint8Array {
+  const bytes = new Uint8Array((4 + value.length + 3) & ~3);
+  viewOf(bytes).setUint16(0, 4 + value.length, true);
+  viewOf(bytes).setUint16(2, type, true);
+  bytes.set(value, 4);
+  return bytes;
+}
+
+export function joined(...parts: readonly Uint8Array[]): Uint8Array {
+  return Uint8Array.from(parts.flatMap((part) => [...part]));
+}
+
+export function u32(value: number): Uint8Array {
+  return numbered(4, (view) => view.setUint32(0, value, true));
+}
+
+export function i32(value: number): Uint8Array {
+  return numbered(4, (view) => view.setInt32(0, value, true));
+}
+
+export function u32be(value: number): Uint8Array {
+  return numbered(4, (view) => view.setUint32(0, value));
+}
+
+export function u16be(value: number): Uint8Array {
+  return numbered(2, (view) => view.setUint16(0, value));
+}
+
+export function viewOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+function numbered(size: number, write: (view: DataView) => void): Uint8Array {
+  const bytes = new Uint8Array(size);
+  write(viewOf(bytes));
+  return bytes;
+}
+
+function message(type: number, sequence: number, body: Uint8Array): Uint8Array {
+  const bytes = new Uint8Array(HEADER_BYTES + body.length);
+  const view = viewOf(bytes);
+  view.setUint32(0, bytes.length, true);
+  view.setUint16(4, type, true);
+  view.setUint32(8, sequence, true);
+  bytes.set(body, HEADER_BYTES);
+  return bytes;
+}

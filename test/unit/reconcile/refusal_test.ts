@@ -1,0 +1,123 @@
+/** The kernel says no in the middle of a run. */
+import assert from "node:assert/strict";
+import { LbError } from "../../../lib/model/error.ts";
+import { BASE, NOTHING, single } from "./configs.ts";
+import { type Rig, withRig } from "./rig.ts";
+
+const EACCES = 13;
+const EIO = 5;
+
+/** nft refuses every transaction, for a reason that trying again does not mend. */
+function refuseTransactions(rig: Rig): void {
+  rig.host.answerRun = (argv) =>
+    argv[1] === "-f"
+      ? { code: 1, stdout: "", stderr: "Error: Could not process rule: Invalid argument\n" }
+      : undefined;
+}
+
+async function failureOf(run: Promise<unknown>): Promise<LbError> {
+  const error = await run.then(() => undefined, (error: unknown) => error);
+  assert.ok(error instanceof LbError, String(error));
+  return error;
+}
+
+Deno.test(
+  "a refused transaction ends the run, says what stands, and an uninstall undoes that",
+  withRig(async (rig) => {
+    const start = rig.host.picture();
+    refuseTransactions(rig);
+    const { code, message } = await failureOf(rig.run(BASE));
+    assert.equal(code, "kernel-refused");
+    assert.match(message, /^nft -f on table inet lb: .*Invalid argument \(EINVAL\)/);
+    assert.match(message, /"lb uninstall" puts them back/);
+    assert.equal(rig.host.proc.values["net.ipv4.ip_forward"], "1", "sysctls came before");
+    rig.host.answerRun = () => undefined;
+    await rig.run(NOTHING);
+    assert.deepEqual(rig.host.picture(), start);
+  }),
+);
+
+Deno.test(
+  "a refused revision is on record as failed with the reason, and is not the one in force",
+  withRig(async (rig) => {
+    await rig.run(single());
+    refuseTransactions(rig);
+    await failureOf(rig.run(BASE));
+    const [last] = rig.store.revisions.list();
+    assert.deepEqual([last?.revision, last?.outcome], [2, "failed"]);
+    assert.match(last?.detail ?? "", /EINVAL/);
+    assert.equal(rig.store.revisions.latestApplied()?.revision, 1);
+  }),
+);
+
+Deno.test(
+  "after a refusal the next run takes up where it ended, and reports no drift",
+  withRig(async (rig) => {
+    refuseTransactions(rig);
+    await failureOf(rig.run(BASE));
+    rig.host.answerRun = () => undefined;
+    const { drift, revision } = await rig.run(BASE);
+    assert.deepEqual([drift, revision], [[], 2]);
+    assert.deepEqual((await rig.run(BASE)).changes, []);
+  }),
+);
+
+Deno.test(
+  "an address that is refused is not on record, and what was done before it is undone",
+  withRig(async (rig) => {
+    const start = rig.host.picture();
+    rig.host.network.refusal = EACCES;
+    const { code, message } = await failureOf(rig.run(single()));
+    assert.equal(code, "not-permitted");
+    assert.match(message, /^add on address 192\.0\.2\.10 of interface 2/);
+    assert.ok(!rig.journalled().some((key) => key.startsWith("eth0")));
+    rig.host.network.refusal = 0;
+    await rig.run(NOTHING);
+    assert.deepEqual(rig.host.picture(), start);
+  }),
+);
+
+Deno.test(
+  "an address that cannot be taken away stays on record until it can",
+  withRig(async (rig) => {
+    const start = rig.host.picture();
+    await rig.run(single());
+    rig.host.network.refusal = EIO;
+    await failureOf(rig.run(NOTHING));
+    assert.ok(rig.journalled().includes("eth0 192.0.2.10/32"));
+    rig.host.network.refusal = 0;
+    await rig.run(NOTHING);
+    assert.deepEqual(rig.host.picture(), start);
+    assert.deepEqual(rig.journalled(), []);
+  }),
+);
+
+Deno.test(
+  "a sysctl the kernel refuses is not on record, and others are put back",
+  withRig(async (rig) => {
+    const start = rig.host.picture();
+    const key = "net.ipv4.conf.all.send_redirects";
+    rig.host.proc.beforeWrite = (written) => {
+      if (written === key) throw Object.assign(new Error("Invalid argument"), { code: "EINVAL" });
+    };
+    const { code, message } = await failureOf(rig.run(single()));
+    assert.equal(code, "kernel-refused");
+    assert.match(message, /^write 0 on \/proc\/sys\/net\/ipv4\/conf\/all\/send_redirects: /);
+    assert.ok(!rig.journalled().includes(key));
+    await rig.run(NOTHING);
+    assert.deepEqual(rig.host.picture(), start);
+  }),
+);
+
+Deno.test(
+  "a VIP that cannot be announced is in place all the same, and that is said",
+  withRig(async (rig) => {
+    rig.host.kernel.sockets.packet = () => {
+      throw new Error("no packet sockets here");
+    };
+    const { notes } = await rig.run(single());
+    assert.ok(rig.host.network.addresses.has("eth0 192.0.2.10/32"));
+    const words = "192.0.2.10 could not be announced on eth0: no packet sockets here";
+    assert.deepEqual(notes, [words]);
+  }),
+);
