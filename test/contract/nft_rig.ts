@@ -77,9 +77,9 @@ function tamperings(host: NftHost): Tampering[] {
       ["chain intruder", "chain s-web4", "chain second"],
       "add chain inet lb intruder",
       "add chain inet lb second",
-      "add rule inet lb second drop",
-      "add rule inet lb intruder jump second",
-      "add rule inet lb s-web4 jump intruder",
+      "add rule inet lb intruder drop",
+      "add rule inet lb second jump intruder",
+      "add rule inet lb s-web4 jump second",
     ),
     by(
       "a map added that leads to a chain",
