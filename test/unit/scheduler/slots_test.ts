@@ -72,3 +72,13 @@ Deno.test("hashSlot: predicts for hash schedulers only", () => {
   }
   assert.equal(hashSlot(slotTable("sh", "web", []), V4, 40_000), undefined);
 });
+
+Deno.test("hashSlot: slots that linux 6.18 picked for these sources", () => {
+  // test/kernel/jhash_test.ts sends packets from them, among others; here for machines without root.
+  const picked = (["sh", "maglev"] as const).flatMap((name) =>
+    ["0.0.0.1", "127.0.0.1", "::2", "fe80::1"].map((source) =>
+      hashSlot(slotTable(name, "web", BACKENDS), parseAddress(source)!, 65_535)
+    )
+  );
+  assert.deepEqual(picked, [3800, 3234, 1713, 3225, 166, 2303, 1513, 3432]);
+});
