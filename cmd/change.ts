@@ -41,9 +41,11 @@ export async function report(
 ): Promise<number> {
   const { outcomeJson, outcomeText } = await import("../lib/report/outcome.ts");
   const paint = stderrPaint();
-  for (const warning of outcome.warnings) say(paint(`warning: ${warning}`, "yellow"));
-  for (const line of outcome.blocked) say(paint(`attention: ${line}`, "yellow"));
   const isQuiet = options.quiet && !outcome.changed && outcome.drift.length === 0;
+  if (!isQuiet) {
+    for (const warning of outcome.warnings) say(paint(`warning: ${warning}`, "yellow"));
+  }
+  for (const line of outcome.blocked) say(paint(`attention: ${line}`, "yellow"));
   if (options.json) printJson(outcomeJson(outcome));
   else if (!isQuiet) print(outcomeText(outcome, options.planned, stdoutPaint()));
   const needsAttention = outcome.drift.length + outcome.blocked.length > 0;

@@ -1,10 +1,10 @@
-import { Command, CommanderError } from "@commander-js/extra-typings";
+import { Command, CommanderError, Help, type Option } from "@commander-js/extra-typings";
 import { EXIT_CODES, EXIT_OK } from "../lib/model/error.ts";
 import { applyCommand } from "./apply.ts";
 import { demoCommand } from "./demo.ts";
 import { doctorCommand } from "./doctor.ts";
 import { initCommand } from "./init.ts";
-import { fail } from "./io.ts";
+import { fail, printJson } from "./io.ts";
 import { type End, examples } from "./options.ts";
 import { reconcileCommand } from "./reconcile.ts";
 import { scaleCommand } from "./scale.ts";
@@ -44,10 +44,12 @@ export async function runCommandLine(argv: readonly string[]): Promise<number> {
     await program.parseAsync([...argv], { from: "user" });
     return exitCode;
   } catch (error) {
-    if (error instanceof CommanderError) {
-      return error.exitCode === 0 ? EXIT_OK : EXIT_CODES.usage;
-    }
-    return fail(error, argv.includes("--json"));
+    const json = argv.includes("--json");
+    if (!(error instanceof CommanderError)) return fail(error, json);
+    if (error.exitCode === 0) return EXIT_OK;
+    // Commander has said it on stderr already.
+    if (json) printJson({ error: { code: "usage", message: error.message } });
+    return EXIT_CODES.usage;
   }
 }
 
@@ -71,8 +73,17 @@ export function makeProgram(end: End): Command {
       ) + "\n" + EXIT_CODE_HELP,
     )
     .exitOverride();
+  program.configureHelp({ optionDescription });
   for (const make of COMMANDS) {
-    program.addCommand(make(end).exitOverride().showHelpAfterError(true));
+    {
+      const command = make(end).exitOverride().showHelpAfterError(true);
+      program.addCommand(command.configureHelp({ optionDescription }));
+    }
   }
   return program as unknown as Command;
+}
+
+/** A flag that is off and a list that is empty go without saying. */
+function optionDescription(option: Option): string {
+  return new Help().optionDescription(option).replace(/ \(default: (false|\[\])\)/, "");
 }

@@ -1,4 +1,4 @@
-import { Command, InvalidArgumentError } from "@commander-js/extra-typings";
+import { Command, InvalidArgumentError, Option } from "@commander-js/extra-typings";
 import type { Places } from "./context.ts";
 
 const DURATION_UNITS_MS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 } as const;
@@ -17,11 +17,9 @@ export function placedCommand(name: string) {
 
 /** A command that changes something, so that only one may run at a time. */
 export function lockingCommand(name: string) {
-  return placedCommand(name).option(
-    "--lock-timeout <time>",
-    "how long to wait for another run",
-    parseDuration,
-    10_000,
+  return placedCommand(name).addOption(
+    new Option("--lock-timeout <time>", "how long to wait for another run")
+      .argParser(parseDuration).default(10_000, "10s"),
   );
 }
 

@@ -1,4 +1,5 @@
 import { type Facts, isPossible } from "../capability/facts.ts";
+import { procSysMount } from "../capability/proc_sys.ts";
 import type { EngineReport } from "../capability/select.ts";
 import { reportSysctlValues, type SysctlValueReport } from "../host/sysctl/report.ts";
 import type { JournalEntry } from "../model/journal.ts";
@@ -32,10 +33,20 @@ export function diagnoseMachine(
   const sysctls = config ? wantedSysctls(kernel, config, engines, journal) : [];
   const lacking = facts.capabilities.filter((each) => !isPossible(each))
     .map(({ id, purpose, evidence }) => `${id} (${purpose}): ${evidence}`);
+  const remedy = remedyFor(kernel, config);
   const unset = sysctls.filter(({ ok }) => !ok).map(({ key, wanted, found }) =>
-    `${key} is ${found ?? "absent"}, the config needs ${wanted}: "lb apply" sets it`
+    `${key} is ${found ?? "absent"}, the config needs ${wanted}: ${remedy(key, wanted)}`
   );
   return { facts, engines, sysctls, attention: [...lacking, ...unset] };
+}
+
+/** Who can set a sysctl here. */
+function remedyFor(kernel: Kernel, config: Config | undefined) {
+  const byHand = (key: string, value: string) => `set it yourself: sysctl -w ${key}=${value}`;
+  if (config?.sysctl === "check") return byHand;
+  return procSysMount(kernel.files).isReadOnly
+    ? () => "/proc/sys is read-only here, set it from outside"
+    : () => '"lb apply" sets it';
 }
 
 function wantedSysctls(

@@ -58,8 +58,9 @@ export async function readStatus(
   const latest = machine.store.revisions.latestApplied();
   const base = {
     version: about.version,
-    config_edited: latest !== undefined && about.config_text !== undefined &&
-      latest.config_text !== about.config_text,
+    // After an uninstall nothing is applied, and the file waits for the next apply as it should.
+    config_edited: Boolean(latest?.config_text) && about.config_text !== undefined &&
+      latest?.config_text !== about.config_text,
     revision: latest?.revision ?? null,
     applied_at_ms: latest?.finished_at_ms ?? null,
     drift_last_pass: machine.store.passes.last()?.drift ?? 0,

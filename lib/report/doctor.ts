@@ -58,11 +58,17 @@ function sysctlsText(sysctls: Diagnosis["sysctls"], paint: Paint): string[] {
   const rows = sysctls.map(({ key, wanted, found, ok, why }) => [
     `  ${key}`,
     wanted,
-    ok ? paint(found ?? "absent", "green") : paint(found ?? "absent", "yellow"),
+    paint(foundText(found, wanted, ok), ok ? "green" : "yellow"),
     why,
   ]);
   const head = ["  key", "wanted", "found", "why"].map((cell) => paint(cell, "dim"));
   return ["", paint("Sysctls", "bold"), columns([head, ...rows])];
+}
+
+/** What differs may be good enough: rp_filter 0 is as lax as 2. */
+function foundText(found: string | null, wanted: string, ok: boolean): string {
+  if (found === null) return "absent";
+  return ok && found !== wanted ? `${found} (will do)` : found;
 }
 
 function attentionText(attention: readonly string[], paint: Paint): string[] {

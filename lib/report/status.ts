@@ -55,8 +55,9 @@ export function statusText(status: Status, paint: Paint): string {
     ]
     : [];
   const drifted = status.drifted.map((object) =>
-    paint(`! ${object} was changed behind lb's back; "lb reconcile" puts it right`, "yellow")
+    paint(`! ${object} is not as it was applied; "lb reconcile" puts it right`, "yellow")
   );
+  if (status.services.length === 0) return [head, ...drifted, "No service is applied."].join("\n");
   return [head, ...edited, ...drifted, ...status.services.map((one) => serviceText(one, paint))]
     .join("\n");
 }

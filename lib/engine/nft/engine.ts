@@ -73,6 +73,8 @@ async function apply(
   committed?: Committed,
 ): Promise<Applied<Snapshot>> {
   const before = readGeneration(kernel.sockets);
+  // An empty script would move no generation.
+  if (plan.script === "") throw new TypeError("a plan without changes is not applied");
   await commit(kernel, plan);
   const listing = await listTable(kernel);
   if (readGeneration(kernel.sockets) !== before + 1) {

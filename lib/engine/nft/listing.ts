@@ -125,6 +125,8 @@ function readElements(kind: "map" | "set", elements: readonly unknown[]): Map<st
   }));
 }
 
+const PROTOCOL_NAMES: Readonly<Record<string, string>> = { 6: "tcp", 17: "udp", 132: "sctp" };
+
 /** An element's key or value in nft's text spelling, addresses canonical. */
 function expressionText(expression: unknown): string {
   if (typeof expression === "string") return canonicalText(expression);
@@ -134,13 +136,19 @@ function expressionText(expression: unknown): string {
     case "elem":
       return expressionText((body as { val: unknown }).val);
     case "concat":
-      return (body as unknown[]).map(expressionText).join(" . ");
+      return (body as unknown[]).map(expressionText).map(protocolName).join(" . ");
     case "goto":
     case "jump":
       return `${kind} ${(body as { target: string }).target}`;
     default:
       return JSON.stringify(expression);
   }
+}
+
+/** Behind an address, a protocol: nft prints its number where there is no /etc/protocols (netbase). */
+function protocolName(text: string, index: number, parts: readonly string[]): string {
+  const isProtocol = index === 1 && /[.:]/.test(parts[0]!);
+  return isProtocol ? PROTOCOL_NAMES[text] ?? text : text;
 }
 
 function canonicalText(text: string): string {
