@@ -63,6 +63,15 @@ export function staticChains(marks: MarkLayout): StaticChain[] {
       ],
     },
     {
+      name: "c-out",
+      hook: "type filter hook output priority -1; policy accept;",
+      comment: "the same for the machine's own; what leaves by lo is for a socket on the VIP",
+      rules: [
+        'oifname != "lo" ct state new ip daddr @vip4 goto refuse',
+        'oifname != "lo" ct state new ip6 daddr @vip6 goto refuse',
+      ],
+    },
+    {
       name: "post-nat",
       hook: natHook("postrouting", 95),
       rules: [`ct status & dnat == dnat ct mark & ${hex(marks.mask)} != 0 jump snat-lb`],

@@ -75,6 +75,16 @@ const ROWS: readonly (readonly [string, Packet, string])[] = [
     { from: C4, to: "203.0.113.21:80", local: true },
     "reset",
   ],
+  ["a port without a service, asked for here", {
+    from: C4,
+    to: "203.0.113.10:81",
+    local: true,
+  }, "reset"],
+  [
+    "a VIP on this machine leaves other ports to this machine's sockets, asked for here",
+    { from: C4, to: "203.0.113.10:22", local: true, vip_is_local: true },
+    "untouched",
+  ],
   ["a port without a service", { from: C4, to: "203.0.113.10:81" }, "reset"],
   ["a port without a service, v6", { from: C6, to: "[2001:db8:1::10]:81" }, "reset"],
   [

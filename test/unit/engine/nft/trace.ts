@@ -122,7 +122,8 @@ export class Tracer {
   }
 }
 
-function flowOf({ from, to, protocol = "tcp", state = "new", ct_mark = 0 }: Packet): Flow {
+function flowOf(packet: Packet): Flow {
+  const { from, to, protocol = "tcp", state = "new", ct_mark = 0 } = packet;
   const source = endpointOf(from);
   const destination = endpointOf(to);
   return {
@@ -136,6 +137,7 @@ function flowOf({ from, to, protocol = "tcp", state = "new", ct_mark = 0 }: Pack
     priority: "none",
     ct_mark,
     dnat: false,
+    by_lo: packet.local === true && packet.vip_is_local === true,
     masqueraded: false,
     counters: [],
   };

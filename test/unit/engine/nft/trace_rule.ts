@@ -128,12 +128,17 @@ class RuleRun {
     const value = this.#select();
     if (this.#words.take("vmap")) return this.#verdict(this.#lookup(value));
     if (this.#words.take("&")) return this.#matchMasked(value);
+    if (this.#words.take("!=")) return this.#differs(value);
     const other = this.#words.next();
     const there = other.startsWith("@")
       ? this.#element(other, value) !== undefined
       : value === other;
     if (!there) throw new Break();
     return undefined;
+  }
+
+  #differs(value: Value): undefined {
+    if (value === this.#words.next()) throw new Break();
   }
 
   #matchMasked(value: Value): undefined {

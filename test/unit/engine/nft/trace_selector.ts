@@ -16,6 +16,8 @@ export interface Flow {
   priority: string;
   ct_mark: number;
   dnat: boolean;
+  /** Whether it leaves by `lo`, as what the machine sends to an address of its own does. */
+  readonly by_lo: boolean;
   masqueraded: boolean;
   readonly counters: string[];
 }
@@ -48,6 +50,8 @@ function readFields(words: Words, flow: Flow): Value[] {
 }
 
 function readField(words: Words, flow: Flow): Value {
+  // Routed again once its destination was translated.
+  if (words.take("oifname")) return flow.by_lo && !flow.dnat ? '"lo"' : '"eth0"';
   const name = `${words.next()} ${words.next()}`;
   const read = FIELDS[name];
   if (!read) throw words.unknown(name);
