@@ -1,8 +1,15 @@
+import { LbError } from "../model/error.ts";
 import type { Kernel } from "../sys/ports.ts";
-import type { Capability, Facts } from "./facts.ts";
-import { type KernelConfig, ModuleIndex, parseKernelConfig } from "./modules.ts";
+import type { Answer, Capability, Facts } from "./facts.ts";
+import {
+  type KernelConfig,
+  type ModuleEvidence,
+  ModuleIndex,
+  parseKernelConfig,
+  type Presence,
+} from "./modules.ts";
 import { procSysMount } from "./proc_sys.ts";
-import { CONTROL_RULES, NFT_PROBES, type Probe } from "./probes.ts";
+import { CONTROL, type Need, NFT_PROBES, type Probe } from "./probes.ts";
 
 /** Bit of CAP_NET_ADMIN in /proc/PID/status (linux/capability.h). */
 const CAP_NET_ADMIN_BIT = 12n;
@@ -12,6 +19,15 @@ const PROBE_TIMEOUT_MS = 10_000;
 
 /** Oldest nft the layout was proved with; older ones may lack its syntax. */
 const NFT_VERSION_PROVED = "1.0.6";
+
+/** What is said of something that is not tried out. */
+const PASSIVE_ANSWERS: Readonly<Record<Presence, Answer>> = {
+  "built-in": "yes",
+  "loaded": "yes",
+  "loadable": "loadable",
+  "absent": "no",
+  "unknown": "unknown",
+};
 
 /** What one look at the machine tells, before any probe. */
 interface Ground {
@@ -26,7 +42,7 @@ export async function detect(kernel: Kernel): Promise<Facts> {
   const nft = await nftVersion(kernel);
   const modules = new ModuleIndex(kernel.files, release, await kernelConfig(kernel, release));
   const ground = { modules, program: nftProgram(nft), netAdmin: netAdmin(kernel) };
-  const control = await tryRules(kernel, ground, "control", CONTROL_RULES);
+  const control = await tryControl(kernel, ground);
   const probed = await Promise.all(
     NFT_PROBES.map((probe) => answerProbe(kernel, ground, control, probe)),
   );
@@ -55,6 +71,25 @@ export async function nftVersion(kernel: Pick<Kernel, "process">): Promise<strin
   }
 }
 
+/** Without nf_tables nothing is tried: the first rule would load it. */
+async function tryControl(kernel: Kernel, ground: Ground): Promise<Trial> {
+  const { presence, evidence, mightLoad } = weakest(ground.modules, CONTROL.needs);
+  if (mightLoad) return { answer: "unknown", evidence };
+  if (presence === "absent") return { answer: "no", evidence };
+  return await tryRules(kernel, ground, "control", CONTROL.rules);
+}
+
+/** From what rules cannot do without to what they surely have. */
+const WEAKEST_FIRST: readonly Presence[] = ["absent", "unknown", "loadable", "loaded", "built-in"];
+
+/** The need that is met least. */
+function weakest(modules: ModuleIndex, needs: readonly Need[]): ModuleEvidence {
+  const [first, ...others] = needs.map(([module, option]) => modules.find(module, option));
+  const rank = ({ presence }: ModuleEvidence) => WEAKEST_FIRST.indexOf(presence);
+  // In the case of a tie the first, which is what the probe is about.
+  return others.reduce((least, each) => rank(each) < rank(least) ? each : least, first!);
+}
+
 async function answerProbe(
   kernel: Kernel,
   ground: Ground,
@@ -62,15 +97,10 @@ async function answerProbe(
   probe: Probe,
 ): Promise<Capability> {
   const { id, purpose } = probe;
-  const found = ground.modules.find(probe.module, probe.option);
-  // Trying it out would load it.
-  if (found.presence === "loadable") {
-    return { id, purpose, answer: "loadable", evidence: found.evidence };
-  }
-  if (found.presence === "absent") return { id, purpose, answer: "no", evidence: found.evidence };
-  // Nothing is known of it, but modules of this kernel are there: a try might load one.
-  if (found.presence === "unknown" && ground.modules.canLoad) {
-    return { id, purpose, answer: "unknown", evidence: found.evidence };
+  const found = weakest(ground.modules, probe.needs);
+  // Trying it out might load it.
+  if (found.mightLoad || found.presence === "absent") {
+    return { id, purpose, answer: PASSIVE_ANSWERS[found.presence], evidence: found.evidence };
   }
   if (control.answer !== "yes") {
     return {
@@ -108,6 +138,10 @@ async function tryRules(
       timeout_ms: PROBE_TIMEOUT_MS,
     });
     return readTrial(result.code, result.stderr);
+  } catch (error) {
+    if (!(error instanceof LbError)) throw error;
+    // Without unshare(1), as in some containers, the rules themselves may work all the same.
+    return { answer: "unknown", evidence: `not tried: ${error.message}` };
   } finally {
     kernel.files.remove(path);
   }
@@ -172,17 +206,10 @@ function sysctlsWritable(kernel: Kernel): Capability {
 /** Asking by a dump would load it, so only its presence is told. */
 function conntrackNetlink(modules: ModuleIndex): Capability {
   const found = modules.find("nf_conntrack_netlink", "NF_CT_NETLINK");
-  const answers = {
-    "built-in": "yes",
-    "loaded": "yes",
-    "loadable": "loadable",
-    "absent": "no",
-    "unknown": "unknown",
-  } as const;
   return {
     id: "conntrack-netlink",
     purpose: "counting active connections",
-    answer: answers[found.presence],
+    answer: PASSIVE_ANSWERS[found.presence],
     evidence: found.evidence,
   };
 }

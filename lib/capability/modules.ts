@@ -6,6 +6,8 @@ export type Presence = "built-in" | "loaded" | "loadable" | "absent" | "unknown"
 export interface ModuleEvidence {
   readonly presence: Presence;
   readonly evidence: string;
+  /** Using it might load a module. */
+  readonly mightLoad: boolean;
 }
 
 /** Answers where a module is. Reads each file once. */
@@ -28,39 +30,42 @@ export class ModuleIndex {
     this.#configFile = config?.file ?? "";
   }
 
-  /** Whether this kernel could load anything at all: a folder of another kernel proves nothing. */
-  get canLoad(): boolean {
-    return this.#loadable !== undefined;
-  }
-
   /** @param module by its name, for instance `nft_numgen`; @param option without `CONFIG_` */
   find(module: string, option: string): ModuleEvidence {
     const name = module.replaceAll("-", "_");
-    if (this.#loaded.has(name)) return { presence: "loaded", evidence: `${name} in /proc/modules` };
+    if (this.#loaded.has(name)) return settled("loaded", `${name} in /proc/modules`);
     if (this.#builtIn?.has(name)) {
-      return { presence: "built-in", evidence: `${name} in modules.builtin of ${this.#release}` };
+      return settled("built-in", `${name} in modules.builtin of ${this.#release}`);
     }
     if (this.#loadable?.has(name)) {
-      return {
-        presence: "loadable",
-        evidence: `${name} in modules.dep of ${this.#release}, not loaded`,
-      };
+      const evidence = `${name} in modules.dep of ${this.#release}, not loaded`;
+      return { presence: "loadable", evidence, mightLoad: true };
     }
     return this.#fromConfig(option);
   }
 
   #fromConfig(option: string): ModuleEvidence {
+    // A folder of modules of another kernel proves nothing.
+    const hasModules = this.#loadable !== undefined;
     if (!this.#config) {
-      return { presence: "unknown", evidence: "no kernel config and no module lists to read" };
+      const evidence = "no kernel config and no module lists to read";
+      return { presence: "unknown", evidence, mightLoad: hasModules };
     }
     const value = this.#config.get(`CONFIG_${option}`);
     const evidence = `CONFIG_${option}${
       value ? `=${value}` : " is not set"
     } in ${this.#configFile}`;
-    if (value === "y") return { presence: "built-in", evidence };
-    if (value === undefined) return { presence: "absent", evidence };
-    return { presence: "absent", evidence: `${evidence}, but its module is not installed` };
+    if (value === "y") return settled("built-in", evidence);
+    if (value === undefined) return settled("absent", evidence);
+    if (hasModules) return settled("absent", `${evidence}, but its module is not installed`);
+    // In a container the host loads its own modules, from a folder that is not seen here.
+    const unseen = `${evidence}, not loaded, and no folder of modules of ${this.#release} here`;
+    return { presence: "unknown", evidence: unseen, mightLoad: true };
   }
+}
+
+function settled(presence: Presence, evidence: string): ModuleEvidence {
+  return { presence, evidence, mightLoad: false };
 }
 
 /** The options a kernel was built with. */
