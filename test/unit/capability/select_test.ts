@@ -1,0 +1,117 @@
+import assert from "node:assert/strict";
+import type { Facts } from "../../../lib/capability/facts.ts";
+import { type Candidate, reportEngines, selectEngine } from "../../../lib/capability/select.ts";
+import type { Verdict } from "../../../lib/model/change.ts";
+import type { Service } from "../../../lib/model/service.ts";
+import { serviceOf } from "../../fake/services.ts";
+
+const YES: Verdict = { ok: true };
+
+function candidate(name: Candidate["name"], verdict = YES, requires: string[] = []): Candidate {
+  return { name, requires, supports: () => verdict };
+}
+
+function refusal(...messages: string[]): Verdict {
+  return { ok: false, reasons: messages.map((message) => ({ path: ["scheduler"], message })) };
+}
+
+const FACTS: Facts = {
+  kernel: "6.12.9",
+  capabilities: [
+    { id: "there", purpose: "", answer: "yes", evidence: "seen" },
+    { id: "loadable", purpose: "", answer: "loadable", evidence: "on disk" },
+    { id: "open", purpose: "", answer: "unknown", evidence: "not tried" },
+    { id: "missing", purpose: "", answer: "no", evidence: "refused by the kernel" },
+    { id: "gone", purpose: "", answer: "no", evidence: "not installed" },
+  ],
+};
+
+/** A service without its ids, as the config has it. */
+function service(more: Partial<Service> = {}): Service {
+  return { ...serviceOf(), ...more };
+}
+
+function select(
+  candidates: readonly Candidate[],
+  more: Partial<Service> = {},
+  configured: Parameters<typeof selectEngine>[1] = "auto",
+) {
+  const reports = reportEngines(candidates, FACTS);
+  return selectEngine(service(more), configured, candidates, reports);
+}
+
+Deno.test("an engine is possible unless something it requires is missing, and says everything that is", () => {
+  const candidates = [
+    candidate("nft", YES, ["there", "loadable", "open"]),
+    candidate("ipvs", YES, ["there", "missing", "gone"]),
+  ];
+  assert.deepEqual(reportEngines(candidates, FACTS), [
+    { name: "nft", possible: true, reasons: ["all it needs is there"] },
+    { name: "nfqueue", possible: false, reasons: ["not built yet in this version of lb"] },
+    {
+      name: "ipvs",
+      possible: false,
+      reasons: ["missing: refused by the kernel", "gone: not installed"],
+    },
+    { name: "relay", possible: false, reasons: ["not built yet in this version of lb"] },
+  ]);
+});
+
+Deno.test("auto takes the first engine that can, with the reason", () => {
+  const both = [candidate("nft"), candidate("ipvs")];
+  assert.deepEqual(select(both), { engine: "nft", reason: "in-kernel; wrr fits slot maps" });
+  assert.equal(select([candidate("nft", refusal("no")), candidate("ipvs")]).engine, "ipvs");
+  assert.equal(select([candidate("nft", YES, ["missing"]), candidate("ipvs")]).engine, "ipvs");
+});
+
+Deno.test("hash schedulers are said to be hashed", () => {
+  for (const scheduler of ["sh", "maglev"] as const) {
+    assert.deepEqual(select([candidate("nft")], { scheduler }), {
+      engine: "nft",
+      reason: `in-kernel; ${scheduler} fits hashed slot maps`,
+    });
+  }
+});
+
+Deno.test("an engine asked for by name is taken, the service's word before the config's", () => {
+  const both = [candidate("nft"), candidate("ipvs")];
+  const reason = "in-kernel; wrr fits slot maps; asked for by name";
+  assert.deepEqual(select(both, { engine: "ipvs" }), { engine: "ipvs", reason });
+  assert.deepEqual(select(both, {}, "ipvs"), { engine: "ipvs", reason });
+  assert.deepEqual(select(both, { engine: "nft" }, "ipvs"), { engine: "nft", reason });
+});
+
+Deno.test("an engine asked for by name is not replaced by one that can", () => {
+  const both = [candidate("nft"), candidate("ipvs", refusal("too many ports"))];
+  assert.deepEqual(select(both, { engine: "ipvs" }), {
+    engine: undefined,
+    reasons: [{ path: ["scheduler"], message: "too many ports" }],
+  });
+});
+
+Deno.test("an engine asked for by name that is not built, or not possible here, is refused with the reason", () => {
+  const message = "engine relay: not built yet in this version of lb";
+  assert.deepEqual(select([candidate("nft")], { engine: "relay" }), {
+    engine: undefined,
+    reasons: [{ path: ["engine"], message }],
+  });
+  assert.deepEqual(select([candidate("nft", YES, ["missing"])], { engine: "nft" }), {
+    engine: undefined,
+    reasons: [{ path: ["engine"], message: "engine nft: missing: refused by the kernel" }],
+  });
+});
+
+Deno.test("where none can, every reason of every engine there is comes up, and none of those there are not", () => {
+  const candidates = [
+    candidate("nft", refusal("first", "second")),
+    candidate("ipvs", YES, ["gone"]),
+  ];
+  assert.deepEqual(select(candidates), {
+    engine: undefined,
+    reasons: [
+      { path: ["scheduler"], message: "first" },
+      { path: ["scheduler"], message: "second" },
+      { path: ["engine"], message: "engine ipvs: gone: not installed" },
+    ],
+  });
+});
