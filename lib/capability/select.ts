@@ -6,6 +6,7 @@ import { type Facts, isPossible } from "./facts.ts";
 export interface Candidate {
   readonly name: EngineName;
   readonly requires: readonly string[];
+  needs(service: Service): readonly string[];
   supports(service: Service): Verdict;
 }
 
@@ -49,6 +50,7 @@ export function selectEngine(
   configured: EngineName | "auto",
   candidates: readonly Candidate[],
   reports: readonly EngineReport[],
+  facts: Facts,
 ): Selection {
   const named = service.engine === "auto" ? configured : service.engine;
   const tried = ENGINE_NAMES.filter((name) => named === "auto" || name === named);
@@ -62,10 +64,18 @@ export function selectEngine(
       continue;
     }
     const verdict = candidate.supports(service);
-    if (verdict.ok) return { engine: name, reason: explain(service, named) };
-    reasons.push(...verdict.reasons);
+    const lacking = lackingNeeds(candidate.needs(service), facts);
+    if (verdict.ok && lacking.length === 0) {
+      return { engine: name, reason: explain(service, named) };
+    }
+    reasons.push(...(verdict.ok ? [] : verdict.reasons), ...lacking);
   }
   return { engine: undefined, reasons };
+}
+
+function lackingNeeds(needs: readonly string[], facts: Facts): Reason[] {
+  return facts.capabilities.filter((each) => needs.includes(each.id) && !isPossible(each))
+    .map(({ id, purpose, evidence }) => ({ path: [], message: `${id} (${purpose}): ${evidence}` }));
 }
 
 function impossible(name: EngineName, report: EngineReport | undefined): Reason[] {

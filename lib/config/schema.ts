@@ -96,6 +96,7 @@ const SERVICE = {
   masquerade: v.optional(boolean()),
   mark: v.optional(field.mark()),
   dscp: v.optional(field.dscp()),
+  priority: v.optional(field.trafficClass()),
   allow: v.optional(list("prefixes", field.prefix())),
   deny: v.optional(list("prefixes", field.prefix())),
   max_connections: count(),

@@ -59,6 +59,8 @@ export interface Engine<
   readonly name: EngineName;
   /** Ids of the capabilities without which it cannot work at all. */
   readonly requires: readonly string[];
+  /** Ids of the capabilities that this service needs besides. Pure. */
+  needs(service: Service): readonly string[];
   /** Whether this engine can serve this service; if not, every reason. Pure. */
   supports(service: Service): Verdict;
   /** What the kernel should hold. Pure. */

@@ -7,7 +7,7 @@ export interface MarkLayout {
   readonly mask: number;
   /** Bit number of the id's lowest bit. */
   readonly shift: number;
-  /** Largest id that fits. */
+  /** Largest value that fits: the mark of this id and of every larger one. */
   readonly idMax: number;
   /** The flag bit, as a value. */
   readonly flag: number;
@@ -38,12 +38,25 @@ export function markLayout(mask: number): MarkLayout | undefined {
   };
 }
 
-/** The mark bits of a backend id, without the flag. */
+/**
+ * The mark bits of a backend id, without the flag. Ids that do not fit all have the largest: such
+ * connections are known as balanced ones, but not to which backend.
+ */
 export function markOfId(layout: MarkLayout, id: number): number {
-  return (id << layout.shift) >>> 0;
+  return (Math.min(id, layout.idMax) << layout.shift) >>> 0;
+}
+
+/** Whether the mark tells this id from all others. */
+export function fitsMark(layout: MarkLayout, id: number): boolean {
+  return id < layout.idMax;
+}
+
+/** The bits that hold the id. */
+export function idMask(layout: MarkLayout): number {
+  return (layout.mask & ~layout.flag) >>> 0;
 }
 
 /** The backend id in a mark; 0 where there is none. */
 export function idOfMark(layout: MarkLayout, mark: number): number {
-  return (((mark & layout.mask) >>> 0) & ~layout.flag) >>> layout.shift;
+  return (mark & idMask(layout)) >>> layout.shift;
 }

@@ -129,6 +129,8 @@ export interface Service {
   readonly mark: number;
   /** 0–63; undefined leaves the field alone. */
   readonly dscp?: number;
+  /** Traffic control class, `MAJOR:MINOR` in hexadecimal; undefined leaves it alone. */
+  readonly priority?: string;
   readonly allow: readonly Prefix[];
   readonly deny: readonly Prefix[];
   readonly max_connections: number;

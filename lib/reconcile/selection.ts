@@ -28,7 +28,7 @@ export async function selectAll(loaded: LoadedConfig, facts: Facts): Promise<Cho
   const refusals = await settingRefusals(loaded);
   const chosen: Chosen[] = [];
   for (const [index, service] of loaded.config.services.entries()) {
-    const selection = selectEngine(service, loaded.config.engine, ENGINES, reports);
+    const selection = selectEngine(service, loaded.config.engine, ENGINES, reports, facts);
     if (selection.engine) {
       chosen.push({ name: service.name, engine: selection.engine, reason: selection.reason });
       continue;

@@ -1,34 +1,30 @@
-import { FAMILIES, type Family } from "../../model/address.ts";
-import { familiesOf } from "../../model/service.ts";
+import { FAMILIES, type Family, formatPrefix, isSingle } from "../../model/address.ts";
+import { markOfId } from "../../model/mark.ts";
+import { familiesOf, type PortRange } from "../../model/service.ts";
 import type { DesiredState, PlacedBackend, PlacedService } from "../../model/state.ts";
 import { isSlotScheduler, type SlotTable, slotTable } from "../../scheduler/slots.ts";
-import {
-  backendNames,
-  backendRules,
-  priorityOfId,
-  serviceNames,
-  serviceRules,
-  type StaticChain,
-  staticChains,
-} from "./rules.ts";
-import {
-  type Chain,
-  type Collection,
-  type Counter,
-  EMPTY_SNAPSHOT,
-  fingerprint,
-  REVISION_SET,
-  type Snapshot,
-} from "./snapshot.ts";
+import { backendRules, hasQuality, qualityRules } from "./backend_rules.ts";
+import { type Shape, staticChains } from "./base_rules.ts";
+import { Draft } from "./draft.ts";
+import { backendNames, priorityOfId, serviceNames } from "./names.ts";
+import { disjoint, gateRules, pickRules, type ServiceForm, serviceForm } from "./service_rules.ts";
+import { EMPTY_SNAPSHOT, REVISION_SET, type Snapshot } from "./snapshot.ts";
+
+const ALL_PORTS: readonly PortRange[] = [{ first: 0, last: 65_535 }];
+
+/** Entries a sticky or a rate map holds: a full one forgets nobody, it only takes no more. */
+const DYNAMIC_SIZE = 65_535;
 
 /** What the table should hold for these services; without services there is no table. Pure. */
 export function desiredSnapshot(state: DesiredState): Snapshot {
   if (state.services.length === 0) return EMPTY_SNAPSHOT;
+  const shape = shapeOf(state.services);
   const draft = new Draft();
-  for (const chain of staticChains(state.marks)) draft.chain(chain);
-  declareShared(draft);
+  for (const chain of staticChains(state.marks, shape)) draft.chain(chain);
+  declareShared(draft, shape);
   for (const service of state.services) {
     for (const family of familiesOf(service)) addService(draft, state, service, family);
+    if (hasQuality(service)) addQuality(draft, state, service);
   }
   return draft.snapshot();
 }
@@ -41,24 +37,44 @@ export function slotsOf(service: PlacedService, family: Family): SlotTable {
   return slotTable(service.scheduler, service.name, backendsOf(service, family));
 }
 
-function backendsOf(service: PlacedService, family: Family): PlacedBackend[] {
-  return service.backends.filter(({ address }) => address.family === family);
+function shapeOf(services: readonly PlacedService[]): Shape {
+  const withFamily = (family: Family, test: (service: PlacedService) => boolean) =>
+    services.some((service) => service.vip.some((vip) => vip.family === family) && test(service));
+  const hasPrefix = (family: Family) => (service: PlacedService) =>
+    service.vip.some((vip) => vip.family === family && !isSingle(vip));
+  return {
+    intervals: new Set(
+      FAMILIES.filter((family) =>
+        withFamily(
+          family,
+          (service) => hasPrefix(family)(service) || !portsOf(service).every(isOne),
+        )
+      ),
+    ),
+    prefixes: new Set(FAMILIES.filter((family) => withFamily(family, hasPrefix(family)))),
+    quality: services.some(hasQuality),
+  };
 }
 
 /** Sets and maps that all services share. */
-function declareShared(draft: Draft): void {
+function declareShared(draft: Draft, shape: Shape): void {
   draft.collection("set", REVISION_SET, "typeof meta mark . meta mark;");
   for (const family of FAMILIES) {
     const ip = family === 4 ? "ip" : "ip6";
-    draft.collection(
-      "map",
-      `ex${family}`,
-      `typeof ${ip} daddr . meta l4proto . th dport : verdict;`,
-    );
+    const key = `typeof ${ip} daddr . meta l4proto . th dport : verdict;`;
+    draft.collection("map", `ex${family}`, key);
+    if (shape.intervals.has(family)) {
+      draft.collection("map", `iv${family}`, `${key} flags interval;`);
+    }
     draft.collection("set", `vip${family}`, `typeof ${ip} daddr;`);
+    if (shape.prefixes.has(family)) {
+      draft.collection("set", `vp${family}`, `typeof ${ip} daddr; flags interval;`);
+    }
     draft.collection("set", `be${family}`, `typeof ${ip} saddr . meta l4proto;`);
     draft.collection("set", `hp${family}`, `typeof ${ip} saddr;`);
   }
+  if (!shape.quality) return;
+  for (const map of ["qm", "qp"]) draft.collection("map", map, "typeof ct mark : verdict;");
 }
 
 function addService(
@@ -67,17 +83,57 @@ function addService(
   service: PlacedService,
   family: Family,
 ): void {
-  const names = serviceNames(service, family);
   const table = slotsOf(service, family);
-  draft.collection("map", names.slots, "typeof numgen inc mod 65536 : meta priority;");
-  draft.collection("map", names.backends, "typeof meta priority : verdict;");
-  table.slots.forEach((id, slot) => draft.element(names.slots, `${slot}`, priorityOfId(id)));
+  const form = serviceForm(service, table);
+  declareService(draft, service, family, form);
+  addSlots(draft, service, family, table, form);
   for (const backend of backendsOf(service, family)) {
-    addBackend(draft, state, service, backend);
+    addBackend(draft, state, service, backend, form);
   }
-  const rules = serviceRules(service, family, table);
-  draft.chain({ name: names.chain, comment: service.name, rules });
+  addChains(draft, service, family, table, form);
   addDispatch(draft, service, family);
+}
+
+function declareService(
+  draft: Draft,
+  service: PlacedService,
+  family: Family,
+  form: ServiceForm,
+): void {
+  const names = serviceNames(service, family);
+  const saddr = family === 4 ? "ip saddr" : "ip6 saddr";
+  const dynamic = `flags dynamic,timeout; size ${DYNAMIC_SIZE};`;
+  const slot = "typeof numgen inc mod 65536";
+  if (form.idSlots) draft.collection("map", names.idSlots, `${slot} : meta priority;`);
+  else draft.collection("map", names.verdictSlots, `${slot} : verdict;`);
+  if (form.idMap) draft.collection("map", names.backends, "typeof meta priority : verdict;");
+  if (service.persistence) {
+    draft.collection("map", names.sticky, `typeof ${saddr} : meta priority; ${dynamic}`);
+  }
+  if (service.max_new_per_second > 0) {
+    draft.collection("set", names.rates, `typeof ${saddr}; ${dynamic} timeout 10s;`);
+  }
+  for (
+    const [name, prefixes] of [[names.allow, service.allow], [names.deny, service.deny]] as const
+  ) {
+    if (prefixes.length === 0) continue;
+    draft.collection("set", name, `typeof ${saddr}; flags interval;`);
+    for (const prefix of disjoint(prefixes, family)) draft.element(name, prefix);
+  }
+}
+
+function addSlots(
+  draft: Draft,
+  service: PlacedService,
+  family: Family,
+  { slots }: SlotTable,
+  form: ServiceForm,
+): void {
+  const { idSlots, verdictSlots } = serviceNames(service, family);
+  slots.forEach((id, slot) => {
+    if (form.idSlots) draft.element(idSlots, `${slot}`, priorityOfId(id));
+    else draft.element(verdictSlots, `${slot}`, `jump ${backendNames(id).chain}`);
+  });
 }
 
 function addBackend(
@@ -85,63 +141,79 @@ function addBackend(
   state: DesiredState,
   service: PlacedService,
   backend: PlacedBackend,
+  form: ServiceForm,
 ): void {
   const { family, text } = backend.address;
   const { chain, counter } = backendNames(backend.id);
-  const target = serviceNames(service, family).backends;
   draft.counter(counter);
   draft.chain({
     name: chain,
     comment: `${service.name} ${text} ${backend.port ?? "port kept"}`,
-    rules: backendRules(service, backend, state.marks),
+    rules: backendRules(service, backend, state.marks, form.idMap),
   });
-  draft.element(target, priorityOfId(backend.id), `jump ${chain}`);
+  if (form.idMap) {
+    const { backends } = serviceNames(service, family);
+    draft.element(backends, priorityOfId(backend.id), `jump ${chain}`);
+  }
   draft.element(`be${family}`, `${text} . ${service.protocol}`);
   draft.element(`hp${family}`, text);
 }
 
+function addChains(
+  draft: Draft,
+  service: PlacedService,
+  family: Family,
+  table: SlotTable,
+  form: ServiceForm,
+): void {
+  const names = serviceNames(service, family);
+  const comment = service.name;
+  const pick = pickRules(service, family, table);
+  if (!form.hasGates) return draft.chain({ name: names.chain, comment, rules: pick });
+  // A rule that counts connections forgets them when it is written anew, so gates stand alone.
+  const rules = [...gateRules(service, family), `goto ${names.pick}`];
+  draft.chain({ name: names.pick, comment, rules: pick });
+  draft.chain({ name: names.chain, comment, rules });
+}
+
 function addDispatch(draft: Draft, service: PlacedService, family: Family): void {
-  if (service.ports === "all") throw new TypeError("supports() lets no `all` through");
+  const target = `goto ${serviceNames(service, family).chain}`;
   for (const vip of service.vip.filter((vip) => vip.family === family)) {
-    draft.element(`vip${family}`, vip.text);
-    for (const { first } of service.ports) {
-      const key = `${vip.text} . ${service.protocol} . ${first}`;
-      draft.element(`ex${family}`, key, `goto ${serviceNames(service, family).chain}`);
+    draft.element(isSingle(vip) ? `vip${family}` : `vp${family}`, formatPrefix(vip));
+    for (const ports of portsOf(service)) {
+      const isExact = isSingle(vip) && isOne(ports);
+      const map = isExact ? `ex${family}` : `iv${family}`;
+      draft.element(map, `${formatPrefix(vip)} . ${service.protocol} . ${portText(ports)}`, target);
     }
   }
 }
 
-/** Collects objects; each name once. */
-class Draft {
-  readonly #chains = new Map<string, Chain>();
-  readonly #collections = new Map<string, Collection & { elements: Map<string, string> }>();
-  readonly #counters = new Map<string, Counter>();
-
-  chain({ name, hook, comment, rules }: StaticChain): void {
-    const header = hook && fingerprint(hook);
-    this.#chains.set(name, { source: fingerprint(rules.join("\n")), header, hook, comment, rules });
+function addQuality(draft: Draft, state: DesiredState, service: PlacedService): void {
+  const { mark, post } = qualityRules(service);
+  const stem = serviceNames(service, 4).quality;
+  for (
+    const [map, chain, rules] of [["qm", `${stem}-m`, mark], ["qp", `${stem}-p`, post]] as const
+  ) {
+    if (rules.length === 0) continue;
+    draft.chain({ name: chain, comment: service.name, rules });
+    for (const { id } of service.backends) {
+      draft.element(map, `${markOfId(state.marks, id)}`, `goto ${chain}`);
+    }
   }
+}
 
-  collection(kind: "map" | "set", name: string, declaration: string): void {
-    const source = fingerprint(`${kind} ${declaration}`);
-    this.#collections.set(name, { kind, source, declaration, elements: new Map() });
-  }
+function backendsOf(service: PlacedService, family: Family): PlacedBackend[] {
+  return service.backends.filter(({ address }) => address.family === family);
+}
 
-  element(collection: string, key: string, value = ""): void {
-    this.#collections.get(collection)!.elements.set(key, value);
-  }
+function portsOf({ ports }: PlacedService): readonly PortRange[] {
+  return ports === "all" ? ALL_PORTS : ports;
+}
 
-  counter(name: string): void {
-    this.#counters.set(name, { packets: 0, bytes: 0 });
-  }
+function isOne({ first, last }: PortRange): boolean {
+  return first === last;
+}
 
-  snapshot(): Snapshot {
-    return {
-      present: true,
-      chains: this.#chains,
-      collections: this.#collections,
-      counters: this.#counters,
-      foreign: [],
-    };
-  }
+function portText({ first, last }: PortRange): string {
+  return first === last ? `${first}` : `${first}-${last}`;
 }

@@ -14,9 +14,9 @@ import { desiredSnapshot } from "./desired.ts";
 import { listingFingerprints, parseEntries, readSnapshot } from "./listing.ts";
 import { type NftPlan, planNft } from "./plan.ts";
 import { listTable, runTransaction } from "./program.ts";
-import { backendNames } from "./rules.ts";
+import { backendNames } from "./names.ts";
 import { EMPTY_SNAPSHOT, objectFingerprints, type Snapshot } from "./snapshot.ts";
-import { supportsNft } from "./supports.ts";
+import { needsOfNft, supportsNft } from "./supports.ts";
 
 /** Errnos by which a plan against an older state fails: what it deletes is gone, what it creates is there. */
 const STALE_ERRNOS = new Set(["ENOENT", "EEXIST"]);
@@ -36,6 +36,7 @@ export const nftEngine: Engine<Snapshot, NftPlan> = {
     "nft-ct-mark",
     "nft-counter",
   ],
+  needs: needsOfNft,
   supports: supportsNft,
   desired: desiredSnapshot,
   observe,

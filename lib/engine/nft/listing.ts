@@ -1,5 +1,6 @@
 import { addressBytes, addressFromBytes, parseAddress } from "../../model/address.ts";
 import type { Committed } from "../engine.ts";
+import { isDynamic } from "./names.ts";
 import {
   type Chain,
   type Collection,
@@ -91,7 +92,9 @@ class SnapshotReader {
     this.#collections.set(listed.name, {
       kind,
       source: this.#source(objectName(kind, listed.name)),
-      elements: readElements(kind, (listed.elem ?? []) as readonly unknown[]),
+      elements: isDynamic(listed.name)
+        ? new Map()
+        : readElements(kind, (listed.elem ?? []) as readonly unknown[]),
     });
   }
 
@@ -137,6 +140,12 @@ function expressionText(expression: unknown): string {
       return expressionText((body as { val: unknown }).val);
     case "concat":
       return (body as unknown[]).map(expressionText).map(protocolName).join(" . ");
+    case "prefix": {
+      const { addr, len } = body as { addr: string; len: number };
+      return `${canonicalText(addr)}/${len}`;
+    }
+    case "range":
+      return (body as unknown[]).map(expressionText).join("-");
     case "goto":
     case "jump":
       return `${kind} ${(body as { target: string }).target}`;

@@ -17,59 +17,9 @@ const LIMITS: readonly Limit[] = [
     why: "schedulers that follow load are not built yet; wrr is the nearest",
   },
   {
-    path: ["vip"],
-    applies: ({ vip }) => !vip.every(isSingle),
-    why: "prefixes as VIP are not built yet; list single addresses",
-  },
-  {
-    path: ["ports"],
-    applies: ({ ports }) => ports === "all" || ports.some(({ first, last }) => first !== last),
-    why: "port ranges and `all` are not built yet; list single ports",
-  },
-  {
-    path: ["protocol"],
-    applies: ({ protocol }) => protocol === "sctp",
-    why: "sctp is not built yet; tcp and udp are",
-  },
-  {
     path: ["forward"],
     applies: ({ forward }) => forward !== "nat",
     why: "only nat is built yet",
-  },
-  {
-    path: ["persistence"],
-    applies: ({ persistence }) => persistence !== undefined,
-    why: "persistence is not built yet; scheduler sh sends a source to one backend",
-  },
-  {
-    path: ["mark"],
-    applies: ({ mark }) => mark !== 0,
-    why: "marks on packets are not built yet",
-  },
-  {
-    path: ["dscp"],
-    applies: ({ dscp }) => dscp !== undefined,
-    why: "dscp is not built yet",
-  },
-  {
-    path: ["allow"],
-    applies: ({ allow }) => allow.length > 0,
-    why: "source filters are not built yet; filter in a table of your own before priority -105",
-  },
-  {
-    path: ["deny"],
-    applies: ({ deny }) => deny.length > 0,
-    why: "source filters are not built yet; filter in a table of your own before priority -105",
-  },
-  {
-    path: ["max_connections"],
-    applies: ({ max_connections }) => max_connections > 0,
-    why: "connection limits are not built yet",
-  },
-  {
-    path: ["max_new_per_second"],
-    applies: ({ max_new_per_second }) => max_new_per_second > 0,
-    why: "rate limits are not built yet",
   },
   {
     path: ["health"],
@@ -105,16 +55,6 @@ const BACKEND_LIMITS: readonly {
   readonly why: string;
 }[] = [
   {
-    key: "backup",
-    applies: ({ backup }) => backup,
-    why: "backup backends are not built yet; give it weight 0 and raise that when needed",
-  },
-  {
-    key: "max_connections",
-    applies: ({ max_connections }) => max_connections > 0,
-    why: "connection limits are not built yet",
-  },
-  {
     key: "health",
     applies: ({ health }) => health !== undefined && health.type !== "none",
     why: "health checks are not built yet; leave health out",
@@ -132,4 +72,17 @@ export function supportsNft(service: Service): Verdict {
     ),
   ];
   return reasons.length === 0 ? { ok: true } : { ok: false, reasons };
+}
+
+/** Capabilities that only some services need. Pure. */
+export function needsOfNft(service: Service): string[] {
+  const { vip, ports, persistence, max_connections, max_new_per_second, backends } = service;
+  const isInterval = ports === "all" || ports.some(({ first, last }) => first !== last) ||
+    !vip.every(isSingle);
+  const counts = max_connections > 0 || backends.some((backend) => backend.max_connections > 0);
+  return [
+    ...(isInterval ? ["nft-interval"] : []),
+    ...(persistence || max_new_per_second > 0 ? ["nft-dynset"] : []),
+    ...(counts ? ["nft-connlimit"] : []),
+  ];
 }

@@ -1,0 +1,129 @@
+import { FAMILIES, type Family } from "../../model/address.ts";
+import { idMask, type MarkLayout } from "../../model/mark.ts";
+import { hex } from "./names.ts";
+
+/**
+ * The chains that all services share, as text. The layout and its reasons are in docs/engines.md; it was
+ * proved with packets on kernel 6.18 with nft 1.0.6.
+ */
+
+export interface StaticChain {
+  readonly name: string;
+  /** Base chains only. */
+  readonly hook?: string;
+  readonly comment?: string;
+  readonly rules: readonly string[];
+}
+
+/** What some service needs of the shared chains. What nobody needs is left out. */
+export interface Shape {
+  /** Families with prefixes as VIP or ranges of ports. */
+  readonly intervals: ReadonlySet<Family>;
+  /** Families with prefixes as VIP. */
+  readonly prefixes: ReadonlySet<Family>;
+  /** Some service has mark, dscp or priority set on its packets. */
+  readonly quality: boolean;
+}
+
+/** The shared chains. A chain with a `hook` is a base chain. */
+export function staticChains(marks: MarkLayout, shape: Shape): StaticChain[] {
+  return [
+    {
+      name: "refuse",
+      comment: "say no at once: tcp reset, else port unreachable",
+      rules: ["meta l4proto tcp reject with tcp reset", "reject with icmpx type port-unreachable"],
+    },
+    {
+      name: "badflow",
+      comment: "a packet that fits no flow cannot be translated, and would make an end reset",
+      rules: [
+        ...vipRules(shape, (match) => `${match} drop`),
+        "ip saddr . meta l4proto @be4 drop",
+        "ip6 saddr . meta l4proto @be6 drop",
+      ],
+    },
+    {
+      name: "pre-filter",
+      hook: "type filter hook prerouting priority -151; policy accept;",
+      rules: ["ct state invalid jump badflow"],
+    },
+    // -105 comes before the usual dstnat -100 of other tables.
+    { name: "pre-nat", hook: natHook("prerouting", -105), rules: dispatchRules(shape) },
+    { name: "out-nat", hook: natHook("output", -105), rules: dispatchRules(shape) },
+    {
+      name: "c-fwd",
+      hook: "type filter hook forward priority -1; policy accept;",
+      comment: "a VIP's port without a service would leave by the default route",
+      rules: vipRules(shape, (match) => `ct state new ${match} goto refuse`),
+    },
+    {
+      name: "c-out",
+      hook: "type filter hook output priority -1; policy accept;",
+      comment: "the same for the machine's own; what leaves by lo is for a socket on the VIP",
+      rules: vipRules(shape, (match) => `oifname != "lo" ct state new ${match} goto refuse`),
+    },
+    {
+      name: "post-nat",
+      hook: natHook("postrouting", 95),
+      rules: [`ct status & dnat == dnat ct mark & ${hex(marks.mask)} != 0 jump snat-lb`],
+    },
+    {
+      name: "snat-lb",
+      comment: "masquerade where asked for, and where the client is itself a backend (hairpin)",
+      rules: [
+        "ip saddr @hp4 masquerade",
+        "ip6 saddr @hp6 masquerade",
+        `ct mark & ${hex(marks.flag)} == ${hex(marks.flag)} masquerade`,
+      ],
+    },
+    ...(shape.quality ? qualityChains(marks) : []),
+  ];
+}
+
+/**
+ * Where mark, dscp and priority are written on every packet of a balanced connection. The mark comes
+ * before routing, which may go by it, and only on the way to the backend; dscp and priority come last,
+ * both ways.
+ */
+function qualityChains(marks: MarkLayout): StaticChain[] {
+  const id = `ct mark & ${hex(idMask(marks))}`;
+  return [
+    {
+      name: "pre-mark",
+      hook: "type filter hook prerouting priority -149; policy accept;",
+      rules: [`ct direction original ${id} vmap @qm`],
+    },
+    {
+      name: "out-mark",
+      hook: "type route hook output priority -149; policy accept;",
+      rules: [`ct direction original ${id} vmap @qm`],
+    },
+    {
+      name: "post-mark",
+      hook: "type filter hook postrouting priority -149; policy accept;",
+      rules: [`${id} vmap @qp`],
+    },
+  ];
+}
+
+function vipRules(shape: Shape, rule: (match: string) => string): string[] {
+  return FAMILIES.flatMap((family) => {
+    const daddr = family === 4 ? "ip daddr" : "ip6 daddr";
+    const sets = shape.prefixes.has(family) ? [`vip${family}`, `vp${family}`] : [`vip${family}`];
+    return sets.map((set) => rule(`${daddr} @${set}`));
+  });
+}
+
+/** Exact keys first: one inside somebody else's range wins. */
+function dispatchRules({ intervals }: Shape): readonly string[] {
+  const rule = (family: Family, map: string) =>
+    `${family === 4 ? "ip" : "ip6"} daddr . meta l4proto . th dport vmap @${map}${family}`;
+  return [
+    ...FAMILIES.map((family) => rule(family, "ex")),
+    ...FAMILIES.filter((family) => intervals.has(family)).map((family) => rule(family, "iv")),
+  ];
+}
+
+function natHook(hook: string, priority: number): string {
+  return `type nat hook ${hook} priority ${priority}; policy accept;`;
+}

@@ -1,0 +1,50 @@
+import type { Family } from "../../model/address.ts";
+import type { PlacedService } from "../../model/state.ts";
+
+/** Names of the objects of one service in one family. Each kind has a prefix, for nft reserves words. */
+export function serviceNames(service: Pick<PlacedService, "name">, family: Family) {
+  const stem = `${service.name}${family}`;
+  return {
+    /** Where packets for the service arrive. */
+    chain: `s-${stem}`,
+    /** Picks the backend, where something else comes first. */
+    pick: `p-${stem}`,
+    /** Slot → backend chain, for schedulers that count or draw. */
+    verdictSlots: `sv-${stem}`,
+    /** Slot → backend id, for schedulers that hash. */
+    idSlots: `sl-${stem}`,
+    /** Backend id → backend chain. */
+    backends: `be-${stem}`,
+    /** Source → backend id: persistence. */
+    sticky: `st-${stem}`,
+    /** Sources with their rate of new connections. */
+    rates: `rt-${stem}`,
+    allow: `al-${stem}`,
+    deny: `dn-${stem}`,
+    /** What is written on packets of balanced connections. */
+    quality: `q-${service.name}`,
+  };
+}
+
+/** Names of the objects of one backend. */
+export function backendNames(id: number) {
+  return { chain: `b-${id}`, counter: `n-${id}` };
+}
+
+/** Collections whose elements packets add and time removes: never compared, never written. */
+export function isDynamic(name: string): boolean {
+  return name.startsWith("st-") || name.startsWith("rt-");
+}
+
+/**
+ * A backend id in the spelling of `meta priority`, which carries it between rules: the nat hook sees
+ * only the first packet of a connection, and the backend's chain sets the field back.
+ */
+export function priorityOfId(id: number): string {
+  return `${(id >>> 16).toString(16)}:${(id & 0xffff).toString(16)}`;
+}
+
+/** A 32-bit value as rules spell it. */
+export function hex(value: number): string {
+  return `0x${(value >>> 0).toString(16).padStart(8, "0")}`;
+}

@@ -1,0 +1,121 @@
+import { contains, type Family, formatPrefix, type Prefix } from "../../model/address.ts";
+import type { PlacedService } from "../../model/state.ts";
+import type { SlotIndex, SlotTable } from "../../scheduler/slots.ts";
+import { maskText } from "./mask.ts";
+import { hex, serviceNames } from "./names.ts";
+
+/** How a service is laid out in one family: which of its objects exist. */
+export interface ServiceForm {
+  /** Sources, rates or numbers are checked first, in a chain that a new pick leaves alone. */
+  readonly hasGates: boolean;
+  /** Slots hold ids, not chains: nft follows every chain of a map at each commit, and hash tables are long. */
+  readonly idSlots: boolean;
+  /** Something leads from ids to chains. */
+  readonly idMap: boolean;
+}
+
+/** The form of a service, decided by its shape and not by its weights, so that weights move only slots. */
+export function serviceForm(service: PlacedService, table: SlotTable): ServiceForm {
+  const idSlots = table.index.kind === "hash";
+  return {
+    hasGates: gateRules(service, 4).length > 0,
+    idSlots,
+    idMap: idSlots || service.persistence !== undefined,
+  };
+}
+
+/** Rules that let a new connection in or not, before a backend is picked. */
+export function gateRules(service: PlacedService, family: Family): string[] {
+  const names = serviceNames(service, family);
+  const saddr = sourceField(family);
+  const over = service.over_limit === "drop" ? "drop" : "goto refuse";
+  const { allow, deny, max_new_per_second: rate, max_connections: limit } = service;
+  const rules: string[] = [];
+  if (deny.length > 0) rules.push(`${saddr} @${names.deny} drop`);
+  if (allow.length > 0) rules.push(`${saddr} != @${names.allow} drop`);
+  if (rate > 0) {
+    // An IPv6 client has a whole /64 to come from.
+    const source = family === 4 ? saddr : masked(family, 64);
+    const limit = `limit rate over ${rate}/second burst ${rate} packets`;
+    rules.push(`add @${names.rates} { ${source} ${limit} } ${over}`);
+  }
+  if (limit > 0) rules.push(`ct count over ${limit} ${over}`);
+  return rules;
+}
+
+/** Rules that pick a backend: persistence first, then the scheduler; refuse where there is none. */
+export function pickRules(
+  service: PlacedService,
+  family: Family,
+  table: SlotTable,
+): readonly string[] {
+  if (table.slots.length === 0) return ["goto refuse"];
+  const pick = slotRules(service, family, table);
+  // A look-up that runs while a transaction commits can miss: the rule comes from one generation, the
+  // element from the next (and before linux 6.17, c4eaca2e1052 and its series, an element could be
+  // between two). So a miss asks once more before it refuses.
+  return [
+    ...(serviceForm(service, table).idMap ? ["meta priority set none"] : []),
+    ...stickyRules(service, family),
+    ...pick,
+    ...pick,
+    "goto refuse",
+  ];
+}
+
+/** The source as persistence sees it: with its mask. */
+export function stickySource(service: PlacedService, family: Family): string {
+  const { mask, mask6 } = service.persistence!;
+  return masked(family, family === 4 ? mask : mask6);
+}
+
+/** Prefixes as elements of an interval set, which takes none that lies inside another. */
+export function disjoint(prefixes: readonly Prefix[], family: Family): string[] {
+  const own = prefixes.filter((prefix) => prefix.family === family)
+    .toSorted((a, b) => a.length - b.length);
+  const kept: Prefix[] = [];
+  for (const prefix of own) {
+    if (!kept.some((outer) => contains(outer, prefix))) kept.push(prefix);
+  }
+  return kept.map(formatPrefix);
+}
+
+function slotRules(service: PlacedService, family: Family, table: SlotTable): string[] {
+  const names = serviceNames(service, family);
+  const index = indexExpression(table.index, family, table.slots.length);
+  if (!serviceForm(service, table).idSlots) return [`${index} vmap @${names.verdictSlots}`];
+  return [
+    `meta priority set ${index} map @${names.idSlots}`,
+    `meta priority vmap @${names.backends}`,
+  ];
+}
+
+/**
+ * An entry whose backend is gone leads nowhere: it is deleted on the spot, and the backend's chain
+ * stores the next choice. So no entry has to be looked for when a backend goes.
+ */
+function stickyRules(service: PlacedService, family: Family): string[] {
+  if (!service.persistence) return [];
+  const names = serviceNames(service, family);
+  const source = stickySource(service, family);
+  return [
+    `meta priority set ${source} map @${names.sticky}`,
+    `meta priority vmap @${names.backends}`,
+    `delete @${names.sticky} { ${source} : none }`,
+  ];
+}
+
+function indexExpression(index: SlotIndex, family: Family, modulus: number): string {
+  if (index.kind !== "hash") return `numgen ${index.kind} mod ${modulus}`;
+  const fields = index.fields.map((field) => field === "sport" ? "th sport" : sourceField(family));
+  return `jhash ${fields.join(" . ")} mod ${modulus} seed ${hex(index.seed)}`;
+}
+
+function sourceField(family: Family): string {
+  return family === 4 ? "ip saddr" : "ip6 saddr";
+}
+
+function masked(family: Family, length: number): string {
+  const mask = maskText(family, length);
+  return mask === undefined ? sourceField(family) : `${sourceField(family)} & ${mask}`;
+}
