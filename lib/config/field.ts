@@ -124,6 +124,16 @@ export function dscp(): Schema<WrittenDscp> {
   });
 }
 
+/** `MAJOR:MINOR` in hexadecimal, as tc writes it; in nft's own spelling. */
+export function trafficClass(): Schema<string> {
+  return text('a traffic class such as "1:10"', (value) => {
+    const match = /^([0-9a-f]{1,4}):([0-9a-f]{1,4})$/i.exec(value);
+    return match
+      ? match.slice(1).map((part) => parseInt(part!, 16).toString(16)).join(":")
+      : undefined;
+  });
+}
+
 /** `auto`, `none`, or a name that the kernel accepts for an interface (dev_valid_name). */
 export function vipOn(): Schema<string> {
   return text("auto, none, or the name of an interface", (value) => {

@@ -63,6 +63,7 @@ function resolveService(written: WrittenService): Service {
     masquerade: written.masquerade ?? false,
     mark: written.mark ?? 0,
     dscp: dscp?.value,
+    priority: written.priority,
     allow: written.allow ?? [],
     deny: written.deny ?? [],
     max_connections: written.max_connections ?? 0,

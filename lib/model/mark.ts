@@ -33,7 +33,7 @@ export function markLayout(mask: number): MarkLayout | undefined {
   return {
     mask: mask >>> 0,
     shift,
-    idMax: Math.min(0x7fff, 2 ** (run.length - 1) - 1),
+    idMax: 2 ** (run.length - 1) - 1,
     flag: 2 ** (bits.length - 1),
   };
 }

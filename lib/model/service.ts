@@ -160,3 +160,8 @@ export function formatPorts(ports: Service["ports"]): string[] {
 export function backendKey(backend: Pick<Backend, "address" | "port">): string {
   return `${backend.address.text}|${backend.port ?? ""}`;
 }
+
+/** The address in a {@linkcode backendKey}. */
+export function addressOfKey(key: string): string {
+  return key.split("|", 1)[0]!;
+}

@@ -3,7 +3,7 @@ import type { Backend, Service } from "./service.ts";
 
 /** A backend as an engine sees it: with the id it keeps for life and the weight it has now. */
 export interface PlacedBackend extends Backend {
-  /** 1 … {@linkcode MarkLayout.idMax}, stable across applies, unique over all services. */
+  /** From 1; stable across applies, unique over all services. May be too large for the mark. */
   readonly id: number;
   /** Configured weight after health, intent and load. */
   readonly effective_weight: number;

@@ -1,6 +1,7 @@
 import { StalePlanError } from "../engine/engine.ts";
-import { flushUdp } from "../host/conntrack/flush.ts";
+import { flushUdp, type Gone } from "../host/conntrack/flush.ts";
 import { LbError } from "../model/error.ts";
+import { addressOfKey } from "../model/service.ts";
 import type { BackendRow } from "../store/ids.ts";
 import { NOTHING_LEFT } from "./drift.ts";
 import { applyStage, hostChanges, type HostStages, hostSysctls } from "./host.ts";
@@ -18,7 +19,7 @@ import type { Run } from "./request.ts";
 export async function carryOut(run: Run, plan: RunPlan): Promise<Outcome> {
   const { store } = run.machine;
   beginRevision(run, plan.target);
-  const removed = releasedIds(run, plan.rows);
+  const removed = goneSince(run, plan.rows);
   // Ids are on record before the kernel knows them, so that no other backend is ever given one.
   store.backends.save(plan.rows);
   try {
@@ -94,19 +95,18 @@ async function applyHostStage(
   run.blocked.push(...done.blocked.map(({ message }) => message));
 }
 
-function flushFlows(run: Run, removed: ReadonlySet<number>): void {
+function flushFlows(run: Run, removed: readonly Gone[]): void {
   const count = flushUdp(run.machine.kernel.sockets, run.request.loaded.config.marks, removed);
   const flows = count === 1 ? "flow" : "flows";
   if (count > 0) run.notes.push(`forgot ${count} udp ${flows} of removed backends`);
 }
 
-/** Ids of backends that left since a run last came to its end: one that was cut off left their flows. */
-function releasedIds({ machine, now_ms }: Run, rows: readonly BackendRow[]): Set<number> {
+/** Backends that left since a run last came to its end: one that was cut off left their flows. */
+function goneSince({ machine, now_ms }: Run, rows: readonly BackendRow[]): Gone[] {
   const last_ms = machine.store.passes.last()?.at_ms ?? -Infinity;
-  const released = rows.filter(({ released_at_ms: at_ms }) =>
+  return rows.filter(({ released_at_ms: at_ms }) =>
     at_ms !== null && (at_ms > last_ms || at_ms === now_ms)
-  );
-  return new Set(released.map(({ id }) => id));
+  ).map(({ id, backend }) => ({ id, address: addressOfKey(backend) }));
 }
 
 function withWhatStands(error: unknown, host: HostStages): unknown {

@@ -1,4 +1,6 @@
-import { backendKey, type EngineName, type Service } from "../model/service.ts";
+import { LbError } from "../model/error.ts";
+import { fitsMark, type MarkLayout } from "../model/mark.ts";
+import { type Backend, backendKey, type EngineName, type Service } from "../model/service.ts";
 import type { Config } from "../model/settings.ts";
 import type { DesiredState, PlacedService } from "../model/state.ts";
 import type { BackendName, BackendRow } from "../store/ids.ts";
@@ -12,7 +14,6 @@ export function backendNames(services: readonly Service[]): BackendName[] {
 
 /**
  * What one engine is to bring about: its services, each backend with its id and the weight it has now.
- * Without health, intents and load the effective weight is the configured one.
  */
 export function placeServices(
   config: Config,
@@ -28,8 +29,34 @@ export function placeServices(
       backends: service.backends.map((backend) => ({
         ...backend,
         id: ids.get(`${service.name}\n${backendKey(backend)}`)!,
-        effective_weight: backend.weight,
+        effective_weight: effectiveWeight(backend, service.backends),
       })),
     }));
+  for (const service of services) refuseUnmarkable(service, config.marks);
   return { services, marks: config.marks };
+}
+
+/** Packets after the first are known by their conntrack mark alone. */
+function refuseUnmarkable(
+  { name, mark, dscp, priority, backends }: PlacedService,
+  marks: MarkLayout,
+) {
+  if (mark === 0 && dscp === undefined && priority === undefined) return;
+  if (backends.every(({ id }) => fitsMark(marks, id))) return;
+  throw new LbError(
+    "unsupported",
+    `service ${name}: mark, dscp and priority need backend ids below ${marks.idMax}, and there are ` +
+      "more backends than that: give mark_mask more bits. Nothing was changed.",
+  );
+}
+
+/**
+ * The weight a backend has now. A backup has one only while no other backend of its family takes new
+ * connections. Without health, intents and load that is up to the configured weights.
+ */
+function effectiveWeight(backend: Backend, all: readonly Backend[]): number {
+  if (!backend.backup) return backend.weight;
+  const isServing = ({ address, backup, weight }: Backend) =>
+    address.family === backend.address.family && !backup && weight > 0;
+  return all.some(isServing) ? 0 : backend.weight;
 }

@@ -52,7 +52,7 @@ export async function planRun(run: Run): Promise<RunPlan> {
   const { config } = run.request.loaded;
   const known = run.machine.store.backends.all();
   const wanted = backendNames(config.services);
-  const rows = allocateIds(known, wanted, config.marks.idMax, run.now_ms);
+  const rows = allocateIds(known, wanted, config.marks.idMax - 1, run.now_ms);
   const target = findTarget(run);
   const tasks: EngineTask[] = [];
   for (const engine of ENGINES) tasks.push(await planEngine(run, engine, rows, target));

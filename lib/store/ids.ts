@@ -8,7 +8,7 @@ export interface BackendName {
 
 /** A backend's id and what was counted for it. Rows stay after the backend is gone, to keep the id. */
 export interface BackendRow extends BackendName {
-  /** 1 … idMax; unique. */
+  /** From 1; unique. */
   readonly id: number;
   /** Milliseconds since 1970. */
   readonly added_at_ms: number;
@@ -20,13 +20,16 @@ export interface BackendRow extends BackendName {
   readonly last_raw: number;
 }
 
+/** Far more than any machine serves; keeps ids inside what nft's `meta priority` carries. */
+const ID_MAX = 0xff_ffff;
+
 /**
  * Gives every wanted backend an id. A known one keeps its own, also one that was released and comes
  * back. New ones take ids never used, then the ones released longest ago: conntrack and sticky
- * entries may still hold an id for a while after its release.
+ * entries may still hold an id for a while after its release. Only then come ids that do not fit the mark.
  *
  * @param known all rows of the table
- * @param idMax largest id that fits the mark
+ * @param markMax largest id that fits the mark
  * @param now_ms milliseconds since 1970
  * @returns all rows the table should hold
  * @throws {LbError} `unsupported` where there are more backends than ids
@@ -34,17 +37,15 @@ export interface BackendRow extends BackendName {
 export function allocateIds(
   known: readonly BackendRow[],
   wanted: readonly BackendName[],
-  idMax: number,
+  markMax: number,
   now_ms: number,
 ): BackendRow[] {
   const names = new Map(wanted.map((name) => [nameOf(name), name]));
-  // A narrower mark_mask makes the high ids unusable: their backends start again.
-  const usable = known.filter((row) => row.id <= idMax);
-  const kept = usable.filter((row) => names.has(nameOf(row))).map((row) => revive(row, now_ms));
-  const gone = usable.filter((row) => !names.has(nameOf(row)))
+  const kept = known.filter((row) => names.has(nameOf(row))).map((row) => revive(row, now_ms));
+  const gone = known.filter((row) => !names.has(nameOf(row)))
     .map((row) => ({ ...row, released_at_ms: row.released_at_ms ?? now_ms }));
   for (const row of kept) names.delete(nameOf(row));
-  const ids = takeIds(names.size, kept, gone, idMax);
+  const ids = takeIds(names.size, kept, gone, markMax);
   const added = [...names.values()].map((name, index) => newRow(name, ids[index]!, now_ms));
   const taken = new Set(ids);
   return [...kept, ...gone.filter((row) => !taken.has(row.id)), ...added]
@@ -67,19 +68,22 @@ function takeIds(
   count: number,
   kept: readonly BackendRow[],
   gone: readonly (BackendRow & { released_at_ms: number })[],
-  idMax: number,
+  markMax: number,
 ): number[] {
   const used = new Set([...kept, ...gone].map((row) => row.id));
-  const ids: number[] = [];
-  for (let id = 1; id <= idMax && ids.length < count; id++) if (!used.has(id)) ids.push(id);
-  const oldestFirst = gone.toSorted((a, b) => a.released_at_ms - b.released_at_ms || a.id - b.id);
+  const ids = freeIds(1, markMax, count, used);
+  const oldestFirst = gone.filter(({ id }) => id <= markMax)
+    .toSorted((a, b) => a.released_at_ms - b.released_at_ms || a.id - b.id);
   ids.push(...oldestFirst.slice(0, count - ids.length).map((row) => row.id));
+  ids.push(...freeIds(markMax + 1, ID_MAX, count - ids.length, used));
   if (ids.length === count) return ids;
-  throw new LbError(
-    "unsupported",
-    `${kept.length + count} backends are configured, mark_mask has room for ${idMax}: ` +
-      `give mark_mask more bits, or use fewer backends`,
-  );
+  throw new LbError("unsupported", `more than ${ID_MAX} backends: use fewer`);
+}
+
+function freeIds(first: number, last: number, count: number, used: ReadonlySet<number>): number[] {
+  const ids: number[] = [];
+  for (let id = first; id <= last && ids.length < count; id++) if (!used.has(id)) ids.push(id);
+  return ids;
 }
 
 function revive(row: BackendRow, now_ms: number): BackendRow {

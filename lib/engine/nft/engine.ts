@@ -1,4 +1,5 @@
 import { KernelError } from "../../model/error.ts";
+import { fitsMark } from "../../model/mark.ts";
 import type { DesiredState } from "../../model/state.ts";
 import { countActive } from "../../netlink/conntrack/count.ts";
 import { readGeneration } from "../../netlink/nft/generation.ts";
@@ -118,7 +119,7 @@ async function counters(kernel: Kernel, state: DesiredState): Promise<BackendCou
   return state.services.flatMap(({ backends }) => backends).map(({ id }) => ({
     id,
     new_connections: snapshot.counters.get(backendNames(id).counter)?.packets ?? 0,
-    active_connections: active.get(id) ?? 0,
+    active_connections: fitsMark(state.marks, id) ? active.get(id) ?? 0 : null,
     // Byte counts would take conntrack accounting, which costs memory per connection (nf_conntrack_acct).
     bytes_in: null,
     bytes_out: null,
