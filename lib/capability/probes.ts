@@ -82,9 +82,8 @@ export const NFT_PROBES: readonly Probe[] = [
   {
     id: "nft-interval",
     purpose: "prefixes as VIP, ranges of ports (linux 5.6)",
-    module: "nf_tables",
-    option: "NF_TABLES",
-    rules: NAT_CHAIN +
+    needs: [NF_TABLES],
+    rules: FILTER_CHAIN +
       "add map inet t m { typeof ip daddr . meta l4proto . th dport : verdict; flags interval; }; " +
       "add element inet t m { 192.0.2.0/24 . tcp . 1-9 : accept }; " +
       "add rule inet t c ip daddr . meta l4proto . th dport vmap @m",
@@ -92,18 +91,16 @@ export const NFT_PROBES: readonly Probe[] = [
   {
     id: "nft-dynset",
     purpose: "persistence, limits per source",
-    module: "nf_tables",
-    option: "NF_TABLES",
-    rules: NAT_CHAIN +
+    needs: [NF_TABLES],
+    rules: FILTER_CHAIN +
       "add map inet t m { typeof ip saddr : meta priority; flags dynamic,timeout; size 9; }; " +
       "add rule inet t c update @m { ip saddr timeout 9s : 0:1 }",
   },
   {
     id: "nft-connlimit",
     purpose: "max_connections (linux 4.19.11)",
-    module: "nft_connlimit",
-    option: "NFT_CONNLIMIT",
-    rules: NAT_CHAIN + "add rule inet t c ct count over 9 accept",
+    needs: [["nft_connlimit", "NFT_CONNLIMIT"]],
+    rules: FILTER_CHAIN + "add rule inet t c ct count over 9 accept",
   },
 ];
 

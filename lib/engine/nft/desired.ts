@@ -151,7 +151,8 @@ function addBackend(
     comment: `${service.name} ${text} ${backend.port ?? "port kept"}`,
     rules: backendRules(service, backend, state.marks, form.idMap),
   });
-  if (form.idMap) {
+  // Without a weight not even a client that was here before comes back.
+  if (form.idMap && backend.effective_weight > 0) {
     const { backends } = serviceNames(service, family);
     draft.element(backends, priorityOfId(backend.id), `jump ${chain}`);
   }
