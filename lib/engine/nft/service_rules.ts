@@ -2,7 +2,7 @@ import { contains, type Family, formatPrefix, type Prefix } from "../../model/ad
 import type { PlacedService } from "../../model/state.ts";
 import type { SlotIndex, SlotTable } from "../../scheduler/slots.ts";
 import { maskText } from "./mask.ts";
-import { hex, serviceNames } from "./names.ts";
+import { backendNames, hex, serviceNames } from "./names.ts";
 
 /** How a service is laid out in one family: which of its objects exist. */
 export interface ServiceForm {
@@ -50,16 +50,15 @@ export function pickRules(
   table: SlotTable,
 ): readonly string[] {
   if (table.slots.length === 0) return ["goto refuse"];
-  const pick = slotRules(service, family, table);
   // A look-up that runs while a transaction commits can miss: the rule comes from one generation, the
   // element from the next (and before linux 6.17, c4eaca2e1052 and its series, an element could be
-  // between two). So a miss asks once more before it refuses.
+  // between two). Such a connection goes to the first slot's backend instead of being refused.
+  const first = backendNames(table.slots[0]!).chain;
   return [
     ...(serviceForm(service, table).idMap ? ["meta priority set none"] : []),
     ...stickyRules(service, family),
-    ...pick,
-    ...pick,
-    "goto refuse",
+    ...slotRules(service, family, table),
+    `jump ${first}`,
   ];
 }
 
