@@ -68,7 +68,7 @@ uninstall() {
   forget_unpacked none
   rm -rf "$cache"/.new.*
   [ ! -d "$cache" ] || rmdir "$cache" 2>/dev/null || :
-  rm -rf "$build_cache"/deno-* "$build_cache/deno_dir"
+  rm -rf "$build_cache"/deno-* "$build_cache/deno_dir" "$build_cache/bench"
   [ ! -d "$build_cache" ] || rmdir "$build_cache" 2>/dev/null || :
   say "Removed $bin and its caches. Debian packages stay."
 }
