@@ -68,7 +68,7 @@ uninstall() {
   forget_unpacked none
   rm -rf "$cache"/.new.*
   [ ! -d "$cache" ] || rmdir "$cache" 2>/dev/null || :
-  rm -rf "$build_cache"/deno-* "$build_cache/deno_dir"
+  rm -rf "$build_cache"/deno-* "$build_cache/deno_dir" "$build_cache/bench"
   [ ! -d "$build_cache" ] || rmdir "$build_cache" 2>/dev/null || :
   say "Removed $bin and its caches. Debian packages stay."
 }
@@ -94,10 +94,15 @@ build() {
   "$deno" task --quiet build --form "$form" </dev/null
 }
 
+# Said before minutes are spent on building.
+check_prefix() {
+  [ ! -d "$bin" ] || fail "$bin is a folder"
+  { mkdir -p "$prefix/bin" && [ -w "$prefix/bin" ]; } ||
+    fail "cannot write to $prefix/bin: run this as root, or choose a folder of yours with --prefix"
+}
+
 # By rename, and only once it has run from where it will be: until then the lb before it works.
 install_lb() {
-  [ ! -d "$bin" ] || fail "$bin is a folder"
-  mkdir -p "$prefix/bin"
   new=$bin.new.$$
   trap 'rm -f "$new"' EXIT
   cp "$here/dist/lb" "$new"
@@ -126,6 +131,7 @@ if [ -n "$uninstall" ]; then
   exit
 fi
 [ -z "$demo" ] || [ "$(id -u)" -eq 0 ] || fail '--demo makes network namespaces: run it as root'
+check_prefix
 need_runtime
 build
 install_lb

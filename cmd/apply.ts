@@ -23,10 +23,9 @@ export function applyCommand(end: End) {
       const loaded = await context.loadConfig(places);
       const outcome = await change({
         places,
-        command: "lb apply",
         lockTimeout_ms: options.lockTimeout,
         dryRun: options.plan,
-        target: () => Promise.resolve(loaded),
+        target: () => Promise.resolve({ loaded, command: "lb apply" }),
       });
       end(await report(outcome!, { json: options.json, planned: options.plan }));
     });

@@ -5,15 +5,22 @@ import type { Machine } from "../lib/reconcile/request.ts";
 import { context, type Places } from "./context.ts";
 import { print, printJson, say, stderrPaint, stdoutPaint } from "./io.ts";
 
+/** What to bring about. */
+export interface Wanted {
+  readonly loaded: LoadedConfig;
+  /** For the record. */
+  readonly command: string;
+  /** Called with the lock still held where it did not come about. */
+  readonly undo?: () => void;
+}
+
 /** How a command that ends in `reconcile()` calls it. */
 export interface ChangeRequest {
   readonly places: Places;
-  /** For the record. */
-  readonly command: string;
   readonly lockTimeout_ms: number;
   readonly dryRun: boolean;
-  /** What to bring about; called with the lock held. undefined: there is nothing to do. */
-  readonly target: (machine: Machine) => Promise<LoadedConfig | undefined>;
+  /** Called with the lock held. undefined: there is nothing to do. */
+  readonly target: (machine: Machine) => Promise<Wanted | undefined>;
 }
 
 /** The way of every command that changes the kernel: lock, state, config, the one path. */
@@ -23,14 +30,17 @@ export async function change(request: ChangeRequest): Promise<Outcome | undefine
     import("../lib/reconcile/reconcile.ts"),
   ]);
   return await withMachine(request.places, request.lockTimeout_ms, async (machine) => {
-    const loaded = await request.target(machine);
-    return loaded && await reconcile(machine, {
-      loaded,
-      who: context.who(),
-      command: request.command,
-      dryRun: request.dryRun,
-      patience_ms: request.lockTimeout_ms,
-    });
+    const wanted = await request.target(machine);
+    if (!wanted) return undefined;
+    const { loaded, command, undo } = wanted;
+    const { dryRun, lockTimeout_ms: patience_ms } = request;
+    try {
+      const who = context.who();
+      return await reconcile(machine, { loaded, who, command, dryRun, patience_ms });
+    } catch (error) {
+      undo?.();
+      throw error;
+    }
   });
 }
 

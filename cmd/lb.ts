@@ -3,10 +3,12 @@ import { EXIT_CODES, EXIT_OK } from "../lib/model/error.ts";
 import { applyCommand } from "./apply.ts";
 import { demoCommand } from "./demo.ts";
 import { doctorCommand } from "./doctor.ts";
+import { historyCommand } from "./history.ts";
 import { initCommand } from "./init.ts";
 import { fail, printJson } from "./io.ts";
 import { type End, examples } from "./options.ts";
 import { reconcileCommand } from "./reconcile.ts";
+import { rollbackCommand } from "./rollback.ts";
 import { scaleCommand } from "./scale.ts";
 import { statusCommand } from "./status.ts";
 import { uninstallCommand } from "./uninstall.ts";
@@ -18,6 +20,8 @@ const COMMANDS: readonly ((end: End) => Command)[] = [
   applyCommand,
   statusCommand,
   scaleCommand,
+  historyCommand,
+  rollbackCommand,
   reconcileCommand,
   doctorCommand,
   demoCommand,

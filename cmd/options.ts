@@ -38,11 +38,27 @@ export function parseDuration(text: string): number {
   return Number(match[1]) * (unit ? DURATION_UNITS_MS[unit] : 1);
 }
 
+/** Number of a revision, as `lb history` lists it. @throws {InvalidArgumentError} */
+export function parseRevision(text: string): number {
+  return parseWhole(text, "the number of a revision, as lb history lists it");
+}
+
+/** How many. @throws {InvalidArgumentError} */
+export function parseCount(text: string): number {
+  return parseWhole(text, "a whole number from 1");
+}
+
 /** Help text below the options. */
 export function examples(...lines: readonly (readonly [command: string, what: string])[]): string {
   const width = Math.max(...lines.map(([command]) => command.length));
   const rows = lines.map(([command, what]) => `  ${command.padEnd(width)}  # ${what}`);
   return `\nExamples:\n${rows.join("\n")}`;
+}
+
+function parseWhole(text: string, what: string): number {
+  const value = /^\d{1,9}$/.test(text) ? Number(text) : 0;
+  if (value >= 1) return value;
+  throw new InvalidArgumentError(`write ${what}.`);
 }
 
 function env(name: string, fallback: string): string {

@@ -25,10 +25,12 @@ export function reconcileCommand(end: End) {
       const { appliedConfig } = await import("./applied.ts");
       const outcome = await change({
         places,
-        command: "lb reconcile",
         lockTimeout_ms: options.lockTimeout,
         dryRun: false,
-        target: ({ store }) => appliedConfig(store),
+        target: async ({ store }) => {
+          const loaded = await appliedConfig(store);
+          return loaded && { loaded, command: "lb reconcile" };
+        },
       });
       if (outcome) {
         return end(await report(outcome, { json: options.json, planned: false, quiet: true }));

@@ -1,6 +1,8 @@
 import type { Edit } from "../lib/config/edit.ts";
+import { formatEndpoint } from "../lib/model/address.ts";
 import { LbError } from "../lib/model/error.ts";
-import { change, report } from "./change.ts";
+import { report } from "./change.ts";
+import { changeConfig, type NewConfig } from "./config_change.ts";
 import { context, type Places } from "./context.ts";
 import {
   collect,
@@ -60,7 +62,12 @@ export function scaleCommand(end: End) {
       context.needRoot("scale");
       const places = placesOf(options);
       const edits = editsOf(service, options);
-      const outcome = await changeConfig(places, edits, options.lockTimeout, options.plan);
+      const outcome = await changeConfig({
+        places,
+        lockTimeout_ms: options.lockTimeout,
+        dryRun: options.plan,
+        config: () => editedConfig(places, edits),
+      });
       end(await report(outcome, { json: options.json, planned: options.plan }));
     });
 }
@@ -94,40 +101,21 @@ function editsOf(service: string, options: ScaleOptions): Edit[] {
   ];
 }
 
-/**
- * The file is written before the kernel, so that a run cut off in between is finished by the next apply;
- * where the kernel refuses, the file is put back.
- */
-async function changeConfig(
-  places: Places,
-  edits: readonly Edit[],
-  lockTimeout_ms: number,
-  planned: boolean,
-) {
+async function editedConfig(places: Places, edits: readonly Edit[]): Promise<NewConfig> {
   const [{ editConfig }, { parseConfig }] = await Promise.all([
     import("../lib/config/edit.ts"),
     import("../lib/config/load.ts"),
   ]);
-  let before: { text: string; mode: number } | undefined;
-  try {
-    const outcome = await change({
-      places,
-      command: "lb scale",
-      lockTimeout_ms,
-      dryRun: planned,
-      target: async () => {
-        const loaded = await context.loadConfig(places);
-        const edited = await editConfig(loaded.text, edits, places.config);
-        const target = await parseConfig(edited, places.config);
-        if (planned) return target;
-        before = { text: loaded.text, mode: context.files.stat(places.config)!.mode & 0o777 };
-        context.files.replace(places.config, edited, before.mode);
-        return target;
-      },
-    });
-    return outcome!;
-  } catch (error) {
-    if (before) context.files.replace(places.config, before.text, before.mode);
-    throw error;
-  }
+  const { text } = await context.loadConfig(places);
+  const edited = await editConfig(text, edits, places.config);
+  return { loaded: await parseConfig(edited, places.config), command: commandOf(edits) };
+}
+
+/** For the record: what was done, without the options that only say where. */
+function commandOf(edits: readonly Edit[]): string {
+  const words = edits.map((edit) => {
+    const weight = edit.kind === "remove" || edit.weight === undefined ? "" : `=${edit.weight}`;
+    return `--${edit.kind} ${formatEndpoint(edit.address, edit.port)}${weight}`;
+  });
+  return ["lb scale", edits[0]?.service ?? "", ...words].join(" ");
 }

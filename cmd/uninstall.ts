@@ -32,10 +32,12 @@ export function uninstallCommand(end: End) {
       const outcome = context.files.stat(places.state)
         ? await change({
           places,
-          command: "lb uninstall",
           lockTimeout_ms: options.lockTimeout,
           dryRun: false,
-          target: () => parseConfig(NOTHING_WANTED, "lb uninstall"),
+          target: async () => {
+            const loaded = await parseConfig(NOTHING_WANTED, "lb uninstall");
+            return { loaded, command: "lb uninstall" };
+          },
         })
         : undefined;
       if (options.purge) purge(places);

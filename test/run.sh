@@ -5,8 +5,8 @@ set -eu
 cd -- "$(dirname -- "$0")/.."
 . ./.ci/setup.sh
 
-need nft:nftables ip:iproute2 conntrack:conntrack sysctl:procps busybox:busybox \
-  /etc/protocols:netbase
+need nft:nftables ip:iproute2 conntrack:conntrack tcpdump:tcpdump sysctl:procps \
+  busybox:busybox /etc/protocols:netbase
 need_deno
 "$deno" install --quiet --frozen </dev/null
 exec "$deno" run -A test/runner/main.ts "$@" </dev/null

@@ -28,6 +28,10 @@ export class ConfigError extends LbError {
 }
 
 const INDENT = "    ";
+
+/** Characters shown of a line, which may have a million. */
+const LINE_MAX = 160;
+
 const COLOURS = { error: "31", warning: "33", bold: "1", hint: "36" } as const;
 
 /**
@@ -55,21 +59,34 @@ function paintAnsi(text: string, colour: keyof typeof COLOURS): string {
 
 function formatOne(one: Diagnostic, paint: Paint): string {
   const place = paint(`${one.file}:${one.line}:${one.column}:`, "bold");
+  const { text, at, length } = excerpt(one);
   const lines = [
     `${place} ${paint(`${one.severity}:`, one.severity)} ${one.message}`,
-    `${INDENT}${one.source_line}`,
-    `${INDENT}${blankOf(one)}${paint(caretsOf(one), one.severity)}`,
+    `${INDENT}${text}`,
+    // Tabs stay tabs, or the marker would stand elsewhere than what it marks.
+    `${INDENT}${text.slice(0, at).replaceAll(/[^\t]/g, " ")}` +
+    paint("^".repeat(length), one.severity),
   ];
   if (one.hint) lines.push(`${INDENT}${paint(one.hint, "hint")}`);
   return lines.join("\n");
 }
 
-/** Tabs stay tabs, or the marker would stand elsewhere than what it marks. */
-function blankOf({ source_line, column }: Diagnostic): string {
-  return source_line.slice(0, column - 1).replaceAll(/[^\t]/g, " ");
+/** The source line as a terminal may have it, no longer than it can show, and what to mark in it. */
+function excerpt({ source_line, column, length }: Diagnostic) {
+  const start = source_line.length <= LINE_MAX ? 0 : Math.max(0, column - 1 - LINE_MAX / 2);
+  const part = source_line.slice(start, start + LINE_MAX);
+  const [head, tail] = [start > 0 ? "…" : "", start + LINE_MAX < source_line.length ? "…" : ""];
+  const at = head.length + column - 1 - start;
+  const room = head.length + part.length - at;
+  return {
+    text: head + part.replaceAll(/[^\t\P{Cc}]/gu, pictureOf) + tail,
+    at,
+    length: Math.max(1, Math.min(length, room)),
+  };
 }
 
-function caretsOf({ source_line, column, length }: Diagnostic): string {
-  const room = source_line.length - column + 1;
-  return "^".repeat(Math.max(1, Math.min(length, room)));
+/** A sign for a control character, as wide as its place (Unicode's "Control Pictures"). */
+function pictureOf(control: string): string {
+  const code = control.charCodeAt(0);
+  return code < 0x20 ? String.fromCharCode(0x2400 + code) : code === 0x7f ? "\u2421" : "\ufffd";
 }

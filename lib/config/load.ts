@@ -2,6 +2,7 @@ import { LbError } from "../model/error.ts";
 import type { Config } from "../model/settings.ts";
 import type { FilesPort, FileStat } from "../sys/ports.ts";
 import { byPlace, ConfigError, type Diagnostic, type Place } from "./diagnostic.ts";
+import { decodeText } from "./encoding.ts";
 import { parseToml, withoutBom } from "./parse.ts";
 import { type Locate, locator } from "./position.ts";
 import type { Path, Problem } from "./problem.ts";
@@ -54,9 +55,9 @@ export async function loadConfig(
   const real = behindLinks(files, path);
   if (!real || real.stat.isDirectory) throw noSuchFile(path);
   if (options.privileged) refuseUnsafe(real.path, real.stat.mode);
-  const text = read(files, real.path);
-  if (text === undefined) throw noSuchFile(path);
-  return await parseConfig(text, path);
+  const bytes = read(files, real.path);
+  if (!bytes) throw noSuchFile(path);
+  return await parseConfig(decodeText(bytes, path), path);
 }
 
 async function placed(
@@ -102,9 +103,9 @@ function refuseUnsafe(path: string, mode: number): void {
   throw new LbError("not-permitted", `${message}, and lb runs as root; run: chmod go-w ${path}`);
 }
 
-function read(files: FilesPort, path: string): string | undefined {
+function read(files: FilesPort, path: string): Uint8Array | undefined {
   try {
-    return files.read(path);
+    return files.readBytes(path);
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
     const code = cause instanceof Deno.errors.PermissionDenied ? "not-permitted" : "config-invalid";

@@ -28,6 +28,12 @@ export interface Revision extends RevisionStart {
   readonly detail: string | null;
 }
 
+/** A revision without its texts, each of which may be megabytes. */
+export interface RevisionSummary extends Omit<Revision, "config_text" | "plan_json"> {
+  /** Length of the config; 0 after an uninstall. */
+  readonly config_bytes: number;
+}
+
 /** Each holds a whole config text: the newest are kept, and whatever is in force. */
 const REVISIONS_MAX = 100;
 
@@ -87,6 +93,28 @@ export class Revisions {
 
   latestApplied(): Revision | undefined {
     return this.#select("WHERE outcome = 'applied' ORDER BY revision DESC LIMIT 1")[0];
+  }
+
+  /** The one that was current when this one began. */
+  appliedBefore(revision: number): Revision | undefined {
+    const which = "WHERE outcome = 'applied' AND revision < ? ORDER BY revision DESC LIMIT 1";
+    return this.#select(which, revision)[0];
+  }
+
+  /** Whether a revision that is kept has exactly this config. */
+  holdText(config_text: string): boolean {
+    const which = "SELECT 1 FROM revision WHERE config_text = ? LIMIT 1";
+    return this.#db.get(which, config_text) !== undefined;
+  }
+
+  /** Newest first. */
+  summaries(limit = 100): RevisionSummary[] {
+    return this.#db.all<RevisionSummary>(
+      `SELECT revision, at_ms, who, command, octet_length(config_text) AS config_bytes,
+         coalesce(outcome, 'interrupted') AS outcome, finished_at_ms, detail
+       FROM revision ORDER BY revision DESC LIMIT ?`,
+      limit,
+    );
   }
 
   /** Newest first. */

@@ -69,12 +69,19 @@ Deno.test("a wrong option is a usage error, and --help explains the right ones",
 });
 
 Deno.test({
-  ...forRoot("without root --demo is refused before anything is built"),
+  ...forRoot("what another user cannot do is refused before anything is built"),
   async fn() {
     const nobody = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"] as const;
-    const { code, err } = await machine.run([...nobody, INSTALL, "--demo"]);
-    assert.equal(code, 1);
-    assert.match(err, /run it as root/);
+    const refusals: readonly (readonly [string[], RegExp])[] = [
+      [["--demo"], /run it as root/],
+      [["--prefix", "/usr"], /cannot write to \/usr\/bin: run this as root, or choose/],
+    ];
+    for (const [args, why] of refusals) {
+      const { code, err } = await machine.run([...nobody, INSTALL, ...args]);
+      assert.equal(code, 1);
+      assert.match(err, why);
+      assert.doesNotMatch(err, /Building/);
+    }
   },
 });
 

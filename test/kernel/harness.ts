@@ -80,7 +80,7 @@ async function buildLab({ backends, one_arm }: LabOptions): Promise<Lab> {
   return { topology, traffic, balancer: makeBalancer(topology, files, LB) };
 }
 
-/** Takes away, by other means than lb's, whatever an earlier test left in the balancer. */
+/** Takes away, by other means than lb's, whatever an earlier test left in balancer and client. */
 async function forget({ topology, balancer }: Lab): Promise<void> {
   const { run } = balancer;
   await run(["nft", "flush", "ruleset"]);
@@ -92,6 +92,7 @@ async function forget({ topology, balancer }: Lab): Promise<void> {
     if (!device || !address || device === "lo") continue;
     await run(["ip", "address", "delete", address, "dev", device]);
   }
+  await topology.run(topology.client, ["ip", "neigh", "flush", "dev", "eth0"]);
   await run(["rm", "-rf", `${topology.folder}/state`, `${topology.folder}/run`]);
 }
 

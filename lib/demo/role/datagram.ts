@@ -17,7 +17,11 @@ export function ask(door: Door, source: Source | undefined, timeout_ms: number):
     const fail = (error: Error) => finish(() => reject(error));
     const timer = setTimeout(() => fail(new Error("timeout")), timeout_ms);
     socket.once("error", fail);
-    socket.once("message", (bytes) => finish(() => resolve(bytes.toString())));
+    socket.on("message", (bytes, { address, port }) => {
+      // Not connected, it hears everybody: an answer that was not translated back is none.
+      if (address !== door.address || port !== door.port) return;
+      finish(() => resolve(bytes.toString()));
+    });
     socket.bind(source?.port ?? 0, source?.address, () => {
       socket.send("?", door.port, door.address, (error) => error && fail(error));
     });

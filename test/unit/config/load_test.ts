@@ -92,12 +92,61 @@ Deno.test("a link that leads nowhere, or to itself, is a file that is not there"
 
 Deno.test("a file that may not be read is a matter of permission", async () => {
   const files = configFile("");
-  files.read = () => {
+  files.readBytes = () => {
     throw new Deno.errors.PermissionDenied("EACCES");
   };
   const error = await refusal(files, false);
   strictEqual(error.code, "not-permitted");
   match(error.message, /cannot read \/etc\/lb\/lb\.toml: EACCES/);
+});
+
+/** Rows of: bytes as Latin-1, and the place and byte that are named. */
+const NOT_UTF8: readonly (readonly [string, number, number, string])[] = [
+  ["[lb]\n# caf\xe9\nengine = 1\n", 2, 6, "0xe9"],
+  ["\xff\xfe[\0l\0b\0]\0", 1, 1, "0xff"],
+  ["[lb]\n\xef\xbf\xbd\xe2\x82\xac \xe2\x82\r\n", 2, 4, "0xe2"],
+  ["# \xef\xbf", 1, 3, "0xef"],
+  ["\xef\xbb\xbf# \xff\n", 1, 3, "0xff"],
+  ["# \xed\xa0\x80\n", 1, 3, "0xed"],
+];
+
+Deno.test("what is not UTF-8 is refused, also in a comment, with its place", async () => {
+  for (const [latin1, line, column, byte] of NOT_UTF8) {
+    const files = configFile("");
+    files.readBytes = () => Uint8Array.from(latin1, (char) => char.charCodeAt(0));
+    const error = await refusal(files, true);
+    ok(error instanceof ConfigError);
+    const [{ message, ...place } = error.diagnostics[0]!] = error.diagnostics;
+    deepStrictEqual([place.line, place.column], [line, column], latin1);
+    strictEqual(message, `the byte ${byte} is not UTF-8`);
+  }
+});
+
+Deno.test("a byte order mark and every character stay in the text", async () => {
+  const text = "\ufeff# \ufffd \u{1f600} \u20ac\n";
+  const { text: loaded } = await loadConfig(configFile(text), PATH, { privileged: true });
+  strictEqual(loaded, text);
+});
+
+Deno.test("a string of a million characters is a problem like any other, and shown in part", async () => {
+  const text = `[lb]\nengine = "${"x".repeat(1_000_000)}"\n`;
+  await rejects(parseConfig(text, "lb.toml"), (error) => {
+    ok(error instanceof ConfigError);
+    ok(error.message.length < 1_000, `${error.message.length} characters`);
+    strictEqual(error.diagnostics[0]?.line, 1);
+    return true;
+  });
+});
+
+Deno.test("of a long line the part around the mistake is shown, with the mark below it", async () => {
+  const text = `[lb]\nengine = "nft" # ${"x".repeat(500)}\x1b[31m${"y".repeat(500)}\n`;
+  await rejects(parseConfig(text, "lb.toml"), (error) => {
+    ok(error instanceof ConfigError);
+    const [, source = "", marker = ""] = error.message.split("\n");
+    match(source, /^ {4}…x{80}\u241b\[31my+…$/);
+    strictEqual(source[marker.indexOf("^")], "\u241b");
+    return true;
+  });
 });
 
 Deno.test("a config error prints every problem, in the order of the file", async () => {

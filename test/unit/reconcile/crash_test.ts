@@ -12,12 +12,20 @@ interface Scenario {
   readonly name: string;
   readonly prepare: (rig: Rig) => Promise<void>;
   readonly config: string;
+  /** What the next run is for. @default the same */
+  readonly then?: string;
 }
 
 const SCENARIOS: readonly Scenario[] = [
   { name: "the first apply", prepare: async () => {}, config: BASE },
   { name: "a change", prepare: applyBase, config: CHANGED },
   { name: "an uninstall", prepare: applyBase, config: NOTHING },
+  {
+    name: "an uninstall thought better of",
+    prepare: async (rig) => void await rig.run(BASE),
+    config: NOTHING,
+    then: CHANGED,
+  },
   {
     name: "a repair",
     prepare: async (rig) => {
@@ -55,13 +63,14 @@ function endOf(rig: Rig) {
   return { host: rig.host.picture(), ids: rig.ids(), journalled: rig.journalled().sort() };
 }
 
-async function reference({ prepare, config }: Scenario): Promise<Reference> {
+async function reference({ prepare, config, then }: Scenario): Promise<Reference> {
   let found: Reference | undefined;
   await withRig(async (rig) => {
     await prepare(rig);
     rig.host.gate.open();
     const { drift } = await rig.run(config);
     const calls = [...rig.host.gate.calls];
+    if (then !== undefined) await rig.run(then);
     found = { calls, end: endOf(rig), drift: drift.toSorted() };
   })();
   return found!;
@@ -115,11 +124,12 @@ for (const scenario of SCENARIOS) {
           await scenario.prepare(rig);
           const words = `${fate} at ${at}, ${call}`;
           const isDone = await cutOff(rig, scenario.config, at, fate);
-          const { drift } = await rig.run(scenario.config);
+          const next = scenario.then ?? scenario.config;
+          const { drift } = await rig.run(next);
           if (isDone) assert.deepEqual(drift, [], words);
           else assert.deepEqual(drift.filter((object) => !whole.drift.includes(object)), [], words);
           assert.deepEqual(endOf(rig), whole.end, words);
-          const after = await rig.run(scenario.config);
+          const after = await rig.run(next);
           assert.deepEqual([after.changes, after.drift, after.notes], [[], [], []], words);
           await rig.run(NOTHING);
           assert.deepEqual({ ...rig.host.picture(), flows: [] }, start, words);

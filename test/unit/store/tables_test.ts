@@ -49,6 +49,23 @@ Deno.test(
 );
 
 Deno.test(
+  "the revision before another is the last one applied, whatever failed in between",
+  inStore(({ revisions }) => {
+    const first = revisions.begin({ ...START, config_text: "é" });
+    revisions.finish(first, { ...END, outcome: "applied" });
+    revisions.finish(revisions.begin(START), { ...END, outcome: "failed" });
+    const last = revisions.begin({ ...START, config_text: "" });
+    revisions.finish(last, { ...END, outcome: "applied" });
+    assert.equal(revisions.appliedBefore(last)?.revision, first);
+    assert.equal(revisions.appliedBefore(first), undefined);
+    assert.equal(revisions.holdText("é"), true);
+    assert.equal(revisions.holdText("e"), false);
+    assert.deepEqual(revisions.summaries().map((one) => one.config_bytes), [0, 5, 2]);
+    assert.equal(revisions.summaries(1)[0]?.revision, last);
+  }),
+);
+
+Deno.test(
   "what an engine committed comes back as it was, and replaces what was pending",
   inStore(({ commits, revisions }) => {
     const revision = revisions.begin(START);

@@ -1,0 +1,76 @@
+import { LbError } from "../lib/model/error.ts";
+import type { Outcome } from "../lib/reconcile/outcome.ts";
+import type { Store } from "../lib/store/store.ts";
+import { report } from "./change.ts";
+import { changeConfig, type NewConfig } from "./config_change.ts";
+import { context, type Places } from "./context.ts";
+import { type End, examples, lockingCommand, parseRevision, placesOf } from "./options.ts";
+
+/** `lb rollback` */
+export function rollbackCommand(end: End) {
+  return lockingCommand("rollback")
+    .summary("back to an earlier applied revision")
+    .description(
+      "Writes the config of an earlier revision to lb.toml and applies it, as a revision of its own. " +
+        "Established connections are not touched. Edits that were never applied are kept beside " +
+        "the file, in lb.toml.before-rollback.",
+    )
+    .argument("[revision]", "its number in lb history (default: the one before)", parseRevision)
+    .option("--plan", "print what would change, and change nothing", false)
+    .addHelpText(
+      "after",
+      examples(
+        ["lb rollback --plan", "what would change"],
+        ["lb rollback", "back to what was applied before; once more: forth again"],
+        ["lb rollback 12", "back to revision 12 of lb history"],
+      ),
+    )
+    .action(async (revision, options) => {
+      context.needRoot("rollback");
+      const { lockTimeout: lockTimeout_ms, plan: dryRun } = options;
+      const outcome = await rollBack(placesOf(options), revision, { lockTimeout_ms, dryRun });
+      end(await report(outcome, { json: options.json, planned: dryRun }));
+    });
+}
+
+async function rollBack(
+  places: Places,
+  revision: number | undefined,
+  options: { readonly lockTimeout_ms: number; readonly dryRun: boolean },
+): Promise<Outcome> {
+  if (!context.files.stat(places.state)) {
+    throw new LbError("usage", `nothing was applied yet: there is no state in ${places.state}`);
+  }
+  const notes: string[] = [];
+  const outcome = await changeConfig({
+    places,
+    ...options,
+    config: ({ store }) => earlierConfig(store, revision, places, notes),
+  });
+  return { ...outcome, notes: [...notes, ...outcome.notes] };
+}
+
+async function earlierConfig(
+  store: Store,
+  revision: number | undefined,
+  places: Places,
+  notes: string[],
+): Promise<NewConfig> {
+  const [{ parseConfig }, { rollbackTarget }, { describeRevision }] = await Promise.all([
+    import("../lib/config/load.ts"),
+    import("../lib/reconcile/rollback.ts"),
+    import("../lib/report/history.ts"),
+  ]);
+  const target = rollbackTarget(store.revisions, revision);
+  const loaded = await parseConfig(target.config_text, `revision ${target.revision}`);
+  notes.push(`the config of ${describeRevision(target)}`);
+  const backup = backupPath(store, places.config);
+  if (backup) notes.push(`${places.config} has edits that were never applied: kept in ${backup}`);
+  return { loaded, command: `lb rollback ${target.revision}`, backup };
+}
+
+/** Where to keep edits that were never applied; what is on record need not be: `lb history` has it. */
+function backupPath({ revisions }: Store, config: string): string | undefined {
+  const text = context.files.read(config);
+  return text === undefined || revisions.holdText(text) ? undefined : `${config}.before-rollback`;
+}

@@ -1,0 +1,243 @@
+import assert from "node:assert/strict";
+import { makeProgram } from "../../../cmd/lb.ts";
+import { captured, inFolder, lb, placed } from "./capture.ts";
+
+const PROGRAM = makeProgram(() => {});
+const COMMANDS = PROGRAM.commands.map((command) => command.name());
+
+/** What users script against (design/cli.md), as far as it is built. */
+const PROMISED = ["init", "apply", "status", "scale", "reconcile", "doctor", "demo", "uninstall"];
+
+Deno.test("every promised command is there", () => {
+  assert.deepEqual(PROMISED.filter((name) => !COMMANDS.includes(name)), []);
+});
+
+Deno.test("lb without arguments prints help that lists every command, and the exit codes", async () => {
+  const { exitCode, stdout, stderr } = await lb();
+  assert.deepEqual([exitCode, stderr], [0, ""]);
+  for (const name of COMMANDS) assert.match(stdout, new RegExp(`^ {2}${name} `, "m"));
+  assert.match(stdout, /Examples:\n {2}lb /);
+  for (const code of [0, 1, 2, 3, 4, 5, 6, 7, 70]) {
+    assert.match(stdout, new RegExp(`(^|\\s)${code}  +\\w`, "m"), `exit code ${code}`);
+  }
+});
+
+for (const name of ["", ...COMMANDS]) {
+  Deno.test(`lb ${name} --help has examples that lb itself would take, on stdout`, async () => {
+    const { exitCode, stdout, stderr } = await lb(...[name, "--help"].filter(Boolean));
+    assert.deepEqual([exitCode, stderr], [0, ""]);
+    const lines = stdout.slice(stdout.indexOf("Examples:\n")).split("\n").slice(1);
+    const examples = lines.filter((line) => /^ {2}\S.* {2}# \S/.test(line));
+    assert.ok(examples.length > 0);
+    for (const line of examples) checkExample(line.split("  # ")[0]!.trim());
+  });
+}
+
+/** Its command and its options exist. */
+function checkExample(example: string): void {
+  const [, words = ""] = /(?:^|\s)lb (.*?)(?: \||$)/.exec(example) ?? [];
+  const [name, ...rest] = words.split(" ");
+  const command = PROGRAM.commands.find((each) => each.name() === name);
+  assert.ok(command, example);
+  for (const word of rest.filter((each) => each.startsWith("-"))) {
+    const option = command.options.find(({ long, short }) => word === long || word === short);
+    assert.ok(option, `${word} of ${example}`);
+  }
+}
+
+Deno.test("help for a command is the same either way", async () => {
+  for (const name of COMMANDS) {
+    assert.deepEqual(await lb("help", name), await lb(name, "--help"), name);
+  }
+});
+
+Deno.test("help says nothing of flags that are off, and nothing of parts that lb plays itself", async () => {
+  for (const name of COMMANDS) {
+    const { stdout } = await lb(name, "--help");
+    assert.doesNotMatch(stdout, /default: (false|\[\])/, name);
+    assert.doesNotMatch(stdout, /--role/, name);
+  }
+});
+
+/** Rows of: a wrong word, the right one. */
+const MISSPELT = [["aply", "apply"], ["statsu", "status"], ["unistall", "uninstall"]] as const;
+
+Deno.test("an unknown command is exit 2, with the one that was meant", async () => {
+  for (const [wrong, right] of MISSPELT) {
+    const { exitCode, stdout, stderr } = await lb(wrong);
+    assert.deepEqual([exitCode, stdout], [2, ""]);
+    assert.match(stderr, new RegExp(`unknown command '${wrong}'\\n\\(Did you mean ${right}\\?\\)`));
+  }
+  assert.match((await lb("xyzzy")).stderr, /unknown command 'xyzzy'\n.*lb --help/s);
+});
+
+Deno.test("an unknown option is exit 2, with the one that was meant", async () => {
+  const { exitCode, stderr } = await lb("apply", "--plna");
+  assert.equal(exitCode, 2);
+  assert.match(stderr, /unknown option '--plna'\n\(Did you mean --plan\?\)/);
+});
+
+/** Commands that work on the kernel say so first, where they are not run as root. */
+function rootTest(name: string, fn: () => Promise<void>): void {
+  Deno.test({ name, fn, ignore: Deno.uid() !== 0 });
+}
+
+/** Rows of: arguments that are wrong, and a part of what is said. */
+const WRONG: readonly (readonly [argv: readonly string[], words: RegExp])[] = [
+  [["apply", "now"], /too many arguments/],
+  [["apply", "--config"], /argument missing/],
+  [["apply", "--lock-timeout", "5"], /"500ms", "5s", "2m" or "1h"/],
+  [["status", "a", "b"], /too many arguments/],
+  [["init", "--timer", "hourly"], /cron, systemd, none/],
+  [["scale"], /missing required argument 'service'/],
+  [["scale", "web"], /nothing to do: give --add, --weight or --remove/],
+  [["scale", "web", "--add", "web2"], /ADDR, ADDR:PORT or \[V6\]:PORT/],
+  [["scale", "web", "--add", "198.51.100.11=70000"], /a weight is a whole number from 0 to 65535/],
+  [["scale", "web", "--weight", "198.51.100.11"], /--weight needs a weight/],
+  [["demo", "--engine", "xdp"], /auto, nft, nfqueue, ipvs, relay/],
+];
+
+for (const [argv, words] of WRONG) {
+  rootTest(`lb ${argv.join(" ")} is wrong usage, exit 2, and says why`, async () => {
+    const { exitCode, stdout, stderr } = await lb(...argv);
+    assert.equal(exitCode, 2);
+    assert.equal(stdout, "", "stdout is for answers");
+    assert.match(stderr, words);
+    assert.doesNotMatch(stderr, /\bat .*\.ts:\d+/, "no stack trace");
+  });
+
+  rootTest(`lb ${argv.join(" ")} --json says it as one JSON document`, async () => {
+    const { exitCode, stdout } = await lb(argv[0]!, "--json", ...argv.slice(1));
+    const { error } = JSON.parse(stdout) as { error: { code: string; message: string } };
+    assert.deepEqual([exitCode, error.code], [2, "usage"]);
+    assert.match(error.message, words);
+  });
+}
+
+/** Rows of: arguments whose part of lb is not built yet. */
+const NOT_BUILT: readonly (readonly string[])[] = [
+  ["init", "--timer", "systemd"],
+  ["scale", "web", "--remove", "198.51.100.11"],
+  ["demo", "--engine", "ipvs"],
+];
+
+for (const argv of NOT_BUILT) {
+  rootTest(
+    `lb ${argv.join(" ")} is exit 4 with what to do instead, as long as it is not built`,
+    async () => {
+      const { exitCode, stderr } = await lb(...argv);
+      assert.equal(exitCode, 4);
+      assert.match(stderr, /not built yet.*(use|add|run)/s);
+    },
+  );
+}
+
+rootTest(
+  "a config that is not there is exit 3, and said in JSON too",
+  inFolder(async (folder) => {
+    const { exitCode, stdout, stderr } = await lb("apply", "--json", ...placed(folder));
+    assert.equal(exitCode, 3);
+    const { error } = JSON.parse(stdout) as { error: Record<string, unknown> };
+    assert.equal(error.code, "config-invalid");
+    assert.match(String(error.message), /no config file at .*lb\.toml.*lb init/);
+    assert.match(stderr, /^lb: no config file at /);
+    assert.deepEqual([...Deno.readDirSync(folder)], [], "nothing was made");
+  }),
+);
+
+rootTest(
+  "every problem of a config is in the JSON, with its place and what was meant",
+  inFolder(async (folder) => {
+    const text =
+      '[[service]]\nname = "web"\nvip = "203.0.113.300"\nprotocl = "tcp"\nports = [80]\n';
+    Deno.writeTextFileSync(`${folder}/lb.toml`, text, { mode: 0o600 });
+    const { exitCode, stdout, stderr } = await lb("apply", "--json", ...placed(folder));
+    assert.equal(exitCode, 3);
+    const { error } = JSON.parse(stdout) as {
+      error: { code: string; message: string; problems: Record<string, unknown>[] };
+    };
+    assert.equal(error.code, "config-invalid");
+    assert.match(error.message, /nothing was changed/);
+    const places = error.problems.map(({ severity, file, line, column }) => [
+      severity,
+      file,
+      line,
+      column,
+    ]);
+    assert.deepEqual(places.filter(([, , line]) => line !== 1), [
+      ["error", `${folder}/lb.toml`, 3, 7],
+      ["error", `${folder}/lb.toml`, 4, 1],
+    ]);
+    const misspelt = error.problems.find(({ line }) => line === 4);
+    assert.match(String(misspelt?.hint), /protocol/);
+    assert.match(stderr, /lb\.toml:3:7: .*\n.*203\.0\.113\.300/);
+    assert.match(stderr, /\d errors; nothing was changed\.$/m);
+  }),
+);
+
+rootTest(
+  "a config that others can write is exit 5",
+  inFolder(async (folder) => {
+    Deno.writeTextFileSync(`${folder}/lb.toml`, "");
+    Deno.chmodSync(`${folder}/lb.toml`, 0o666);
+    const { exitCode, stdout } = await lb("apply", "--json", ...placed(folder));
+    assert.equal(exitCode, 5);
+    assert.equal(JSON.parse(stdout).error.code, "not-permitted");
+  }),
+);
+
+rootTest(
+  "status before anything was applied is exit 0, and JSON of the usual form",
+  inFolder(async (folder) => {
+    const { exitCode, stdout } = await lb("status", "--json", ...placed(folder));
+    assert.equal(exitCode, 0);
+    const { version, revision, applied_at, drift, services } = JSON.parse(stdout);
+    assert.match(version, /^\d+\.\d+\.\d+$/);
+    assert.deepEqual([revision, applied_at, drift, services], [null, null, 0, []]);
+    assert.match((await lb("status", ...placed(folder))).stdout, /^Nothing was applied yet/);
+  }),
+);
+
+rootTest(
+  "status of a service there is none of is wrong usage",
+  inFolder(async (folder) => {
+    const { exitCode, stderr } = await lb("status", "web", ...placed(folder));
+    assert.equal(exitCode, 2);
+    assert.match(stderr, /there is no service web; services: none/);
+  }),
+);
+
+rootTest(
+  "an uninstall where there is no state changes nothing and says so",
+  inFolder(async (folder) => {
+    const plain = await lb("uninstall", "--yes", ...placed(folder));
+    assert.deepEqual([plain.exitCode, plain.stdout], [0, ""]);
+    assert.match(plain.stderr, /There is no state in .*: lb changed nothing here/);
+    const { exitCode, stdout } = await lb("uninstall", "--yes", "--json", ...placed(folder));
+    assert.equal(exitCode, 0);
+    const expected = { revision: null, changed: false, changes: [], drift: [] };
+    assert.deepEqual(JSON.parse(stdout), expected);
+    assert.deepEqual([...Deno.readDirSync(folder)], [], "nothing was made");
+  }),
+);
+
+rootTest(
+  "a purge takes what lb made by name, and leaves what somebody else put there",
+  inFolder(async (folder) => {
+    Deno.mkdirSync(`${folder}/run`);
+    for (const name of ["lock", "transaction.nft", "probe-nft-jhash.nft", "theirs"]) {
+      Deno.writeTextFileSync(`${folder}/run/${name}`, "");
+    }
+    Deno.writeTextFileSync(`${folder}/lb.toml`, "");
+    const { exitCode } = await lb("uninstall", "--yes", "--purge", ...placed(folder));
+    assert.equal(exitCode, 0);
+    assert.deepEqual(Array.from(Deno.readDirSync(`${folder}/run`), ({ name }) => name), ["theirs"]);
+    assert.throws(() => Deno.statSync(`${folder}/lb.toml`), Deno.errors.NotFound);
+  }),
+);
+
+Deno.test("the equipment gives the streams back", async () => {
+  const before = [Deno.stdout.writeSync, Deno.stderr.writeSync];
+  await captured(() => 0);
+  assert.deepEqual([Deno.stdout.writeSync, Deno.stderr.writeSync], before);
+});

@@ -1,0 +1,67 @@
+/** What `lb doctor` tells of a machine. */
+import assert from "node:assert/strict";
+import { parseConfig } from "../../../lib/config/load.ts";
+import { diagnoseMachine } from "../../../lib/reconcile/diagnosis.ts";
+import { BASE, single } from "./configs.ts";
+import { FACTS, type Rig, withRig } from "./rig.ts";
+
+async function diagnose(rig: Rig, text?: string) {
+  const loaded = text === undefined ? undefined : await parseConfig(text, "lb.toml");
+  const { kernel, host, store } = rig.machine;
+  const journal = store.journal(host, () => 0).open("sysctl");
+  return diagnoseMachine(kernel, rig.facts, loaded?.config, journal);
+}
+
+Deno.test(
+  "without a config there are no sysctls to want, and nothing needs attention",
+  withRig(async (rig) => {
+    const { engines, sysctls, attention } = await diagnose(rig);
+    assert.deepEqual([sysctls, attention], [[], []]);
+    assert.deepEqual(engines.filter(({ possible }) => possible).map(({ name }) => name), ["nft"]);
+  }),
+);
+
+Deno.test(
+  "sysctls that the config wants are told beside what they are, and apply sets them",
+  withRig(async (rig) => {
+    const before = await diagnose(rig, single());
+    const forward = before.sysctls.find(({ key }) => key === "net.ipv4.ip_forward");
+    assert.deepEqual([forward?.wanted, forward?.found, forward?.ok], ["1", "0", false]);
+    assert.match(before.attention.join("\n"), /^net\.ipv4\.ip_forward is 0.*"lb apply"/m);
+    assert.ok(!before.sysctls.some(({ key }) => key.startsWith("net.ipv6")), "IPv4 only");
+    await rig.run(single());
+    const after = await diagnose(rig, single());
+    assert.deepEqual([after.attention, after.sysctls.every(({ ok }) => ok)], [[], true]);
+  }),
+);
+
+Deno.test(
+  "what lb has set for router advertisements is not asked for again",
+  withRig(async (rig) => {
+    await rig.run(BASE);
+    const { sysctls, attention } = await diagnose(rig, BASE);
+    const kept = sysctls.filter(({ key }) => key.endsWith("accept_ra"));
+    assert.deepEqual(kept.map(({ key, found, ok }) => [key, found, ok]), [
+      ["net.ipv6.conf.eth0.accept_ra", "2", true],
+      ["net.ipv6.conf.eth1.accept_ra", "2", true],
+    ]);
+    assert.deepEqual(attention, []);
+  }),
+);
+
+Deno.test(
+  "what the machine lacks needs attention, with what it is for and how that is known",
+  withRig(async (rig) => {
+    const lacking = {
+      id: "nft-jhash",
+      purpose: "schedulers sh",
+      answer: "no",
+      evidence: "refused",
+    };
+    const others = FACTS.capabilities.filter(({ id }) => id !== lacking.id);
+    rig.facts = { ...FACTS, capabilities: [...others, { ...lacking, answer: "no" }] };
+    const { attention, engines } = await diagnose(rig);
+    assert.deepEqual(attention, ["nft-jhash (schedulers sh): refused"]);
+    assert.ok(engines.every(({ possible }) => !possible));
+  }),
+);

@@ -1,0 +1,111 @@
+import assert from "node:assert/strict";
+import type { Answer } from "../../../lib/capability/facts.ts";
+import type { Diagnosis } from "../../../lib/reconcile/diagnosis.ts";
+import { diagnosisJson, diagnosisText } from "../../../lib/report/doctor.ts";
+import { painter } from "../../../lib/report/table.ts";
+
+const plain = painter(false);
+
+function capability(id: string, answer: Answer) {
+  return { id, purpose: `what ${id} is for`, answer, evidence: `how ${id} is known` };
+}
+
+const DIAGNOSIS: Diagnosis = {
+  facts: {
+    kernel: "6.12.9",
+    nft: "1.0.6",
+    capabilities: [
+      capability("nft-program", "yes"),
+      capability("nft-numgen", "loadable"),
+      capability("nft-jhash", "unknown"),
+      capability("nft-vmap", "no"),
+    ],
+  },
+  engines: [
+    { name: "nft", possible: true, reasons: ["all it needs is there"] },
+    { name: "ipvs", possible: false, reasons: ["one thing", "another"] },
+  ],
+  sysctls: [
+    {
+      key: "net.ipv4.ip_forward",
+      wanted: "1",
+      found: "0",
+      ok: false,
+      why: "packets go on",
+      source: "ip-sysctl.rst",
+    },
+    {
+      key: "net.ipv4.conf.all.rp_filter",
+      wanted: "2",
+      found: "0",
+      ok: true,
+      why: "answers elsewhere",
+      source: "ip-sysctl.rst",
+    },
+    { key: "net.gone", wanted: "1", found: null, ok: false, why: "a reason", source: "a page" },
+  ],
+  attention: ["net.ipv4.ip_forward is 0"],
+};
+
+Deno.test("a diagnosis as JSON has the names of the contract", () => {
+  const { kernel, nft, capabilities, engines, ...rest } = diagnosisJson(DIAGNOSIS);
+  assert.deepEqual([kernel, nft], ["6.12.9", "1.0.6"]);
+  assert.deepEqual(
+    (capabilities as { id: string; ok: boolean; evidence: string }[])
+      .map(({ id, ok, evidence }) => ({ id, ok, evidence })),
+    [
+      { id: "nft-program", ok: true, evidence: "how nft-program is known" },
+      { id: "nft-numgen", ok: true, evidence: "how nft-numgen is known" },
+      { id: "nft-jhash", ok: false, evidence: "how nft-jhash is known" },
+      { id: "nft-vmap", ok: false, evidence: "how nft-vmap is known" },
+    ],
+  );
+  assert.deepEqual(engines, DIAGNOSIS.engines);
+  assert.deepEqual(rest, { sysctls: DIAGNOSIS.sysctls, attention: DIAGNOSIS.attention });
+});
+
+Deno.test("where there is no nft, its version is null and left out of the text", () => {
+  const diagnosis = { ...DIAGNOSIS, facts: { ...DIAGNOSIS.facts, nft: undefined } };
+  assert.equal(diagnosisJson(diagnosis).nft, null);
+  assert.equal(diagnosisText(diagnosis, plain).split("\n")[0], "Kernel 6.12.9");
+});
+
+Deno.test("a diagnosis for people: every answer with its evidence, and what to look at last", () => {
+  assert.equal(
+    diagnosisText(DIAGNOSIS, plain),
+    `Kernel 6.12.9, nft 1.0.6
+
+Capabilities
+  nft-program  yes       how nft-program is known
+  nft-numgen   loadable  how nft-numgen is known
+  nft-jhash    unknown   how nft-jhash is known
+  nft-vmap     no        how nft-vmap is known
+
+Engines
+  nft   possible  all it needs is there
+  ipvs  no        one thing; another
+
+Sysctls
+  key                          wanted  found        why
+  net.ipv4.ip_forward          1       0            packets go on
+  net.ipv4.conf.all.rp_filter  2       0 (will do)  answers elsewhere
+  net.gone                     1       absent       a reason
+
+Needs attention
+  ! net.ipv4.ip_forward is 0`,
+  );
+});
+
+Deno.test("where all is well it says so, and is silent of sysctls without a config", () => {
+  const text = diagnosisText({ ...DIAGNOSIS, sysctls: [], attention: [] }, plain);
+  assert.ok(text.endsWith("\n\nNothing needs attention."));
+  assert.ok(!text.includes("Sysctls"));
+});
+
+Deno.test("an answer's colour says whether it is good news", () => {
+  const text = diagnosisText(DIAGNOSIS, painter(true));
+  const colours = { yes: 32, loadable: 32, unknown: 33, no: 31 } as const;
+  for (const [answer, colour] of Object.entries(colours)) {
+    assert.ok(text.includes(`\x1b[${colour}m${answer}\x1b[0m`), answer);
+  }
+});

@@ -1,0 +1,121 @@
+import assert from "node:assert/strict";
+import type { Change } from "../../../lib/model/change.ts";
+import type { Outcome } from "../../../lib/reconcile/outcome.ts";
+import { outcomeJson, outcomeText } from "../../../lib/report/outcome.ts";
+import { painter } from "../../../lib/report/table.ts";
+
+const plain = painter(false);
+
+const SYSCTL: Change = {
+  engine: "sysctl",
+  op: "change",
+  object: "net.ipv4.ip_forward",
+  detail: "0 → 1",
+};
+
+const change = (op: Change["op"], object: string, detail = ""): Change => ({
+  engine: "nft",
+  op,
+  object,
+  detail,
+});
+
+function outcome(more: Partial<Outcome> = {}): Outcome {
+  return {
+    revision: 4,
+    changed: true,
+    changes: [change("change", "map sl-web4", "+ 0 : 0:1"), SYSCTL],
+    sysctls: [{
+      key: "net.ipv4.ip_forward",
+      before: "0",
+      after: "1",
+      why: "packets for a VIP go on to a backend",
+    }],
+    services: [{ name: "web", engine: "nft", reason: "in-kernel; wrr fits slot maps" }],
+    drift: [],
+    blocked: [],
+    warnings: [],
+    notes: [],
+    ...more,
+  };
+}
+
+const NOTHING = outcome({ changed: false, changes: [], sysctls: [] });
+
+Deno.test("an outcome as JSON has the names of the contract", () => {
+  const json = outcomeJson(outcome());
+  assert.deepEqual(Object.keys(json).sort(), [
+    ...["blocked", "changed", "changes", "drift", "notes", "revision", "services", "sysctls"],
+    "warnings",
+  ]);
+  assert.deepEqual(json.changes, [
+    { engine: "nft", op: "change", object: "map sl-web4", detail: "+ 0 : 0:1" },
+    { ...SYSCTL },
+  ]);
+  const why = "packets for a VIP go on to a backend";
+  assert.deepEqual(json.sysctls, [{ key: "net.ipv4.ip_forward", before: "0", after: "1", why }]);
+  const reason = "in-kernel; wrr fits slot maps";
+  assert.deepEqual(json.services, [{ name: "web", engine: "nft", reason }]);
+});
+
+Deno.test("an outcome for people: what was done, each with its sign, and why a sysctl", () => {
+  assert.equal(
+    outcomeText(outcome(), false, plain),
+    `Applied: 2 changes (revision 4)
+  ~  nft     map sl-web4          + 0 : 0:1
+  ~  sysctl  net.ipv4.ip_forward  0 → 1  packets for a VIP go on to a backend
+  web  nft  in-kernel; wrr fits slot maps`,
+  );
+});
+
+/** Rows of: an outcome, whether it is a plan, its first line. */
+const HEADLINES = [
+  [outcome(), true, "Plan: 2 changes"],
+  [outcome({ changes: [SYSCTL] }), true, "Plan: 1 change"],
+  [outcome({ changes: [SYSCTL] }), false, "Applied: 1 change (revision 4)"],
+  [NOTHING, true, "Plan: nothing to change"],
+  [NOTHING, false, "Nothing to change (revision 4)"],
+  [{ ...NOTHING, revision: null }, false, "Nothing to change"],
+] as const;
+
+Deno.test("the first line says whether anything was changed, or would be", () => {
+  for (const [each, planned, line] of HEADLINES) {
+    assert.equal(outcomeText(each, planned, plain).split("\n")[0], line);
+  }
+});
+
+Deno.test("adding, changing and removing have a sign and a colour each", () => {
+  const text = outcomeText(
+    outcome({ changes: [change("add", "a"), change("change", "b"), change("remove", "c")] }),
+    false,
+    painter(true),
+  );
+  for (const [sign, colour, object] of [["+", 32, "a"], ["~", 33, "b"], ["-", 31, "c"]]) {
+    assert.ok(text.includes(`\x1b[${colour}m${sign}\x1b[0m  nft  ${object}`), `${object}`);
+  }
+});
+
+Deno.test("a table that is made anew is one line that counts what is in it", () => {
+  const changes = [
+    change("add", "table inet lb", "does not exist"),
+    ...["map ex4", "map ex6", "set vip4", "chain pre-nat"].map((object) => change("add", object)),
+    SYSCTL,
+  ];
+  const lines = outcomeText(outcome({ changes }), true, plain).split("\n");
+  assert.equal(lines[0], "Plan: 6 changes");
+  const words = "does not exist; with 2 maps, 1 set, 1 chain";
+  assert.match(lines[1] ?? "", new RegExp(`^  \\+  nft +table inet lb +${words}$`));
+  assert.match(lines[2] ?? "", /^ {2}~ {2}sysctl/);
+  assert.equal(lines.length, 4);
+});
+
+Deno.test("a chain that is added to a table that is there has its own line", () => {
+  const text = outcomeText(outcome({ changes: [change("add", "chain b-1", "web")] }), false, plain);
+  assert.match(text, /\n {2}\+ {2}nft {2}chain b-1 {2}web\n/);
+});
+
+Deno.test("drift and notes are told", () => {
+  const drift = ["chain s-web4"];
+  const text = outcomeText(outcome({ drift, notes: ["forgot 2 udp flows"] }), false, plain);
+  assert.match(text, /\n! chain s-web4: changed behind lb's back\n· forgot 2 udp flows\n/);
+});

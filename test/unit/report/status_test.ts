@@ -1,0 +1,166 @@
+import assert from "node:assert/strict";
+import type { BackendStatus, Status } from "../../../lib/reconcile/status.ts";
+import { statusJson, statusText } from "../../../lib/report/status.ts";
+import { painter } from "../../../lib/report/table.ts";
+import { type BackendSpec, serviceOf } from "../../fake/services.ts";
+
+const APPLIED = Date.UTC(2026, 10, 20, 9);
+const ADDED = Date.UTC(2026, 10, 1, 12, 30);
+const plain = painter(false);
+
+const BACKENDS: readonly BackendSpec[] = [
+  { id: 1, address: "198.51.100.11", port: 8080, weight: 100 },
+  { id: 2, address: "2001:db8:b::12", port: 8080, weight: 50 },
+];
+
+const service = serviceOf({
+  vip: ["203.0.113.10", "2001:db8:1::10"],
+  ports: [80, 443],
+  backends: BACKENDS,
+});
+
+function backendStatus(index: number, more: Partial<BackendStatus> = {}): BackendStatus {
+  const backend = service.backends[index]!;
+  return {
+    backend,
+    effective_weight: backend.effective_weight,
+    intent: "ready",
+    health: "healthy",
+    health_reason: "",
+    active_connections: 9,
+    new_connections: 617,
+    bytes_in: null,
+    bytes_out: null,
+    check_ms: null,
+    added_at_ms: ADDED,
+    ...more,
+  };
+}
+
+function statusOf(
+  backends: readonly BackendStatus[] = [backendStatus(0), backendStatus(1)],
+  more: Partial<Status> = {},
+): Status {
+  return {
+    version: "0.1.0",
+    revision: 7,
+    applied_at_ms: APPLIED,
+    drift_last_pass: 2,
+    drifted: [],
+    config_edited: false,
+    services: [{ service, engine: "nft", reason: "in-kernel; wrr fits slot maps", backends }],
+    ...more,
+  };
+}
+
+Deno.test("status as JSON has the names and units of the contract", () => {
+  const backend = {
+    intent: "ready",
+    health: "healthy",
+    health_reason: "",
+    active_connections: 9,
+    new_connections: 617,
+    bytes_in: null,
+    bytes_out: null,
+    check_ms: null,
+    changed_at: "2026-11-01T12:30:00.000Z",
+  };
+  assert.deepEqual(statusJson(statusOf()), {
+    version: "0.1.0",
+    revision: 7,
+    applied_at: "2026-11-20T09:00:00.000Z",
+    drift: 2,
+    drifted: [],
+    config_edited: false,
+    services: [{
+      name: "web",
+      engine: "nft",
+      reason: "in-kernel; wrr fits slot maps",
+      protocol: "tcp",
+      vip: ["203.0.113.10", "2001:db8:1::10"],
+      ports: ["80", "443"],
+      scheduler: "wrr",
+      forward: "nat",
+      new_connections: 1234,
+      active_connections: 18,
+      bytes_in: null,
+      bytes_out: null,
+      backends: [
+        { address: "198.51.100.11", port: 8080, weight: 100, effective_weight: 100, ...backend },
+        { address: "2001:db8:b::12", port: 8080, weight: 50, effective_weight: 50, ...backend },
+      ],
+    }],
+  });
+});
+
+Deno.test("nothing applied is null in JSON, and words for people", () => {
+  const status = statusOf([], { revision: null, applied_at_ms: null, services: [] });
+  const { revision, applied_at, services } = statusJson(status);
+  assert.deepEqual([revision, applied_at, services], [null, null, []]);
+  assert.match(statusText(status, plain), /^Nothing was applied yet: .*"lb init".*"lb apply"/);
+});
+
+Deno.test("a sum of what cannot be counted is null, not a number", () => {
+  const backends = [backendStatus(0), backendStatus(1, { active_connections: null })];
+  const [json] = statusJson(statusOf(backends)).services as Record<string, unknown>[];
+  assert.deepEqual([json?.active_connections, json?.new_connections], [null, 1234]);
+});
+
+Deno.test("a backend that keeps the client's port has none", () => {
+  const kept = serviceOf({ backends: [{ id: 3, address: "198.51.100.13" }] });
+  const status = statusOf();
+  const [first] = status.services;
+  const backends = [backendStatus(0, { backend: kept.backends[0]! })];
+  const [json] = statusJson({ ...status, services: [{ ...first!, backends }] })
+    .services as { backends: { port: unknown }[] }[];
+  assert.equal(json?.backends[0]?.port, null);
+});
+
+Deno.test("a range of ports, and a VIP that is a prefix, are spelled as in the config", () => {
+  const wide = {
+    ...serviceOf({ vip: ["203.0.113.0/28"] }),
+    ports: [{ first: 80, last: 80 }, { first: 8000, last: 8010 }],
+  };
+  const status = statusOf();
+  const services = [{ ...status.services[0]!, service: wide, backends: [] }];
+  const [json] = statusJson({ ...status, services }).services as Record<string, unknown>[];
+  assert.deepEqual([json?.vip, json?.ports], [["203.0.113.0/28"], ["80", "8000-8010"]]);
+  assert.match(
+    statusText({ ...status, services }, plain),
+    / 203\.0\.113\.0\/28 port 80,8000-8010 /,
+  );
+});
+
+Deno.test("status for people is a table for each service", () => {
+  const backends = [
+    backendStatus(0),
+    backendStatus(1, {
+      effective_weight: 25,
+      health_reason: "not checked",
+      active_connections: null,
+      new_connections: 3,
+    }),
+  ];
+  assert.equal(
+    statusText(statusOf(backends), plain),
+    `revision 7, applied 2026-11-20T09:00:00.000Z
+
+web  tcp 203.0.113.10 2001:db8:1::10 port 80,443  wrr  nft
+  backend                weight    health                 new  active
+  198.51.100.11:8080     100       healthy                617  9
+  [2001:db8:b::12]:8080  25 of 50  healthy (not checked)  3    –`,
+  );
+});
+
+Deno.test("a service without backends says what its clients get", () => {
+  assert.match(statusText(statusOf([]), plain), /\n {2}no backends: connections are refused$/);
+});
+
+Deno.test("drift and waiting edits are told first, with what to do", () => {
+  const status = statusOf(undefined, { drifted: ["chain s-web4"], config_edited: true });
+  const lines = statusText(status, plain).split("\n");
+  assert.match(lines[1] ?? "", /^! the config file has edits .*"lb apply --plan"/);
+  assert.match(lines[2] ?? "", /^! chain s-web4 .*"lb reconcile"/);
+  const { drifted, config_edited } = statusJson(status);
+  assert.deepEqual([drifted, config_edited], [["chain s-web4"], true]);
+});
