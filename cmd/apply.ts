@@ -19,13 +19,16 @@ export function applyCommand(end: End) {
     .action(async (options) => {
       context.needRoot("apply");
       const places = placesOf(options);
-      // Read before the lock is waited for: a bad config is said at once.
-      const loaded = await context.loadConfig(places);
+      const text = await context.readConfig(places);
       const outcome = await change({
         places,
         lockTimeout_ms: options.lockTimeout,
         dryRun: options.plan,
-        target: () => Promise.resolve({ loaded, command: "lb apply" }),
+        text: () => text,
+        async target() {
+          const { parseConfig } = await import("../lib/config/load.ts");
+          return { loaded: await parseConfig(text, places.config), command: "lb apply" };
+        },
       });
       end(await report(outcome!, { json: options.json, planned: options.plan }));
     });

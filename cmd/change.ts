@@ -19,17 +19,19 @@ export interface ChangeRequest {
   readonly places: Places;
   readonly lockTimeout_ms: number;
   readonly dryRun: boolean;
+  /** The config's text, where the target is no more than that. Called with the lock held. */
+  readonly text?: (machine: Machine) => string | undefined;
   /** Called with the lock held. undefined: there is nothing to do. */
   readonly target: (machine: Machine) => Promise<Wanted | undefined>;
 }
 
 /** The way of every command that changes the kernel: lock, state, config, the one path. */
 export async function change(request: ChangeRequest): Promise<Outcome | undefined> {
-  const [{ withMachine }, { reconcile }] = await Promise.all([
-    import("./machine.ts"),
-    import("../lib/reconcile/reconcile.ts"),
-  ]);
+  const { withMachine } = await import("./machine.ts");
   return await withMachine(request.places, request.lockTimeout_ms, async (machine) => {
+    const settled = await settledOutcome(request, machine);
+    if (settled) return settled;
+    const { reconcile } = await import("../lib/reconcile/reconcile.ts");
     const wanted = await request.target(machine);
     if (!wanted) return undefined;
     const { loaded, command, undo } = wanted;
@@ -42,6 +44,14 @@ export async function change(request: ChangeRequest): Promise<Outcome | undefine
       throw error;
     }
   });
+}
+
+/** Most runs of cron end here: nothing has changed since there was nothing to do. */
+async function settledOutcome(request: ChangeRequest, machine: Machine) {
+  const text = request.text?.(machine);
+  if (text === undefined) return undefined;
+  const { settledOutcome } = await import("../lib/reconcile/settled.ts");
+  return await settledOutcome(machine, text);
 }
 
 /** Prints what a run did, and returns the exit code for it. */

@@ -45,6 +45,12 @@ export const context = {
     return locks.acquire(`${places.runDir}/lock`, timeout_ms);
   },
 
+  /** The config's text, without a look at what it says. */
+  async readConfig(places: Places): Promise<string> {
+    const { readConfig } = await import("../lib/config/read.ts");
+    return readConfig(files, places.config, { privileged: uid() === 0 });
+  },
+
   async loadConfig(places: Places) {
     const { loadConfig } = await import("../lib/config/load.ts");
     return loadConfig(files, places.config, { privileged: uid() === 0 });

@@ -6,6 +6,7 @@ import type { HostIdentity } from "../lib/store/journal.ts";
 import type { Store } from "../lib/store/store.ts";
 import type { FilesPort, Kernel } from "../lib/sys/ports.ts";
 import { context, type Places } from "./context.ts";
+import { VERSION } from "./version.ts";
 
 /**
  * Runs `work` as the only lb of this run folder, with the state open.
@@ -23,7 +24,8 @@ export async function withMachine<T>(
     try {
       const kernel = context.kernel(places);
       const host = hostIdentity(kernel.files);
-      return await work({ kernel, store, host, facts: await knownFacts(kernel, store, host) });
+      const facts = await knownFacts(kernel, store, host);
+      return await work({ kernel, store, host, facts, version: VERSION });
     } finally {
       store.close();
     }

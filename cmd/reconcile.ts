@@ -22,12 +22,13 @@ export function reconcileCommand(end: End) {
     .action(async (options) => {
       context.needRoot("reconcile");
       const places = placesOf(options);
-      const { appliedConfig } = await import("./applied.ts");
       const outcome = await change({
         places,
         lockTimeout_ms: options.lockTimeout,
         dryRun: false,
-        target: async ({ store }) => {
+        text: ({ store }) => store.revisions.latestApplied()?.config_text,
+        async target({ store }) {
+          const { appliedConfig } = await import("./applied.ts");
           const loaded = await appliedConfig(store);
           return loaded && { loaded, command: "lb reconcile" };
         },

@@ -44,6 +44,8 @@ export interface EngineSnapshot {
 export interface Applied<Snapshot> {
   readonly committed: Committed;
   readonly have: Snapshot;
+  /** {@linkcode Engine.stamp} of exactly this state. */
+  readonly stamp: string;
 }
 
 /** A plan was made against a state that the kernel no longer has: observe and plan again. */
@@ -65,6 +67,12 @@ export interface Engine<
   supports(service: Service): Verdict;
   /** What the kernel should hold. Pure. */
   desired(state: DesiredState): Snapshot;
+  /**
+   * A cheap value that is another one after every change of what {@linkcode observe} reads.
+   *
+   * @throws {KernelError} where the kernel cannot be asked
+   */
+  stamp(kernel: Kernel): string;
   /** What the kernel holds. `committed` lets it recognise what it wrote before. */
   observe(kernel: Kernel, committed?: Committed): Promise<Snapshot>;
   /** Objects that differ from what was committed: changed behind our back. Pure. */

@@ -55,6 +55,7 @@ async function applyEngine(run: Run, task: EngineTask, revision: number): Promis
   store.commits.announce(engine.name, mark, run.now_ms);
   run.progress.marks.set(mark, plan.changes);
   const applied = await engine.apply(kernel, plan, committed);
+  run.stamps.set(engine.name, applied.stamp);
   if (!applied.have.present) return store.commits.forget(engine.name);
   const record = { ...applied.committed, ...host, revision, generation: null };
   store.commits.commit(engine.name, record);

@@ -6,6 +6,7 @@ import { planRun } from "./plan.ts";
 import { failRevision, recordQuietPass, saveCounters } from "./record.ts";
 import type { Machine, Progress, ReconcileRequest, Run } from "./request.ts";
 import { type Chosen, selectAll } from "./selection.ts";
+import { inputsDigest, readStamps, recordSettled, settleAfterChange } from "./settled.ts";
 
 /** Who changes nftables in a burst is done a little later. */
 const RETRY_PAUSE_MS = 20;
@@ -34,12 +35,20 @@ export async function reconcile(machine: Machine, request: ReconcileRequest): Pr
 
 /** One look at the kernel and one try. A stale plan ends it, and the next one starts anew. */
 async function attempt(run: Run): Promise<Outcome> {
+  const { machine, request } = run;
+  const stamps = readStamps(machine);
+  const digest = stamps && await inputsDigest(machine, request.loaded.text, stamps);
   const plan = await planRun(run);
-  if (run.request.dryRun) return plan.outcome;
+  if (request.dryRun) return plan.outcome;
   const isBehind = plan.target.isNew || plan.tasks.some(({ isRecordBehind }) => isRecordBehind);
-  if (plan.outcome.changed || isBehind) return await carryOut(run, plan);
+  if (plan.outcome.changed || isBehind) {
+    const outcome = await carryOut(run, plan);
+    if (stamps) await settleAfterChange(run, outcome, new Map([...stamps, ...run.stamps]));
+    return outcome;
+  }
   await saveCounters(run, plan);
   recordQuietPass(run);
+  if (digest) recordSettled(run, plan.outcome, digest);
   return plan.outcome;
 }
 
@@ -51,7 +60,17 @@ function newRun(
 ): Run {
   const engineOf = new Map(chosen.map(({ name, engine }) => [name, engine]));
   const now_ms = machine.kernel.clock.now_ms();
-  return { machine, request, chosen, engineOf, progress, now_ms, notes: [], blocked: [] };
+  return {
+    machine,
+    request,
+    chosen,
+    engineOf,
+    progress,
+    now_ms,
+    notes: [],
+    blocked: [],
+    stamps: new Map(),
+  };
 }
 
 function giveUp(

@@ -14,6 +14,8 @@ export interface Machine {
   readonly store: Store;
   readonly host: HostIdentity;
   readonly facts: Facts;
+  /** Of lb: another one may want something else of the same config. */
+  readonly version: string;
 }
 
 /** What a run is to bring about. */
@@ -51,4 +53,6 @@ export interface Run {
   readonly now_ms: number;
   readonly notes: string[];
   readonly blocked: string[];
+  /** Of the states that engines were brought to. */
+  readonly stamps: Map<EngineName, string>;
 }

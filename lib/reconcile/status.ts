@@ -51,7 +51,7 @@ export interface Status {
 
 /** The state of everything that was applied last; reads only. */
 export async function readStatus(
-  machine: Omit<Machine, "facts">,
+  machine: Omit<Machine, "facts" | "version">,
   applied: { readonly loaded: LoadedConfig; readonly facts: Facts } | undefined,
   about: { readonly version: string; readonly config_text: string | undefined },
 ): Promise<Status> {

@@ -10,6 +10,7 @@ import { migrate, refuseNewer, schemaVersion } from "./migrate.ts";
 import { SCHEMA_VERSION } from "./migration/all.ts";
 import { Passes } from "./passes.ts";
 import { Revisions } from "./revisions.ts";
+import { SettledState } from "./settled.ts";
 
 /** The database's name inside the state folder. */
 export const DATABASE_NAME = "lb.db";
@@ -22,6 +23,7 @@ export class Store {
   readonly events: Events;
   readonly facts: FactsCache;
   readonly passes: Passes;
+  readonly settled: SettledState;
   readonly #db: Database;
 
   constructor(db: Database) {
@@ -32,6 +34,7 @@ export class Store {
     this.events = new Events(db);
     this.facts = new FactsCache(db);
     this.passes = new Passes(db);
+    this.settled = new SettledState(db);
   }
 
   /** The journal of what was changed on this boot, in this network namespace. */

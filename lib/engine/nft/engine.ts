@@ -40,6 +40,7 @@ export const nftEngine: Engine<Snapshot, NftPlan> = {
   needs: needsOfNft,
   supports: supportsNft,
   desired: desiredSnapshot,
+  stamp: ({ sockets }) => `${readGeneration(sockets)}`,
   observe,
   drift,
   plan: planNft,
@@ -85,7 +86,7 @@ async function apply(
   const entries = listing === undefined ? [] : parseEntries(listing);
   const recorded = record(plan, listingFingerprints(entries), committed);
   const have = listing === undefined ? EMPTY_SNAPSHOT : readSnapshot(entries, recorded);
-  return { committed: recorded, have };
+  return { committed: recorded, have, stamp: `${before + 1}` };
 }
 
 function record(

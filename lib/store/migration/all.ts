@@ -1,8 +1,9 @@
 import { first } from "./001_first.ts";
+import { settled } from "./002_settled.ts";
 import type { Migration } from "./migration.ts";
 
 /** Every step, oldest first. */
-export const MIGRATIONS: readonly Migration[] = [first];
+export const MIGRATIONS: readonly Migration[] = [first, settled];
 
 /** The schema this lb works with. */
 export const SCHEMA_VERSION = MIGRATIONS.length;

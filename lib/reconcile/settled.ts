@@ -1,0 +1,89 @@
+import { procSysMount } from "../capability/proc_sys.ts";
+import { ENGINES } from "../engine/registry.ts";
+import { addressResource } from "../host/address/address.ts";
+import { sysctlResource } from "../host/sysctl/sysctl.ts";
+import { KernelError } from "../model/error.ts";
+import type { EngineName } from "../model/service.ts";
+import { hostChanges, hostWant, planHost } from "./host.ts";
+import type { Outcome } from "./outcome.ts";
+import type { Machine, Run } from "./request.ts";
+
+/**
+ * What a run does is a function of what it reads: the config, the machine's facts, the kernel. So where
+ * none of that has changed since a run that left nothing to do, there is nothing to do, and that is told
+ * without parsing the config or listing the table (architecture.md: "no change is recognised without
+ * listing").
+ */
+
+/**
+ * How long a digest stands in for a look at the kernel. The counters of new connections are added to
+ * their totals only by a look, so this is also what is lost of them where somebody deletes the table.
+ */
+const SETTLED_MS_MAX = 10 * 60_000;
+
+/** The stamps of all engines, in the registry's order. */
+export type Stamps = ReadonlyMap<EngineName, string>;
+
+/** @returns undefined where an engine cannot be asked: then only a real look tells */
+export function readStamps({ kernel }: Machine): Stamps | undefined {
+  try {
+    return new Map(ENGINES.map((engine) => [engine.name, engine.stamp(kernel)]));
+  } catch (error) {
+    if (error instanceof KernelError) return undefined;
+    throw error;
+  }
+}
+
+/** A digest of everything that a run for this config text reads. */
+export async function inputsDigest(
+  machine: Machine,
+  text: string,
+  stamps: Stamps,
+): Promise<string> {
+  const { kernel, store, host, facts, version } = machine;
+  const journal = store.journal(host, () => kernel.clock.now_ms());
+  const [sysctls, addresses] = [journal.open("sysctl"), journal.open("address")];
+  const inputs = [
+    version,
+    host,
+    facts,
+    [...stamps],
+    [...sysctlResource.observe(kernel, sysctls)],
+    addressResource.observe(kernel, addresses),
+    sysctls.map(({ id }) => id),
+    addresses.map(({ id }) => id),
+    procSysMount(kernel.files),
+  ];
+  const bytes = new TextEncoder().encode(`${JSON.stringify(inputs)}\n${text}`);
+  const digest = await crypto.subtle.digest("SHA-256", bytes);
+  return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+/** What there is to report where nothing has changed since a run that left nothing to do. */
+export async function settledOutcome(machine: Machine, text: string): Promise<Outcome | undefined> {
+  const settled = machine.store.settled.get();
+  const age_ms = machine.kernel.clock.now_ms() - (settled?.at_ms ?? 0);
+  if (!settled || age_ms < 0 || age_ms > SETTLED_MS_MAX) return undefined;
+  const stamps = readStamps(machine);
+  if (!stamps || await inputsDigest(machine, text, stamps) !== settled.digest) return undefined;
+  const outcome = JSON.parse(settled.outcome_json) as Outcome;
+  return { ...outcome, changed: false, changes: [], sysctls: [], drift: [], notes: [] };
+}
+
+/** Puts on record that a run found nothing to do. @param digest from before it looked */
+export function recordSettled({ machine, now_ms }: Run, outcome: Outcome, digest: string): void {
+  machine.store.settled.put({ at_ms: now_ms, digest, outcome_json: JSON.stringify(outcome) });
+}
+
+/**
+ * The same after a run that changed something, if nothing is left to do.
+ *
+ * @param stamps of the states that the engines were seen to be in
+ */
+export async function settleAfterChange(run: Run, outcome: Outcome, stamps: Stamps): Promise<void> {
+  const { loaded } = run.request;
+  const digest = await inputsDigest(run.machine, loaded.text, stamps);
+  // Planned after the digest was taken: what changes in between shows in one of the two.
+  const left = planHost(run.machine, loaded.config, hostWant(loaded.config, run.engineOf));
+  if (hostChanges(left).length === 0) recordSettled(run, outcome, digest);
+}
