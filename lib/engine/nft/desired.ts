@@ -26,6 +26,7 @@ export function desiredSnapshot(state: DesiredState): Snapshot {
     for (const family of familiesOf(service)) addService(draft, state, service, family);
     if (hasQuality(service)) addQuality(draft, state, service);
   }
+  for (const family of shape.prefixes) addPrefixes(draft, state, family);
   return draft.snapshot();
 }
 
@@ -180,13 +181,19 @@ function addChains(
 function addDispatch(draft: Draft, service: PlacedService, family: Family): void {
   const target = `goto ${serviceNames(service, family).chain}`;
   for (const vip of service.vip.filter((vip) => vip.family === family)) {
-    draft.element(isSingle(vip) ? `vip${family}` : `vp${family}`, formatPrefix(vip));
+    if (isSingle(vip)) draft.element(`vip${family}`, vip.text);
     for (const ports of portsOf(service)) {
       const isExact = isSingle(vip) && isOne(ports);
       const map = isExact ? `ex${family}` : `iv${family}`;
       draft.element(map, `${formatPrefix(vip)} . ${service.protocol} . ${portText(ports)}`, target);
     }
   }
+}
+
+/** Two services may have VIPs of which one contains the other, on different ports. */
+function addPrefixes(draft: Draft, { services }: DesiredState, family: Family): void {
+  const prefixes = services.flatMap(({ vip }) => vip.filter((one) => !isSingle(one)));
+  for (const prefix of disjoint(prefixes, family)) draft.element(`vp${family}`, prefix);
 }
 
 function addQuality(draft: Draft, state: DesiredState, service: PlacedService): void {
