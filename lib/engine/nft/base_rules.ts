@@ -54,13 +54,13 @@ export function staticChains(marks: MarkLayout, shape: Shape): StaticChain[] {
       name: "c-fwd",
       hook: "type filter hook forward priority -1; policy accept;",
       comment: "a VIP's port without a service would leave by the default route",
-      rules: vipRules(shape, (match) => `ct state new ${match} goto refuse`),
+      rules: refusals(shape, "ct state new"),
     },
     {
       name: "c-out",
       hook: "type filter hook output priority -1; policy accept;",
       comment: "the same for the machine's own; what leaves by lo is for a socket on the VIP",
-      rules: vipRules(shape, (match) => `oifname != "lo" ct state new ${match} goto refuse`),
+      rules: refusals(shape, 'oifname != "lo" ct state new'),
     },
     {
       name: "post-nat",
@@ -111,6 +111,14 @@ function vipRules(shape: Shape, rule: (match: string) => string): string[] {
     const daddr = family === 4 ? "ip daddr" : "ip6 daddr";
     const sets = shape.prefixes.has(family) ? [`vip${family}`, `vp${family}`] : [`vip${family}`];
     return sets.map((set) => rule(`${daddr} @${set}`));
+  });
+}
+
+/** A backend may live inside a prefix: what was balanced is not refused. */
+function refusals(shape: Shape, condition: string): string[] {
+  return vipRules(shape, (match) => {
+    const unbalanced = match.includes("@vp") ? " ct status & dnat != dnat" : "";
+    return `${condition}${unbalanced} ${match} goto refuse`;
   });
 }
 
