@@ -1,4 +1,10 @@
-import { contains, type Family, formatPrefix, type Prefix } from "../../model/address.ts";
+import {
+  addressBytes,
+  contains,
+  type Family,
+  formatPrefix,
+  type Prefix,
+} from "../../model/address.ts";
 import type { PlacedService } from "../../model/state.ts";
 import type { SlotIndex, SlotTable } from "../../scheduler/slots.ts";
 import { maskText } from "./mask.ts";
@@ -37,7 +43,8 @@ export function gateRules(service: PlacedService, family: Family): string[] {
     // An IPv6 client has a whole /64 to come from.
     const source = family === 4 ? saddr : masked(family, 64);
     const limit = `limit rate over ${rate}/second burst ${rate} packets`;
-    rules.push(`add @${names.rates} { ${source} ${limit} } ${over}`);
+    // Updated, not added: an entry that ran out under load would come back with a full bucket.
+    rules.push(`update @${names.rates} { ${source} ${limit} } ${over}`);
   }
   if (limit > 0) rules.push(`ct count over ${limit} ${over}`);
   return rules;
@@ -52,13 +59,14 @@ export function pickRules(
   if (table.slots.length === 0) return ["goto refuse"];
   // A look-up that runs while a transaction commits can miss: the rule comes from one generation, the
   // element from the next (and before linux 6.17, c4eaca2e1052 and its series, an element could be
-  // between two). Such a connection goes to the first slot's backend instead of being refused.
-  const first = backendNames(table.slots[0]!).chain;
+  // between two). Such a connection goes to some backend instead of being refused: to one that does not
+  // change with the weights, or the chain would.
+  const lowest = table.slots.reduce((least, id) => Math.min(least, id));
   return [
     ...(serviceForm(service, table).idMap ? ["meta priority set none"] : []),
     ...stickyRules(service, family),
     ...slotRules(service, family, table),
-    `jump ${first}`,
+    `jump ${backendNames(lowest).chain}`,
   ];
 }
 
@@ -70,13 +78,20 @@ export function stickySource(service: PlacedService, family: Family): string {
 
 /** Prefixes as elements of an interval set, which takes none that lies inside another. */
 export function disjoint(prefixes: readonly Prefix[], family: Family): string[] {
-  const own = prefixes.filter((prefix) => prefix.family === family)
-    .toSorted((a, b) => a.length - b.length);
+  // By their bytes, then the widest first, a prefix stands right before all that it contains.
+  const sorted = prefixes.filter((prefix) => prefix.family === family)
+    .map((prefix) => ({ prefix, order: orderOf(prefix) }))
+    .sort((a, b) => a.order < b.order ? -1 : a.order > b.order ? 1 : 0);
   const kept: Prefix[] = [];
-  for (const prefix of own) {
-    if (!kept.some((outer) => contains(outer, prefix))) kept.push(prefix);
+  for (const { prefix } of sorted) {
+    const last = kept.at(-1);
+    if (!last || !contains(last, prefix)) kept.push(prefix);
   }
   return kept.map(formatPrefix);
+}
+
+function orderOf(prefix: Prefix): string {
+  return String.fromCharCode(...addressBytes(prefix), prefix.length);
 }
 
 function slotRules(service: PlacedService, family: Family, table: SlotTable): string[] {
