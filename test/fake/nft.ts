@@ -4,10 +4,10 @@
  * nothing, as in the kernel. (The idea is that of knftables' fake.go.)
  */
 import { listTable } from "./nft_listing.ts";
+import { addCollection, addElements, deleteElements, flushCollection } from "./nft_elements.ts";
 import {
   parseChainBlock,
   parseCounterBlock,
-  parseElements,
   parseScript,
   type Statement,
   tokensOf,
@@ -17,7 +17,6 @@ import {
   deleteObject,
   EEXIST,
   ENOENT,
-  type FakeCollection,
   type FakeTable,
   found,
   newTable,
@@ -112,8 +111,8 @@ const ACTIONS: Readonly<Record<string, Action>> = {
   "delete rule": deleteRule,
   "add map": addCollection,
   "add set": addCollection,
-  "flush map": (table, { name }) => found(table.collections, name).elements.clear(),
-  "flush set": (table, { name }) => found(table.collections, name).elements.clear(),
+  "flush map": flushCollection,
+  "flush set": flushCollection,
   "delete map": (table, { name }) => deleteObject(table, "collections", name),
   "delete set": (table, { name }) => deleteObject(table, "collections", name),
   "create element": addElements,
@@ -152,40 +151,6 @@ function deleteRule(table: FakeTable, { name, rest }: Statement): void {
   const at = rules.findIndex(({ handle }) => rest === `handle ${handle}`);
   if (at < 0) throw new Refused(ENOENT);
   rules.splice(at, 1);
-}
-
-function addCollection(table: FakeTable, { kind, name, rest }: Statement): void {
-  const there = table.collections.get(name);
-  if (there && (there.kind !== kind || there.declaration !== rest)) throw new Refused(EEXIST);
-  if (there || (kind !== "map" && kind !== "set")) return;
-  const handle = ++table.lastHandle;
-  table.collections.set(name, { kind, handle, declaration: rest, elements: new Map() });
-}
-
-/** The same element again is no error with `add`; the same key with another value always is. */
-function addElements(table: FakeTable, { verb, name, rest }: Statement): void {
-  const collection = found(table.collections, name);
-  for (const [key, value] of parseElements(rest)) {
-    checkElement(collection, key, value);
-    const there = collection.elements.get(key);
-    if (there !== undefined && (verb === "create" || there !== value)) throw new Refused(EEXIST);
-    checkReferences(table, value.split(" "));
-    collection.elements.set(key, value);
-  }
-}
-
-function checkElement({ kind, declaration }: FakeCollection, key: string, value: string): void {
-  const fields = declaration.replace(/^typeof /, "").split(" : ")[0]?.split(" . ").length;
-  if (key.split(" . ").length !== fields || (value === "") !== (kind === "set")) {
-    throw new SyntaxError(`element "${key} : ${value}" does not fit ${kind} { ${declaration} }`);
-  }
-}
-
-function deleteElements(table: FakeTable, { name, rest }: Statement): void {
-  const { elements } = found(table.collections, name);
-  for (const [key] of parseElements(rest)) {
-    if (!elements.delete(key)) throw new Refused(ENOENT);
-  }
 }
 
 /** A counter that is there goes on counting: nf_tables has no update for it. */

@@ -3,8 +3,15 @@
  * them. Rules and types are not: they only share with it what matters to us, that the listing is stable and
  * differs from what was written.
  */
-import { parseHook } from "./nft_script.ts";
-import type { FakeChain, FakeCollection, FakeCounter, FakeRule, FakeTable } from "./nft_table.ts";
+import { parseDeclaration, parseHook } from "./nft_script.ts";
+import type {
+  ElementState,
+  FakeChain,
+  FakeCollection,
+  FakeCounter,
+  FakeRule,
+  FakeTable,
+} from "./nft_table.ts";
 
 type Listed = Readonly<Record<string, unknown>>;
 
@@ -40,20 +47,38 @@ function listRule(at: Listed, { handle, tokens }: FakeRule): Listed {
   return { rule: { ...at, handle, expr: tokens } };
 }
 
-function listCollection(at: Listed, { kind, handle, declaration, elements }: FakeCollection) {
-  const [type, value] = declaration.replace(/^typeof (.*);$/, "$1").split(" : ");
-  const elem = Array.from(
-    elements,
-    ([key, value]) => kind === "set" ? listKey(key) : [listKey(key), listValue(value)],
-  );
-  // nft leaves `elem` out where there are none.
-  const rest = elem.length > 0 ? { elem } : {};
-  return { [kind]: { ...at, type: type?.split(" . "), handle, map: value, ...rest } };
+function listCollection(at: Listed, collection: FakeCollection) {
+  const { kind, handle, declaration } = collection;
+  const { fields, value, flags, size, timeout_ms } = parseDeclaration(declaration);
+  const elem = Array.from(collection.elements, ([key, value]) => {
+    const listed = withState(listKey(key), collection.states.get(key));
+    return kind === "set" ? listed : [listed, listValue(value)];
+  });
+  // nft leaves out what there is none of.
+  const rest = {
+    ...(flags.length > 0 ? { flags } : {}),
+    ...(size === undefined ? {} : { size }),
+    ...(timeout_ms === undefined ? {} : { timeout: timeout_ms / 1000 }),
+    ...(elem.length > 0 ? { elem } : {}),
+  };
+  return { [kind]: { ...at, type: fields, handle, map: value, ...rest } };
+}
+
+/** What packets made has a time-out, and is wrapped. */
+function withState(val: unknown, state: ElementState | undefined): unknown {
+  return state === undefined ? val : { elem: { val, expires: state.expires_ms } };
 }
 
 function listKey(key: string): unknown {
-  const fields = key.split(" . ").map(listScalar);
+  const fields = key.split(" . ").map(listInterval);
   return fields.length === 1 ? fields[0] : { concat: fields };
+}
+
+function listInterval(field: string): unknown {
+  const [, addr, len] = /^(.+)\/(\d+)$/.exec(field) ?? [];
+  if (addr !== undefined) return { prefix: { addr, len: Number(len) } };
+  const [, first, last] = /^(\d+)-(\d+)$/.exec(field) ?? [];
+  return first === undefined ? listScalar(field) : { range: [Number(first), Number(last)] };
 }
 
 function listValue(value: string): unknown {

@@ -2,6 +2,7 @@
  * Test equipment: reads the statements of nft scripts that lb writes (and that tests write to play an
  * operator). Anything else fails the test: what is not understood cannot be said to work.
  */
+import type { Declaration } from "./nft_table.ts";
 
 const VERBS = ["create", "add", "delete", "flush"] as const;
 const KINDS = ["table", "chain", "rule", "map", "set", "element", "counter"] as const;
@@ -53,6 +54,22 @@ export function parseElements(text: string): [string, string][] {
     }
     return [key, value];
   });
+}
+
+const DECLARATION =
+  /^typeof ([^;:]+?)(?: : ([^;:]+))?;(?: flags ([a-z,]+);)?(?: size (\d+);)?(?: timeout (\d+)s;)?$/;
+
+/** @throws {SyntaxError} */
+export function parseDeclaration(text: string): Declaration {
+  const [, key, value, flags, size, timeout] = DECLARATION.exec(text) ?? [];
+  if (key === undefined) throw new SyntaxError(`the fake nft does not know this type: ${text}`);
+  return {
+    fields: key.split(" . "),
+    value,
+    flags: flags?.split(",") ?? [],
+    size: size === undefined ? undefined : Number(size),
+    timeout_ms: timeout === undefined ? undefined : Number(timeout) * 1000,
+  };
 }
 
 /** Words of a rule; a quoted text is one word. */

@@ -22,6 +22,25 @@ export interface FakeCollection {
   readonly handle: number;
   readonly declaration: string;
   readonly elements: Map<string, string>;
+  /** What elements that packets made carry besides: when they end, and what is left of their rate. */
+  readonly states: Map<string, ElementState>;
+}
+
+export interface ElementState {
+  expires_ms: number;
+  tokens: number;
+  counted_ms: number;
+}
+
+/** The head of a collection, taken apart. */
+export interface Declaration {
+  readonly fields: readonly string[];
+  /** What keys lead to; undefined for a set. */
+  readonly value?: string;
+  readonly flags: readonly string[];
+  readonly size?: number;
+  /** Default of its elements, ms. */
+  readonly timeout_ms?: number;
 }
 
 export interface FakeCounter {

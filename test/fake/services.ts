@@ -1,7 +1,7 @@
 /** Test equipment: services as the configuration would give them, with what a test does not name filled in. */
-import { parseAddress, parsePrefix } from "../../lib/model/address.ts";
+import { parseAddress, parsePrefix, type Prefix } from "../../lib/model/address.ts";
 import { DEFAULT_MARK_MASK, markLayout } from "../../lib/model/mark.ts";
-import type { Scheduler } from "../../lib/model/service.ts";
+import type { OverLimit, Persistence, Protocol, Scheduler } from "../../lib/model/service.ts";
 import type { DesiredState, PlacedBackend, PlacedService } from "../../lib/model/state.ts";
 
 /** What a test says of a backend. `weight` is the effective one. */
@@ -10,42 +10,51 @@ export interface BackendSpec {
   readonly address: string;
   readonly port?: number;
   readonly weight?: number;
+  readonly max_connections?: number;
 }
 
 /** What a test says of a service. */
 export interface ServiceSpec {
   readonly name?: string;
+  /** Addresses and prefixes. */
   readonly vip?: readonly string[];
-  readonly protocol?: "tcp" | "udp";
-  readonly ports?: readonly number[];
+  readonly protocol?: Protocol;
+  /** A port, or a range in the spelling of the config. */
+  readonly ports?: readonly (number | string)[] | "all";
   readonly scheduler?: Scheduler;
+  readonly persistence?: Persistence;
   readonly masquerade?: boolean;
+  readonly mark?: number;
+  readonly dscp?: number;
+  readonly priority?: string;
+  readonly allow?: readonly string[];
+  readonly deny?: readonly string[];
+  readonly max_connections?: number;
+  readonly max_new_per_second?: number;
+  readonly over_limit?: OverLimit;
   readonly backends?: readonly BackendSpec[];
 }
 
 /** A backend of weight 100, unless said otherwise. */
-export function backendOf({ id, address, port, weight = 100 }: BackendSpec): PlacedBackend {
+export function backendOf(spec: BackendSpec): PlacedBackend {
+  const { id, address, port, weight = 100, max_connections = 0 } = spec;
   const parsed = parseAddress(address);
   if (!parsed) throw new TypeError(`${address} is not an address`);
   const weights = { weight, effective_weight: weight };
-  return { id, address: parsed, port, ...weights, backup: false, max_connections: 0 };
+  return { id, address: parsed, port, ...weights, backup: false, max_connections };
 }
 
 /** A tcp service `web` on 203.0.113.10:80 with wrr, unless said otherwise. */
 export function serviceOf(spec: ServiceSpec = {}): PlacedService {
+  const { allow = [], deny = [], ports = [80], backends = [], ...given } = spec;
   return {
-    name: spec.name ?? "web",
-    vip: (spec.vip ?? ["203.0.113.10"]).map((text) => {
-      const prefix = parsePrefix(text);
-      if (!prefix) throw new TypeError(`${text} is not a prefix`);
-      return prefix;
-    }),
-    protocol: spec.protocol ?? "tcp",
-    ports: (spec.ports ?? [80]).map((port) => ({ first: port, last: port })),
-    scheduler: spec.scheduler ?? "wrr",
-    masquerade: spec.masquerade ?? false,
-    backends: (spec.backends ?? []).map(backendOf),
-    ...UNUSED,
+    ...PLAIN,
+    ...given,
+    vip: (spec.vip ?? ["203.0.113.10"]).map(prefixOf),
+    ports: ports === "all" ? "all" : ports.map(rangeOf),
+    allow: allow.map(prefixOf),
+    deny: deny.map(prefixOf),
+    backends: backends.map(backendOf),
   };
 }
 
@@ -59,13 +68,26 @@ export function stateOf(
   return { services: services.map(serviceOf), marks };
 }
 
-const UNUSED = {
+function prefixOf(text: string): Prefix {
+  const prefix = parsePrefix(text);
+  if (!prefix) throw new TypeError(`${text} is not a prefix`);
+  return prefix;
+}
+
+function rangeOf(ports: number | string) {
+  const [first = 0, last = first] = `${ports}`.split("-").map(Number);
+  return { first, last };
+}
+
+const PLAIN = {
+  name: "web",
+  protocol: "tcp",
+  scheduler: "wrr",
   vip_on: "none",
   engine: "auto",
   forward: "nat",
+  masquerade: false,
   mark: 0,
-  allow: [],
-  deny: [],
   max_connections: 0,
   max_new_per_second: 0,
   over_limit: "refuse",

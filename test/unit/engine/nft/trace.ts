@@ -2,37 +2,14 @@
  * Test equipment: sends packets through the ruleset that the fake nft holds, as kube-proxy's tracer does. So
  * tests say what becomes of a packet, and not how rules are spelled.
  */
-import { type Address, formatEndpoint, parseAddress } from "../../../../lib/model/address.ts";
+import { formatEndpoint } from "../../../../lib/model/address.ts";
 import { parseHook } from "../../../fake/nft_script.ts";
 import type { FakeRule, FakeTable } from "../../../fake/nft_table.ts";
+import { addressOf, type Fate, fateOf, flowOf, type Packet } from "./trace_packet.ts";
 import { runRule, type Verdict } from "./trace_rule.ts";
-import type { Flow, Numbers } from "./trace_selector.ts";
+import type { Flow, RuleMemory } from "./trace_selector.ts";
 
-/** A packet. Endpoints are `ADDRESS:PORT` or `[V6]:PORT`. */
-export interface Packet {
-  readonly from: string;
-  readonly to: string;
-  /** @default "tcp" */
-  readonly protocol?: string;
-  /** @default "new" */
-  readonly state?: Flow["state"];
-  /** Sent by the load balancer itself. */
-  readonly local?: boolean;
-  /** Connection mark that somebody else has set. */
-  readonly ct_mark?: number;
-  /** Whether an undisturbed packet is for this machine: the VIP is placed here. */
-  readonly vip_is_local?: boolean;
-}
-
-/** What became of it. */
-export interface Fate {
-  /** `ADDRESS:PORT` of the backend; `reset`, `unreachable`, `dropped`; `untouched` where no rule cared. */
-  readonly to: string;
-  readonly masqueraded: boolean;
-  readonly ct_mark: number;
-  readonly counters: readonly string[];
-  readonly priority: string;
-}
+export type { Fate, Packet } from "./trace_packet.ts";
 
 const REFUSALS = { drop: "dropped", reset: "reset", unreachable: "unreachable" } as const;
 
@@ -40,10 +17,15 @@ const REFUSALS = { drop: "dropped", reset: "reset", unreachable: "unreachable" }
 const JUMPS_MAX = 16;
 
 export class Tracer {
+  /** Milliseconds; moved by tests. */
+  now_ms = 0;
   readonly #table: () => FakeTable | undefined;
   readonly #random: () => number;
   /** Last number of each rule's `numgen inc`: it lives as long as the rule. */
   readonly #counts = new Map<string, number>();
+  /** Connections that each rule's `ct count` holds: likewise. */
+  readonly #held = new Map<string, Set<Flow>>();
+  readonly #flows = new WeakMap<Fate, Flow>();
 
   /**
    * @param table asked for each packet, so that the ruleset may change between two
@@ -58,14 +40,17 @@ export class Tracer {
     const flow = flowOf(packet);
     const path = (hook: string) => this.#hook(hook, flow);
     const refused = path(packet.local ? "output" : "prerouting") ?? this.#route(packet, flow, path);
-    return {
-      to: refused ??
-        (flow.dnat ? formatEndpoint(addressOf(flow.daddr), flow.dport) : "untouched"),
-      masqueraded: flow.masqueraded,
-      ct_mark: flow.ct_mark,
-      counters: flow.counters,
-      priority: flow.priority,
-    };
+    flow.ended = refused !== undefined;
+    const to = refused ??
+      (flow.dnat ? formatEndpoint(addressOf(flow.daddr), flow.dport) : "untouched");
+    const fate = fateOf(to, flow);
+    this.#flows.set(fate, flow);
+    return fate;
+  }
+
+  /** The connection that this packet began is over. */
+  end(fate: Fate): void {
+    this.#flows.get(fate)!.ended = true;
   }
 
   #route(packet: Packet, flow: Flow, path: (hook: string) => string | undefined) {
@@ -99,7 +84,7 @@ export class Tracer {
     if (!table || !chain) throw new SyntaxError(`chain ${name} is not there`);
     if (depth > JUMPS_MAX) throw new SyntaxError(`chain ${name} is jumped to too deep`);
     for (const rule of chain.rules) {
-      const verdict = runRule(rule.tokens, table, flow, this.#numbers(table, rule));
+      const verdict = runRule(rule.tokens, table, flow, this.#memory(table, rule));
       if (!verdict) continue;
       if (verdict.kind === "return") return undefined;
       if (verdict.kind === "goto") return this.#chain(verdict.chain, flow, depth + 1);
@@ -109,49 +94,23 @@ export class Tracer {
     return undefined;
   }
 
-  #numbers(table: FakeTable, rule: FakeRule): Numbers {
+  #memory(table: FakeTable, rule: FakeRule): RuleMemory {
     const key = `${table.handle} ${rule.handle}`;
     return {
+      now_ms: this.now_ms,
       inc: (modulus) => {
         const value = ((this.#counts.get(key) ?? -1) + 1) % modulus;
         this.#counts.set(key, value);
         return value;
       },
       random: (modulus) => Math.floor(this.#random() * modulus),
+      hold: (flow) => {
+        const held = [...this.#held.get(key) ?? []].filter(({ ended }) => !ended);
+        this.#held.set(key, new Set([...held, flow]));
+        return this.#held.get(key)!.size;
+      },
     };
   }
-}
-
-function flowOf(packet: Packet): Flow {
-  const { from, to, protocol = "tcp", state = "new", ct_mark = 0 } = packet;
-  const source = endpointOf(from);
-  const destination = endpointOf(to);
-  return {
-    family: source.address.family,
-    l4proto: protocol,
-    saddr: source.address.text,
-    sport: source.port,
-    daddr: destination.address.text,
-    dport: destination.port,
-    state,
-    priority: "none",
-    ct_mark,
-    dnat: false,
-    by_lo: packet.local === true && packet.vip_is_local === true,
-    masqueraded: false,
-    counters: [],
-  };
-}
-
-function endpointOf(text: string): { address: Address; port: number } {
-  const [, v6, v4, port] = /^(?:\[(.+)\]|([\d.]+)):(\d+)$/.exec(text) ?? [];
-  return { address: addressOf(v6 ?? v4 ?? ""), port: Number(port) };
-}
-
-function addressOf(text: string): Address {
-  const address = parseAddress(text);
-  if (!address) throw new TypeError(`${text} is not an address`);
-  return address;
 }
 
 /** Tommy Ettinger's mulberry32: small, good enough, and the same every time. */

@@ -4,7 +4,8 @@
  */
 import { parseAddress } from "../../../../lib/model/address.ts";
 import type { FakeTable } from "../../../fake/nft_table.ts";
-import { Break, type Flow, type Numbers, readSelector, type Value } from "./trace_selector.ts";
+import { DYNAMIC_VERBS, lookUp, runDynamic } from "./trace_elements.ts";
+import { Break, type Flow, readSelector, type RuleMemory, type Value } from "./trace_selector.ts";
 import { Words } from "./trace_words.ts";
 
 export type Verdict =
@@ -16,9 +17,9 @@ export function runRule(
   tokens: readonly string[],
   table: FakeTable,
   flow: Flow,
-  numbers: Numbers,
+  memory: RuleMemory,
 ): Verdict | undefined {
-  const run = new RuleRun(tokens, table, flow, numbers);
+  const run = new RuleRun(tokens, table, flow, memory);
   try {
     return run.statements();
   } catch (error) {
@@ -31,13 +32,13 @@ class RuleRun {
   readonly #words: Words;
   readonly #table: FakeTable;
   readonly #flow: Flow;
-  readonly #numbers: Numbers;
+  readonly #memory: RuleMemory;
 
-  constructor(tokens: readonly string[], table: FakeTable, flow: Flow, numbers: Numbers) {
+  constructor(tokens: readonly string[], table: FakeTable, flow: Flow, memory: RuleMemory) {
     this.#words = new Words(tokens);
     this.#table = table;
     this.#flow = flow;
-    this.#numbers = numbers;
+    this.#memory = memory;
   }
 
   statements(): Verdict | undefined {
@@ -58,8 +59,13 @@ class RuleRun {
     if (words.take("dnat")) return this.#dnat();
     if (words.take("masquerade")) return this.#masquerade();
     if (words.take("counter")) return this.#count();
-    if (words.ahead("ct mark set")) return this.#setMark();
+    if (words.ahead("ct mark set")) return this.#setCtMark();
+    if (words.ahead("meta mark set")) return this.#setMark();
     if (words.ahead("meta priority set")) return this.#setPriority();
+    if (words.ahead("ip dscp set") || words.ahead("ip6 dscp set")) return this.#setDscp();
+    if (words.ahead("ct count over")) return this.#limit();
+    const verb = words.take(...DYNAMIC_VERBS);
+    if (verb) return runDynamic(verb, words, this.#table, this.#flow, this.#memory);
     return this.#match();
   }
 
@@ -106,17 +112,30 @@ class RuleRun {
   }
 
   /** `ct mark set ct mark & KEEP | ADD` */
-  #setMark(): undefined {
+  #setCtMark(): undefined {
     this.#words.expect("ct mark set ct mark &");
     const kept = this.#flow.ct_mark & this.#words.constant();
     this.#words.expect("|");
     this.#flow.ct_mark = (kept | this.#words.constant()) >>> 0;
   }
 
+  #setMark(): undefined {
+    this.#words.expect("meta mark set meta mark |");
+    this.#flow.mark = (this.#flow.mark | this.#words.constant()) >>> 0;
+  }
+
+  #setDscp(): undefined {
+    const family = this.#words.take("ip", "ip6") === "ip" ? 4 : 6;
+    this.#words.expect("dscp set");
+    if (family !== this.#flow.family) throw new Break();
+    this.#flow.dscp = this.#words.constant();
+  }
+
   #setPriority(): undefined {
     this.#words.expect("meta priority set");
-    if (this.#words.take("none")) {
-      this.#flow.priority = "none";
+    const constant = this.#words.takeMatching(/^(none|[0-9a-f]{1,4}:[0-9a-f]{1,4})$/);
+    if (constant !== undefined) {
+      this.#flow.priority = constant;
       return;
     }
     const key = this.#select();
@@ -124,29 +143,27 @@ class RuleRun {
     this.#flow.priority = this.#lookup(key);
   }
 
+  /** A connection counts for as long as it is not ended, the one that is over the limit too. */
+  #limit(): undefined {
+    this.#words.expect("ct count over");
+    if (this.#memory.hold(this.#flow) <= this.#words.constant()) throw new Break();
+  }
+
   #match(): Verdict | undefined {
     const value = this.#select();
     if (this.#words.take("vmap")) return this.#verdict(this.#lookup(value));
-    if (this.#words.take("&")) return this.#matchMasked(value);
-    if (this.#words.take("!=")) return this.#differs(value);
+    const operator = this.#words.take("==", "!=");
     const other = this.#words.next();
-    const there = other.startsWith("@")
-      ? this.#element(other, value) !== undefined
-      : value === other;
-    if (!there) throw new Break();
+    const isSame = other.startsWith("@")
+      ? lookUp(this.#words, this.#table, other, value, this.#memory) !== undefined
+      : `${value}` === `${this.#constantOr(other, value)}`;
+    if (isSame === (operator === "!=")) throw new Break();
     return undefined;
   }
 
-  #differs(value: Value): undefined {
-    if (value === this.#words.next()) throw new Break();
-  }
-
-  #matchMasked(value: Value): undefined {
-    if (typeof value !== "number") throw this.#words.unknown(`${value} &`);
-    const masked = (value & this.#words.constant()) >>> 0;
-    const operator = this.#words.take("==", "!=");
-    if (!operator) throw this.#words.unknown("operator");
-    if ((masked === this.#words.constant()) !== (operator === "==")) throw new Break();
+  /** Numbers have names and several spellings. */
+  #constantOr(word: string, value: Value): Value {
+    return typeof value === "number" ? this.#words.number(word) : word;
   }
 
   #verdict(text: string): Verdict {
@@ -157,19 +174,13 @@ class RuleRun {
   }
 
   #select(): Value {
-    return readSelector(this.#words, this.#flow, this.#numbers);
+    return readSelector(this.#words, this.#flow, this.#memory);
   }
 
   /** The next word names the map. A miss ends the rule. */
   #lookup(key: Value): string {
-    const found = this.#element(this.#words.next(), key);
+    const found = lookUp(this.#words, this.#table, this.#words.next(), key, this.#memory);
     if (found === undefined) throw new Break();
     return found;
-  }
-
-  #element(name: string, key: Value): string | undefined {
-    const collection = this.#table.collections.get(name.slice(1));
-    if (!name.startsWith("@") || !collection) throw this.#words.unknown(name);
-    return collection.elements.get(`${key}`);
   }
 }

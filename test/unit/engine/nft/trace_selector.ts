@@ -1,5 +1,5 @@
 /** Test equipment: what the left side of an nft expression says of a packet. */
-import { addressBytes, parseAddress } from "../../../../lib/model/address.ts";
+import { addressBytes, addressFromBytes, parseAddress } from "../../../../lib/model/address.ts";
 import { jhash, reciprocalScale } from "../../../../lib/scheduler/jhash.ts";
 import { IPS_DST_NAT, type Words } from "./trace_words.ts";
 
@@ -12,21 +12,29 @@ export interface Flow {
   daddr: string;
   dport: number;
   readonly state: "new" | "established" | "invalid";
-  /** `meta priority`, which must be back at "none" when the packet leaves. */
+  readonly direction: "original" | "reply";
+  /** `meta priority`, which must be back at "none" when the packet leaves, unless the service sets it. */
   priority: string;
+  mark: number;
+  dscp: number;
   ct_mark: number;
   dnat: boolean;
   /** Whether it leaves by `lo`, as what the machine sends to an address of its own does. */
   readonly by_lo: boolean;
   masqueraded: boolean;
   readonly counters: string[];
+  /** Refused, or closed: nothing counts it any more. */
+  ended: boolean;
 }
 
-/** Where `numgen` gets its numbers from, for one rule. */
-export interface Numbers {
+/** What one rule knows beside the packet: the time, and what it remembers of others. */
+export interface RuleMemory {
+  readonly now_ms: number;
   /** The next of `numgen inc mod M`. */
   inc(modulus: number): number;
   random(modulus: number): number;
+  /** Counts this connection, too. @returns how many of those it counted are not ended */
+  hold(flow: Flow): number;
 }
 
 /** A field of the packet; concatenated fields are text, as element keys are. */
@@ -36,11 +44,22 @@ export type Value = string | number;
 export class Break extends Error {}
 
 /** Reads a selector and gives its value. @throws {Break} where the packet has no such field */
-export function readSelector(words: Words, flow: Flow, numbers: Numbers): Value {
-  if (words.take("numgen")) return readNumgen(words, numbers);
+export function readSelector(words: Words, flow: Flow, memory: RuleMemory): Value {
+  if (words.take("numgen")) return readNumgen(words, memory);
   if (words.take("jhash")) return readJhash(words, flow);
   const fields = readFields(words, flow);
-  return fields.length === 1 ? fields[0]! : fields.join(" . ");
+  const value = fields.length === 1 ? fields[0]! : fields.join(" . ");
+  return words.take("&") ? masked(value, words) : value;
+}
+
+/** `FIELD & MASK`; the mask of an address is spelled as one. */
+function masked(value: Value, words: Words): Value {
+  if (typeof value === "number") return (value & words.constant()) >>> 0;
+  const mask = words.next();
+  const [address, bits] = [parseAddress(value), parseAddress(mask)];
+  if (!address || address.family !== bits?.family) throw words.unknown(`${value} & ${mask}`);
+  const keep = addressBytes(bits);
+  return addressFromBytes(addressBytes(address).map((byte, index) => byte & keep[index]!)).text;
 }
 
 function readFields(words: Words, flow: Flow): Value[] {
@@ -67,7 +86,9 @@ const FIELDS: Readonly<Record<string, (flow: Flow) => Value>> = {
   "th dport": ({ dport }) => dport,
   "meta l4proto": ({ l4proto }) => l4proto,
   "meta priority": ({ priority }) => priority,
+  "meta mark": ({ mark }) => mark,
   "ct state": ({ state }) => state,
+  "ct direction": ({ direction }) => direction,
   "ct mark": ({ ct_mark }) => ct_mark,
   "ct status": ({ dnat }) => dnat ? IPS_DST_NAT : 0,
 };
@@ -78,11 +99,11 @@ function ofFamily(family: Flow["family"], flow: Flow): Flow {
   return flow;
 }
 
-function readNumgen(words: Words, numbers: Numbers): number {
+function readNumgen(words: Words, memory: RuleMemory): number {
   const mode = words.take("inc", "random");
   words.expect("mod");
   const modulus = words.constant();
-  if (mode) return numbers[mode](modulus);
+  if (mode) return memory[mode](modulus);
   throw words.unknown("numgen");
 }
 

@@ -40,9 +40,21 @@ export class Words {
     return rest;
   }
 
-  /** A number, or a name that stands for one. */
+  /** Takes the next word if it looks like this. */
+  takeMatching(pattern: RegExp): string | undefined {
+    const word = this.#words[this.#at] ?? "";
+    if (!pattern.test(word)) return undefined;
+    this.#at++;
+    return word;
+  }
+
+  /** The next word as a number. */
   constant(): number {
-    const word = this.next();
+    return this.number(this.next());
+  }
+
+  /** A number, or a name that stands for one. */
+  number(word: string): number {
     if (word === "dnat") return IPS_DST_NAT;
     if (!/^(0x[0-9a-f]{1,8}|\d+)$/.test(word)) throw this.unknown(word);
     return Number(word);
