@@ -90,11 +90,26 @@ export const NFT_PROBES: readonly Probe[] = [
   },
   {
     id: "nft-dynset",
-    purpose: "persistence, limits per source",
+    purpose: "persistence, max_new_per_second",
     needs: [NF_TABLES],
     rules: FILTER_CHAIN +
       "add map inet t m { typeof ip saddr : meta priority; flags dynamic,timeout; size 9; }; " +
       "add rule inet t c update @m { ip saddr timeout 9s : 0:1 }",
+  },
+  {
+    id: "nft-limit",
+    purpose: "max_new_per_second",
+    needs: [["nft_limit", "NFT_LIMIT"]],
+    rules: FILTER_CHAIN +
+      "add set inet t s { typeof ip saddr; flags dynamic,timeout; size 9; timeout 9s; }; " +
+      "add rule inet t c update @s { ip saddr limit rate over 9/second burst 9 packets } drop",
+  },
+  {
+    // The rule is taken without it, too: then ports would stay as they are. A module until linux 4.19.
+    id: "conntrack-sctp",
+    purpose: "services of protocol sctp",
+    needs: [["nf_conntrack_proto_sctp", "NF_CT_PROTO_SCTP"], NAT_CHAINS],
+    rules: NAT_CHAIN + "add rule inet t c meta l4proto sctp dnat ip to 192.0.2.1:80",
   },
   {
     id: "nft-connlimit",

@@ -53,7 +53,7 @@ function tamperings(host: NftHost): Tampering[] {
     act: () => host.edit(...lines),
   });
   return [
-    { name: "a rule deleted", drift: ["chain s-web4"], act: () => deleteRule(host, "s-web4", 2) },
+    { name: "a rule deleted", drift: ["chain s-web4"], act: () => deleteRule(host, "s-web4", 1) },
     by("a rule added", ["chain refuse"], "add rule inet lb refuse accept"),
     by("a chain flushed", ["chain b-1"], "flush chain inet lb b-1"),
     by(
@@ -61,14 +61,14 @@ function tamperings(host: NftHost): Tampering[] {
       ["hook c-fwd"],
       "add chain inet lb c-fwd { type filter hook forward priority -1; policy drop; }",
     ),
-    by("a slot deleted", ["elements sl-web4"], "delete element inet lb sl-web4 { 0 }"),
+    by("a slot deleted", ["elements sv-web4"], "delete element inet lb sv-web4 { 0 }"),
     by(
       "a slot changed",
-      ["elements sl-web4"],
-      "delete element inet lb sl-web4 { 0 }",
-      "add element inet lb sl-web4 { 0 : 0:2 }",
+      ["elements sv-web4"],
+      "delete element inet lb sv-web4 { 0 }",
+      "add element inet lb sv-web4 { 0 : jump b-2 }",
     ),
-    by("a slot too many", ["elements sl-web6"], "add element inet lb sl-web6 { 9 : 0:3 }"),
+    by("a slot too many", ["elements sv-web6"], "add element inet lb sv-web6 { 9 : jump b-3 }"),
     by("a map flushed", ["elements ex4"], "flush map inet lb ex4"),
     by("a VIP deleted", ["elements vip6"], "delete element inet lb vip6 { 2001:db8:1::10 }"),
     by("an empty chain added", ["chain intruder"], "add chain inet lb intruder"),
@@ -101,9 +101,9 @@ function tamperings(host: NftHost): Tampering[] {
     ),
     by(
       "two things at once",
-      ["chain refuse", "elements be-web4"],
+      ["chain refuse", "elements hp4"],
       "flush chain inet lb refuse",
-      "delete element inet lb be-web4 { 0:1 }",
+      "delete element inet lb hp4 { 198.51.100.11 }",
     ),
     by("the table deleted", ["table inet lb"], "delete table inet lb"),
   ];

@@ -8,7 +8,7 @@ import { type BackendSpec, type ServiceSpec, stateOf } from "../fake/services.ts
 /** Names that could be taken for one another, and some that nft would read as words of its own. */
 const NAMES = ["web", "web4", "web46", "tcp", "drop", "1st"] as const;
 
-const PORTS = [53, 80, 443, 65_535] as const;
+const PORTS = [53, 80, 443, 65_535, "1-52", "8000-8007", "9000-9010", "60000-65534"] as const;
 
 /** 65535 beside others makes cycles that have to be bounded. */
 const WEIGHTS = [0, 1, 3, 100, 300, 65_535] as const;
@@ -16,37 +16,72 @@ const WEIGHTS = [0, 1, 3, 100, 300, 65_535] as const;
 /** Few, so that a backend of one state has the id of another service's in the next. */
 const ID_MAX = 24;
 
+/** Beyond every mask that is tried. */
+const LARGE_IDS = 0x1_0000;
+
 const BACKENDS_MAX = 4;
+
+/** Ends of the number range, neighbours, and some that contain others. */
+const SOURCES = [
+  ...["0.0.0.0/0", "192.0.2.0/24", "192.0.2.0/25", "192.0.2.128/25", "192.0.2.7"],
+  ...["0.0.0.0/8", "240.0.0.0/4", "255.255.255.255", "128.0.0.0/1"],
+  ...["::/0", "2001:db8::/32", "2001:db8:c::/64", "2001:db8:c::7", "ffff::/16"],
+] as const;
+
+/** `single` addresses, a `prefix` of its own, or a `wide` one that contains the others'. */
+const WIDTHS = ["single", "single", "prefix", "wide"] as const;
 
 interface Draft {
   readonly families: readonly ("4" | "6")[];
+  readonly width: typeof WIDTHS[number];
+  readonly hasAllPorts: boolean;
+  readonly hasLargeIds: boolean;
   readonly service: Omit<ServiceSpec, "name" | "vip" | "backends">;
-  readonly backends: readonly {
-    readonly host: number;
-    readonly port: number | undefined;
-    readonly weight: number;
-  }[];
+  readonly backends: readonly (Omit<BackendSpec, "id" | "address"> & { readonly host: number })[];
 }
+
+const sources = fc.subarray([...SOURCES], { maxLength: 4 });
+const limit = fc.constantFrom(0, 0, 1, 7, 4_294_967_295);
+const rarely = <T>(value: fc.Arbitrary<T>) => fc.option(value, { nil: undefined, freq: 1 });
+
+const services = fc.record({
+  protocol: fc.constantFrom("tcp", "udp", "sctp"),
+  ports: fc.subarray([...PORTS], { minLength: 1 }),
+  scheduler: fc.constantFrom(...SLOT_SCHEDULERS),
+  masquerade: fc.boolean(),
+  persistence: rarely(fc.record({
+    timeout_ms: fc.constantFrom(1, 1_500, 300_000, 365 * 86_400_000),
+    mask: fc.constantFrom(1, 24, 32),
+    mask6: fc.constantFrom(1, 64, 127, 128),
+  })),
+  mark: fc.constantFrom(0, 0, 1, 0x8000_0001),
+  dscp: rarely(fc.constantFrom(0, 8, 46, 63)),
+  priority: rarely(fc.constantFrom("1:10", "0:5", "ffff:1")),
+  allow: sources,
+  deny: sources,
+  max_connections: limit,
+  max_new_per_second: limit,
+  over_limit: fc.constantFrom("refuse", "drop"),
+});
 
 const drafts: fc.Arbitrary<Draft> = fc.record({
   families: fc.subarray(["4", "6"] as const, { minLength: 1 }),
-  service: fc.record({
-    protocol: fc.constantFrom("tcp", "udp"),
-    ports: fc.subarray([...PORTS], { minLength: 1 }),
-    scheduler: fc.constantFrom(...SLOT_SCHEDULERS),
-    masquerade: fc.boolean(),
-  }),
+  width: fc.constantFrom(...WIDTHS),
+  hasAllPorts: fc.boolean(),
+  hasLargeIds: fc.boolean(),
+  service: services,
   backends: fc.uniqueArray(
     fc.record({
       host: fc.integer({ min: 1, max: 6 }),
       port: fc.constantFrom(undefined, 80, 8080),
       weight: fc.constantFrom(...WEIGHTS),
+      max_connections: limit,
     }),
     { maxLength: BACKENDS_MAX, selector: ({ host, port }) => `${host} ${port}` },
   ),
 });
 
-/** Zero to three services, each with its own VIPs. Two services may share backends' addresses. */
+/** Zero to three services that do not overlap. Two may share backends' addresses. */
 export const states: fc.Arbitrary<DesiredState> = fc.record({
   names: fc.shuffledSubarray([...NAMES], { maxLength: 3 }),
   drafts: fc.array(drafts, { minLength: 3, maxLength: 3 }),
@@ -57,21 +92,43 @@ export const states: fc.Arbitrary<DesiredState> = fc.record({
 }).map(({ names, drafts, ids, mask }) => {
   const fresh = ids[Symbol.iterator]();
   const nextId = () => fresh.next().value!;
-  return stateOf(names.map((name, index) => finish(name, drafts[index]!, nextId)), mask);
+  const isCrowded = drafts.slice(0, names.length).some(({ width }) => width === "wide");
+  return stateOf(names.map((name, at) => finish(name, drafts[at]!, isCrowded, nextId)), mask);
 });
 
-function finish(name: string, draft: Draft, nextId: () => number): ServiceSpec {
-  const host = NAMES.findIndex((other) => other === name) + 10;
+function finish(
+  name: string,
+  draft: Draft,
+  isCrowded: boolean,
+  nextId: () => number,
+): ServiceSpec {
+  const host = NAMES.findIndex((other) => other === name) + 1;
+  const base = needsMark(draft.service) || !draft.hasLargeIds ? 0 : LARGE_IDS;
   const backends = draft.families.flatMap((family) =>
-    draft.backends.map(({ host, port, weight }): BackendSpec => ({
-      id: nextId(),
+    draft.backends.map(({ host, ...backend }): BackendSpec => ({
+      ...backend,
+      id: base + nextId(),
       address: family === "4" ? `198.51.100.${host}` : `2001:db8:b::${host}`,
-      port,
-      weight,
     }))
   );
-  const vip = draft.families.map((family) =>
-    family === "4" ? `203.0.113.${host}` : `2001:db8:1::${host}`
-  );
-  return { ...draft.service, name, vip, backends };
+  const vip = draft.families.map((family) => vipOf(family, host, draft.width));
+  return { ...draft.service, ports: portsOf(draft, host, isCrowded), name, vip, backends };
+}
+
+/** What is wide meets other services' addresses: it has ports of its own, and nobody has all. */
+function portsOf(draft: Draft, host: number, isCrowded: boolean): ServiceSpec["ports"] {
+  const { width, hasAllPorts, service } = draft;
+  if (width === "wide") return [`${10_000 + 10 * host}-${10_009 + 10 * host}`];
+  return hasAllPorts && !isCrowded ? "all" : service.ports;
+}
+
+function vipOf(family: "4" | "6", host: number, width: Draft["width"]): string {
+  const [v4, v6] = [`203.0.113.${host * 16}`, `2001:db8:1::${host}0`];
+  if (width === "wide") return family === "4" ? "203.0.0.0/16" : "2001:db8:1::/48";
+  if (width === "prefix") return family === "4" ? `${v4}/28` : `${v6}/124`;
+  return family === "4" ? v4 : v6;
+}
+
+function needsMark({ mark, dscp, priority }: Draft["service"]): boolean {
+  return mark !== 0 || dscp !== undefined || priority !== undefined;
 }

@@ -76,13 +76,16 @@ export function supportsNft(service: Service): Verdict {
 
 /** Capabilities that only some services need. Pure. */
 export function needsOfNft(service: Service): string[] {
-  const { vip, ports, persistence, max_connections, max_new_per_second, backends } = service;
+  const { vip, ports, protocol, persistence, max_connections, max_new_per_second } = service;
   const isInterval = ports === "all" || ports.some(({ first, last }) => first !== last) ||
     !vip.every(isSingle);
-  const counts = max_connections > 0 || backends.some((backend) => backend.max_connections > 0);
+  const counts = max_connections > 0 ||
+    service.backends.some((backend) => backend.max_connections > 0);
   return [
     ...(isInterval ? ["nft-interval"] : []),
     ...(persistence || max_new_per_second > 0 ? ["nft-dynset"] : []),
+    ...(max_new_per_second > 0 ? ["nft-limit"] : []),
+    ...(protocol === "sctp" ? ["conntrack-sctp"] : []),
     ...(counts ? ["nft-connlimit"] : []),
   ];
 }

@@ -250,3 +250,17 @@ Deno.test("nothing is left of the probes, also where one ends badly", async () =
   await machine.detect();
   assert.deepEqual(machine.files.list("/run/lb"), []);
 });
+
+Deno.test("sctp is a matter of the kernel's config: conntrack alone proves nothing", async () => {
+  const modules = MODULES.filter((name) => name !== "nf_conntrack_proto_sctp");
+  const machine = new FakeMachine({
+    "/proc/modules": [...modules, "nf_conntrack"].map((name) => `${name} 16384 0 - Live\n`).join(
+      "",
+    ),
+  });
+  const answer = async () => (await machine.capability("conntrack-sctp")).answer;
+  machine.write(`/boot/config-${RELEASE}`, "CONFIG_NF_CONNTRACK=m\n");
+  assert.equal(await answer(), "no");
+  machine.write(`/boot/config-${RELEASE}`, "CONFIG_NF_CONNTRACK=m\nCONFIG_NF_CT_PROTO_SCTP=y\n");
+  assert.equal(await answer(), "yes");
+});

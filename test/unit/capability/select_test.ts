@@ -7,8 +7,13 @@ import { serviceOf } from "../../fake/services.ts";
 
 const YES: Verdict = { ok: true };
 
-function candidate(name: Candidate["name"], verdict = YES, requires: string[] = []): Candidate {
-  return { name, requires, supports: () => verdict };
+function candidate(
+  name: Candidate["name"],
+  verdict = YES,
+  requires: string[] = [],
+  needs: string[] = [],
+): Candidate {
+  return { name, requires, needs: () => needs, supports: () => verdict };
 }
 
 function refusal(...messages: string[]): Verdict {
@@ -21,7 +26,7 @@ const FACTS: Facts = {
     { id: "there", purpose: "", answer: "yes", evidence: "seen" },
     { id: "loadable", purpose: "", answer: "loadable", evidence: "on disk" },
     { id: "open", purpose: "", answer: "unknown", evidence: "not tried" },
-    { id: "missing", purpose: "", answer: "no", evidence: "refused by the kernel" },
+    { id: "missing", purpose: "that", answer: "no", evidence: "refused by the kernel" },
     { id: "gone", purpose: "", answer: "no", evidence: "not installed" },
   ],
 };
@@ -37,7 +42,7 @@ function select(
   configured: Parameters<typeof selectEngine>[1] = "auto",
 ) {
   const reports = reportEngines(candidates, FACTS);
-  return selectEngine(service(more), configured, candidates, reports);
+  return selectEngine(service(more), configured, candidates, reports, FACTS);
 }
 
 Deno.test("an engine is possible unless something it requires is missing, and says everything that is", () => {
@@ -113,5 +118,15 @@ Deno.test("where none can, every reason of every engine there is comes up, and n
       { path: ["scheduler"], message: "second" },
       { path: ["engine"], message: "engine ipvs: gone: not installed" },
     ],
+  });
+});
+
+Deno.test("what only one service needs rules an engine out for it alone, with the evidence", () => {
+  const needy = candidate("nft", YES, [], ["there", "loadable", "open", "missing"]);
+  assert.equal(select([candidate("nft", YES, [], ["there", "loadable", "open"])]).engine, "nft");
+  assert.equal(select([needy, candidate("ipvs")]).engine, "ipvs");
+  assert.deepEqual(select([needy]), {
+    engine: undefined,
+    reasons: [{ path: [], message: "missing (that): refused by the kernel" }],
   });
 });

@@ -56,7 +56,7 @@ Deno.test("plan: weights of the same sum change slots only", () => {
     backends: B.map((one, i) => ({ ...one, weight: weights[i]! })),
   });
   const plan = planNft(want(weighted(1, 2, 1)), have(weighted(2, 1, 1)), "2 . 1");
-  assert.deepEqual(objectsOf(plan), ["change map sl-web4"]);
+  assert.deepEqual(objectsOf(plan), ["change map sv-web4"]);
   assert.ok(linesOf(plan.script).every((line) => !/chain|rule/.test(line)));
 });
 
@@ -66,7 +66,7 @@ Deno.test("plan: another number of slots rewrites the service's chain, and no ba
     have({ backends: B }),
     "2 . 1",
   );
-  assert.deepEqual(objectsOf(plan), ["change chain s-web4", "change map sl-web4"]);
+  assert.deepEqual(objectsOf(plan), ["change chain s-web4", "change map sv-web4"]);
 });
 
 Deno.test("plan: another port of the service is an element", () => {
@@ -79,8 +79,8 @@ Deno.test("plan: a changed value is a delete and an add of its key in one batch"
   const before = { backends: B.slice(0, 1) };
   const { script } = planNft(want({ backends: [{ ...B[0]!, id: 9 }] }), have(before), "2 . 1");
   const lines = linesOf(script);
-  const gone = lines.indexOf("delete element inet lb sl-web4 { 0 }");
-  const come = lines.indexOf("add element inet lb sl-web4 { 0 : 0:9 }");
+  const gone = lines.indexOf("delete element inet lb sv-web4 { 0 }");
+  const come = lines.indexOf("add element inet lb sv-web4 { 0 : jump b-9 }");
   assert.ok(gone > 0 && come > gone);
 });
 

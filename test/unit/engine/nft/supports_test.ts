@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
-import { supportsNft } from "../../../../lib/engine/nft/supports.ts";
+import { NFT_PROBES } from "../../../../lib/capability/probes.ts";
+import { needsOfNft, supportsNft } from "../../../../lib/engine/nft/supports.ts";
 import { parsePrefix } from "../../../../lib/model/address.ts";
-import type { Service } from "../../../../lib/model/service.ts";
+import { PROTOCOLS, type Service } from "../../../../lib/model/service.ts";
 import { SLOT_SCHEDULERS } from "../../../../lib/scheduler/slots.ts";
 import { serviceOf } from "../../../fake/services.ts";
 
@@ -20,26 +21,13 @@ const [BACKEND] = PLAIN.backends;
 /** What is asked for, and the key the answer has to point at. */
 const REFUSED: readonly (readonly [string, Partial<Service>])[] = [
   ["scheduler", { scheduler: "wlc" }],
-  ["vip", { vip: [parsePrefix("203.0.113.0/28")!] }],
-  ["ports", { ports: "all" }],
-  ["ports", { ports: [{ first: 8000, last: 8010 }] }],
-  ["protocol", { protocol: "sctp" }],
   ["forward", { forward: "dr" }],
   ["forward", { forward: "tunnel" }],
-  ["persistence", { persistence: { timeout_ms: 1, mask: 32, mask6: 128 } }],
-  ["mark", { mark: 1 }],
-  ["dscp", { dscp: 0 }],
-  ["allow", { allow: [parsePrefix("192.0.2.0/24")!] }],
-  ["deny", { deny: [parsePrefix("192.0.2.0/24")!] }],
-  ["max_connections", { max_connections: 1 }],
-  ["max_new_per_second", { max_new_per_second: 1 }],
   ["health", { health: { ...HEALTH, ...TIMES } }],
   ["drain", { drain: { deadline_ms: 1 } }],
   ["balance slow_start", { balance: { slow_start_ms: 1, bound: 0 } }],
   ["balance bound", { balance: { slow_start_ms: 0, bound: 0.25 } }],
   ["snmp", { snmp: { version: "2c" } }],
-  ["backend 0 backup", { backends: [{ ...BACKEND!, backup: true }] }],
-  ["backend 0 max_connections", { backends: [{ ...BACKEND!, max_connections: 5 }] }],
   ["backend 0 health", { backends: [{ ...BACKEND!, health: { type: "tcp" } }] }],
 ];
 
@@ -53,23 +41,23 @@ for (const [path, ask] of REFUSED) {
 /** A new key of a service does not type-check here until it is said which it is. */
 const KEYS: Readonly<Record<keyof Service, "built" | "refused" | "elsewhere">> = {
   name: "built",
-  vip: "refused",
-  protocol: "refused",
-  ports: "refused",
+  vip: "built",
+  protocol: "built",
+  ports: "built",
   vip_on: "elsewhere",
   engine: "elsewhere",
   scheduler: "refused",
-  persistence: "refused",
+  persistence: "built",
   forward: "refused",
   masquerade: "built",
-  mark: "refused",
-  dscp: "refused",
-  allow: "refused",
-  deny: "refused",
-  max_connections: "refused",
-  max_new_per_second: "refused",
-  // Means nothing without one of the two limits.
-  over_limit: "elsewhere",
+  mark: "built",
+  dscp: "built",
+  priority: "built",
+  allow: "built",
+  deny: "built",
+  max_connections: "built",
+  max_new_per_second: "built",
+  over_limit: "built",
   health: "refused",
   drain: "refused",
   balance: "refused",
@@ -83,21 +71,69 @@ Deno.test("supports: every key that is not wholly built is refused somewhere, no
   assert.deepEqual(refused.filter((key) => !asked.has(key)), []);
 });
 
+const ACCEPTED: readonly Partial<Service>[] = [
+  ...SLOT_SCHEDULERS.map((scheduler) => ({ scheduler })),
+  ...PROTOCOLS.map((protocol) => ({ protocol })),
+  { name: "other" },
+  { masquerade: true },
+  { ports: [{ first: 80, last: 80 }, { first: 443, last: 443 }] },
+  { ports: [{ first: 8000, last: 8010 }] },
+  { ports: "all" },
+  { vip: [parsePrefix("2001:db8::1")!, parsePrefix("203.0.113.1")!] },
+  { vip: [parsePrefix("203.0.113.0/28")!] },
+  { persistence: { timeout_ms: 1, mask: 24, mask6: 64 } },
+  { mark: 1 },
+  { dscp: 0 },
+  { priority: "1:10" },
+  { allow: [parsePrefix("192.0.2.0/24")!] },
+  { deny: [parsePrefix("192.0.2.0/24")!] },
+  { max_connections: 1 },
+  { max_new_per_second: 1 },
+  { over_limit: "drop" },
+  { health: { ...HEALTH, ...TIMES, type: "none" } },
+  { backends: [] },
+  { backends: [{ ...BACKEND!, weight: 0, health: { type: "none" } }] },
+  { backends: [{ ...BACKEND!, backup: true, max_connections: 5 }] },
+];
+
 Deno.test("supports: what is built is accepted, one key at a time", () => {
-  const accepted: readonly Partial<Service>[] = [
-    ...SLOT_SCHEDULERS.map((scheduler) => ({ scheduler })),
-    { protocol: "udp" },
-    { masquerade: true },
-    { ports: [{ first: 80, last: 80 }, { first: 443, last: 443 }] },
-    { vip: [parsePrefix("2001:db8::1")!, parsePrefix("203.0.113.1")!] },
-    { health: { ...HEALTH, ...TIMES, type: "none" } },
-    { backends: [] },
-    { backends: [{ ...BACKEND!, weight: 0, health: { type: "none" } }] },
-  ];
-  for (const ask of accepted) assert.deepEqual(supportsNft({ ...PLAIN, ...ask }), { ok: true });
+  for (const ask of ACCEPTED) assert.deepEqual(supportsNft({ ...PLAIN, ...ask }), { ok: true });
+  const asked = new Set(ACCEPTED.flatMap((ask) => Object.keys(ask)));
+  const built = Object.entries(KEYS).filter(([, how]) => how === "built").map(([key]) => key);
+  assert.deepEqual(built.filter((key) => !asked.has(key)), []);
 });
 
 Deno.test("supports: all reasons at once", () => {
-  const verdict = supportsNft({ ...PLAIN, scheduler: "lc", protocol: "sctp", mark: 1 });
+  const verdict = supportsNft({
+    ...PLAIN,
+    scheduler: "lc",
+    forward: "dr",
+    drain: { deadline_ms: 1 },
+  });
   assert.equal(!verdict.ok && verdict.reasons.length, 3);
+});
+
+/** What a service asks of the kernel beyond what every service does. */
+const NEEDS: readonly (readonly [readonly string[], Partial<Service>])[] = [
+  [[], {}],
+  [[], { allow: [parsePrefix("192.0.2.0/24")!], mark: 1, dscp: 0, priority: "1:10" }],
+  [["nft-interval"], { vip: [parsePrefix("203.0.113.0/28")!] }],
+  [["nft-interval"], { ports: "all" }],
+  [["nft-interval"], { ports: [{ first: 80, last: 80 }, { first: 8000, last: 8010 }] }],
+  [["nft-dynset"], { persistence: { timeout_ms: 1, mask: 32, mask6: 128 } }],
+  [["nft-dynset", "nft-limit"], { max_new_per_second: 1 }],
+  [["conntrack-sctp"], { protocol: "sctp" }],
+  [["nft-connlimit"], { max_connections: 1 }],
+  [["nft-connlimit"], { backends: [{ ...BACKEND!, max_connections: 1 }] }],
+];
+
+for (const [needs, ask] of NEEDS) {
+  Deno.test(`needs: ${JSON.stringify(ask).slice(0, 60)} needs ${needs.join(" ") || "nothing"}`, () => {
+    assert.deepEqual(needsOfNft({ ...PLAIN, ...ask }), needs);
+  });
+}
+
+Deno.test("needs: every need has a probe that answers it", () => {
+  const probed = NFT_PROBES.map(({ id }) => id);
+  for (const need of NEEDS.flatMap(([needs]) => needs)) assert.ok(probed.includes(need), need);
 });

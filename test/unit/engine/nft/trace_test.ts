@@ -20,7 +20,12 @@ function traced(...lines: readonly string[]): Tracer {
 for (
   const rule of [
     "tcp flags syn drop",
-    "meta mark 1 drop",
+    "meta skuid 1 drop",
+    "meta mark set 1",
+    "ct mark & 1 vmap @nowhere",
+    "add @m { ip saddr timeout 5s }",
+    "update @m { ip saddr limit rate 5/minute }",
+    "ct count 5 drop",
     "ip daddr @nowhere drop",
     "limit rate 1/second drop",
     "reject with icmp type host-unreachable",
