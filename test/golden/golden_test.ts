@@ -68,7 +68,7 @@ async function placed(path: string, known: readonly BackendRow[]): Promise<Place
   const { config, warnings } = await parseConfig(text, path);
   assert.deepEqual(warnings.filter(({ severity }) => severity === "error"), []);
   for (const service of config.services) assert.deepEqual(supportsNft(service), { ok: true });
-  const rows = allocateIds(known, backendNames(config.services), config.marks.idMax, 0);
+  const rows = allocateIds(known, backendNames(config.services), config.marks.idMax - 1, 0);
   return { rows, want: desiredSnapshot(placeServices(config, allOnNft(config), "nft", rows)) };
 }
 

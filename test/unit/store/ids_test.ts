@@ -64,35 +64,62 @@ Deno.test("the id released longest ago is the first one used again", () => {
   assert.equal(idOf(next, "a"), 1);
 });
 
-Deno.test("more backends than ids is an error that names both numbers", () => {
-  const act = () => allocateIds([], named("a", "b", "c", "d"), 3, 1);
-  assert.throws(act, { name: "LbError", code: "unsupported", message: /4 backends.*room for 3/ });
+Deno.test("more backends than marks: the last ones have ids beyond them, in order", () => {
+  const rows = allocateIds([], named("a", "b", "c", "d", "e"), 3, 1);
+  assert.deepEqual(rows.map((row) => [row.id, row.backend]), [
+    ...[[1, "a"], [2, "b"], [3, "c"]],
+    ...[[4, "d"], [5, "e"]],
+  ]);
 });
 
-Deno.test("a narrower mark gives backends with ids too large new ones", () => {
+Deno.test("an id that fits the mark is used again before one that does not, but is not given to the living", () => {
+  const full = allocateIds([], named("a", "b", "c", "d"), 3, 1);
+  const less = allocateIds(full, named("a", "c", "d"), 3, 2);
+  assert.equal(idOf(less, "d"), 4, "the id of a backend is for life");
+  assert.equal(idOf(allocateIds(less, named("a", "c", "d", "new"), 3, 3), "new"), 2);
+});
+
+Deno.test("ids beyond the mark are told apart in the store for as long as they are known", () => {
+  const full = allocateIds([], named("a", "b", "c"), 1, 1);
+  const less = allocateIds(full, named("a"), 1, 2);
+  const more = allocateIds(less, named("a", "x", "c"), 1, 3);
+  assert.deepEqual([idOf(more, "c"), idOf(more, "x")], [3, 4]);
+});
+
+Deno.test("a narrower mark leaves the ids of known backends alone", () => {
   const wide = allocateIds([], named("a", "b", "c"), 1000, 1).map((row) => ({
     ...row,
     id: row.id * 300,
   }));
-  const narrow = allocateIds(wide, named("a", "b", "c"), 400, 2);
-  assert.deepEqual(narrow.map((row) => [row.id, row.backend]), [[1, "b"], [2, "c"], [300, "a"]]);
+  const narrow = allocateIds(wide, named("a", "b", "c", "d"), 400, 2);
+  assert.deepEqual(narrow.map((row) => [row.id, row.backend]), [
+    ...[[1, "d"], [300, "a"]],
+    ...[[600, "b"], [900, "c"]],
+  ]);
 });
 
-Deno.test("over any sequence of changes ids are unique, in range, stable and reused last", () => {
+Deno.test("over any sequence of changes ids are unique, stable, fit the mark where they can, and are reused last", () => {
+  const FITTING = 5;
   const step = fc.uniqueArray(fc.constantFrom(..."abcdefghijkl"), { maxLength: 8 });
   fc.assert(fc.property(fc.array(step, { maxLength: 12 }), (steps) => {
     let rows: BackendRow[] = [];
     for (const [now, wanted] of steps.entries()) {
       const before = rows;
-      rows = allocateIds(before, named(...wanted), 8, now);
+      rows = allocateIds(before, named(...wanted), FITTING, now);
       assert.equal(new Set(rows.map((row) => row.id)).size, rows.length);
-      assert.ok(rows.every((row) => row.id >= 1 && row.id <= 8));
+      assert.ok(rows.every((row) => row.id >= 1));
       assert.deepEqual(live(rows).map((row) => row.backend).sort(), wanted.toSorted());
       for (const row of before) {
         if (wanted.includes(row.backend)) assert.equal(idOf(rows, row.backend), row.id);
       }
       const lost = before.filter((row) => idOf(rows, row.backend) === undefined);
-      assert.ok(lost.length === 0 || rows.length === 8, "an id was reused while others were free");
+      const fitting = rows.filter(({ id }) => id <= FITTING);
+      assert.ok(lost.length === 0 || fitting.length === FITTING, "reused while others were free");
+      const beyond = rows.filter((row) =>
+        row.id > FITTING && !before.some(({ id }) => id === row.id)
+      );
+      const idle = fitting.filter((row) => row.released_at_ms !== null);
+      assert.ok(beyond.length === 0 || idle.length === 0, "beyond the mark while one was idle");
     }
   }));
 });
