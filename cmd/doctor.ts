@@ -31,14 +31,15 @@ export function doctorCommand(end: End) {
 
 /** Probes the machine anew, and holds it against the config if there is one. */
 export async function diagnose(places: Places): Promise<Diagnosis> {
-  const [{ detect }, { diagnoseMachine }] = await Promise.all([
+  const [{ detect }, { lookAround }, { diagnoseMachine }] = await Promise.all([
     import("../lib/capability/detect.ts"),
+    import("../lib/capability/surroundings.ts"),
     import("../lib/reconcile/diagnosis.ts"),
   ]);
   const kernel = context.kernel(places);
-  const facts = await detect(kernel);
+  const [facts, around] = [await detect(kernel), await lookAround(kernel)];
   const loaded = context.files.stat(places.config) ? await context.loadConfig(places) : undefined;
-  return diagnoseMachine(kernel, facts, loaded?.config, await openSysctls(places));
+  return diagnoseMachine(kernel, facts, around, loaded?.config, await openSysctls(places));
 }
 
 /** What lb has set and not put back; nothing for somebody who may not read the state. */

@@ -64,7 +64,7 @@ export function selectEngine(
       continue;
     }
     const verdict = candidate.supports(service);
-    const lacking = lackingNeeds(candidate.needs(service), facts);
+    const lacking = lackingNeeds(name, candidate.needs(service), facts);
     if (verdict.ok && lacking.length === 0) {
       return { engine: name, reason: explain(service, named) };
     }
@@ -73,9 +73,12 @@ export function selectEngine(
   return { engine: undefined, reasons };
 }
 
-function lackingNeeds(needs: readonly string[], facts: Facts): Reason[] {
+function lackingNeeds(name: EngineName, needs: readonly string[], facts: Facts): Reason[] {
   return facts.capabilities.filter((each) => needs.includes(each.id) && !isPossible(each))
-    .map(({ id, purpose, evidence }) => ({ path: [], message: `${id} (${purpose}): ${evidence}` }));
+    .map(({ id, purpose, evidence }) => ({
+      path: ["engine"],
+      message: `engine ${name}: ${purpose} needs ${id}: ${evidence}`,
+    }));
 }
 
 function impossible(name: EngineName, report: EngineReport | undefined): Reason[] {

@@ -1,5 +1,6 @@
 import { type Facts, isPossible } from "../capability/facts.ts";
 import { procSysMount } from "../capability/proc_sys.ts";
+import { conflicts, type ConntrackFill, type Surroundings } from "../capability/surroundings.ts";
 import type { EngineReport } from "../capability/select.ts";
 import { reportSysctlValues, type SysctlValueReport } from "../host/sysctl/report.ts";
 import type { JournalEntry } from "../model/journal.ts";
@@ -14,7 +15,11 @@ export interface Diagnosis {
   readonly engines: readonly EngineReport[];
   /** For the services of the config, if there is one. */
   readonly sysctls: readonly SysctlValueReport[];
-  /** What the operator should do something about. */
+  /** undefined where conntrack has not been used yet. */
+  readonly conntrack?: ConntrackFill;
+  /** What else is on this machine that gets in the way. */
+  readonly conflicts: readonly string[];
+  /** What the operator should do something about, conflicts included. */
   readonly attention: readonly string[];
 }
 
@@ -26,6 +31,7 @@ export interface Diagnosis {
 export function diagnoseMachine(
   kernel: Kernel,
   facts: Facts,
+  around: Surroundings,
   config: Config | undefined,
   journal: readonly JournalEntry[],
 ): Diagnosis {
@@ -37,7 +43,9 @@ export function diagnoseMachine(
   const unset = sysctls.filter(({ ok }) => !ok).map(({ key, wanted, found }) =>
     `${key} is ${found ?? "absent"}, the config needs ${wanted}: ${remedy(key, wanted)}`
   );
-  return { facts, engines, sysctls, attention: [...lacking, ...unset] };
+  const met = conflicts(around, config?.marks);
+  const attention = [...lacking, ...unset, ...met];
+  return { facts, engines, sysctls, conntrack: around.conntrack, conflicts: met, attention };
 }
 
 /** Who can set a sysctl here. */

@@ -11,7 +11,7 @@ const ANSWER_STYLES: Readonly<Record<Answer, Style>> = {
 
 /** `lb doctor --json`, `lb init --json` (docs/cli.md). */
 export function diagnosisJson(diagnosis: Diagnosis): Record<string, unknown> {
-  const { facts, engines, sysctls, attention } = diagnosis;
+  const { facts, engines, sysctls, conntrack, conflicts, attention } = diagnosis;
   return {
     kernel: facts.kernel,
     nft: facts.nft ?? null,
@@ -24,6 +24,8 @@ export function diagnosisJson(diagnosis: Diagnosis): Record<string, unknown> {
     })),
     engines,
     sysctls,
+    headroom: { conntrack: conntrack ?? null },
+    conflicts,
     attention,
   };
 }
@@ -49,6 +51,7 @@ export function diagnosisText(diagnosis: Diagnosis, paint: Paint): string {
       reasons.join("; "),
     ])),
     ...sysctlsText(sysctls, paint),
+    ...headroomText(diagnosis, paint),
     ...attentionText(attention, paint),
   ].join("\n");
 }
@@ -69,6 +72,12 @@ function sysctlsText(sysctls: Diagnosis["sysctls"], paint: Paint): string[] {
 function foundText(found: string | null, wanted: string, ok: boolean): string {
   if (found === null) return "absent";
   return ok && found !== wanted ? `${found} (will do)` : found;
+}
+
+function headroomText({ conntrack }: Diagnosis, paint: Paint): string[] {
+  if (!conntrack) return [];
+  const { count, max } = conntrack;
+  return ["", paint("Headroom", "bold"), `  conntrack  ${count} of ${max} connections`];
 }
 
 function attentionText(attention: readonly string[], paint: Paint): string[] {

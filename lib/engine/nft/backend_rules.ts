@@ -12,13 +12,13 @@ export function backendRules(
   idMap: boolean,
 ): readonly string[] {
   const { family } = backend.address;
-  const over = service.over_limit === "drop" ? "drop" : "goto refuse";
   const flag = service.masquerade ? marks.flag : 0;
   const mark = markOfId(marks, backend.id) | flag;
+  const names = backendNames(backend.id);
   const rules: string[] = [];
   // Not "try another": the kernel would go on counting the connection here while it lives there.
-  if (backend.max_connections > 0) rules.push(`ct count over ${backend.max_connections} ${over}`);
-  rules.push(`counter name "${backendNames(backend.id).counter}"`);
+  if (backend.max_connections > 0) rules.push(`jump ${names.limit}`);
+  rules.push(`counter name "${names.counter}"`);
   if (idMap) rules.push("meta priority set none");
   // Only lb's bits are written: the others are the user's.
   rules.push(`ct mark set ct mark & ${hex(~marks.mask)} | ${hex(mark)}`);

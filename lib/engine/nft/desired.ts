@@ -7,7 +7,14 @@ import { backendRules, hasQuality, qualityRules } from "./backend_rules.ts";
 import { type Shape, staticChains } from "./base_rules.ts";
 import { Draft } from "./draft.ts";
 import { backendNames, priorityOfId, serviceNames } from "./names.ts";
-import { disjoint, gateRules, pickRules, type ServiceForm, serviceForm } from "./service_rules.ts";
+import {
+  disjoint,
+  gateRules,
+  limitRules,
+  pickRules,
+  type ServiceForm,
+  serviceForm,
+} from "./service_rules.ts";
 import { EMPTY_SNAPSHOT, REVISION_SET, type Snapshot } from "./snapshot.ts";
 
 const ALL_PORTS: readonly PortRange[] = [{ first: 0, last: 65_535 }];
@@ -24,6 +31,8 @@ export function desiredSnapshot(state: DesiredState): Snapshot {
   declareShared(draft, shape);
   for (const service of state.services) {
     for (const family of familiesOf(service)) addService(draft, state, service, family);
+    const { name, max_connections } = service;
+    addLimit(draft, service, serviceNames(service, 4).limit, max_connections, name);
     if (hasQuality(service)) addQuality(draft, state, service);
   }
   for (const family of shape.prefixes) addPrefixes(draft, state, family);
@@ -145,11 +154,13 @@ function addBackend(
   form: ServiceForm,
 ): void {
   const { family, text } = backend.address;
-  const { chain, counter } = backendNames(backend.id);
+  const { chain, counter, limit } = backendNames(backend.id);
+  const comment = `${service.name} ${text} ${backend.port ?? "port kept"}`;
   draft.counter(counter);
+  addLimit(draft, service, limit, backend.max_connections, comment);
   draft.chain({
     name: chain,
-    comment: `${service.name} ${text} ${backend.port ?? "port kept"}`,
+    comment,
     rules: backendRules(service, backend, state.marks, form.idMap),
   });
   // Without a weight not even a client that was here before comes back.
@@ -159,6 +170,16 @@ function addBackend(
   }
   draft.element(`be${family}`, `${text} . ${service.protocol}`);
   draft.element(`hp${family}`, text);
+}
+
+function addLimit(
+  draft: Draft,
+  service: PlacedService,
+  name: string,
+  limit: number,
+  comment: string,
+): void {
+  if (limit > 0) draft.chain({ name, comment, rules: limitRules(service, limit) });
 }
 
 function addChains(
@@ -172,7 +193,6 @@ function addChains(
   const comment = service.name;
   const pick = pickRules(service, family, table);
   if (!form.hasGates) return draft.chain({ name: names.chain, comment, rules: pick });
-  // A rule that counts connections forgets them when it is written anew, so gates stand alone.
   const rules = [...gateRules(service, family), `goto ${names.pick}`];
   draft.chain({ name: names.pick, comment, rules: pick });
   draft.chain({ name: names.chain, comment, rules });

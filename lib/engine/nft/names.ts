@@ -9,6 +9,8 @@ export function serviceNames(service: Pick<PlacedService, "name">, family: Famil
     chain: `s-${stem}`,
     /** Picks the backend, where something else comes first. */
     pick: `p-${stem}`,
+    /** Counts the connections of both families. */
+    limit: `l-${service.name}`,
     /** Slot → backend chain, for schedulers that count or draw. */
     verdictSlots: `sv-${stem}`,
     /** Slot → backend id, for schedulers that hash. */
@@ -28,7 +30,7 @@ export function serviceNames(service: Pick<PlacedService, "name">, family: Famil
 
 /** Names of the objects of one backend. */
 export function backendNames(id: number) {
-  return { chain: `b-${id}`, counter: `n-${id}` };
+  return { chain: `b-${id}`, counter: `n-${id}`, limit: `m-${id}` };
 }
 
 /** Collections whose elements packets add and time removes: never compared, never written. */

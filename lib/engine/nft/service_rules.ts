@@ -34,7 +34,6 @@ export function serviceForm(service: PlacedService, table: SlotTable): ServiceFo
 export function gateRules(service: PlacedService, family: Family): string[] {
   const names = serviceNames(service, family);
   const saddr = sourceField(family);
-  const over = service.over_limit === "drop" ? "drop" : "goto refuse";
   const { allow, deny, max_new_per_second: rate, max_connections: limit } = service;
   const rules: string[] = [];
   if (deny.length > 0) rules.push(`${saddr} @${names.deny} drop`);
@@ -44,10 +43,18 @@ export function gateRules(service: PlacedService, family: Family): string[] {
     const source = family === 4 ? saddr : masked(family, 64);
     const limit = `limit rate over ${rate}/second burst ${rate} packets`;
     // Updated, not added: an entry that ran out under load would come back with a full bucket.
-    rules.push(`update @${names.rates} { ${source} ${limit} } ${over}`);
+    rules.push(`update @${names.rates} { ${source} ${limit} } ${overLimit(service)}`);
   }
-  if (limit > 0) rules.push(`ct count over ${limit} ${over}`);
+  if (limit > 0) rules.push(`jump ${names.limit}`);
   return rules;
+}
+
+/**
+ * A chain of its own for each limit: a rule that counts connections forgets them when it is written
+ * anew, so it stands where nothing else changes.
+ */
+export function limitRules(service: PlacedService, limit: number): string[] {
+  return [`ct count over ${limit} ${overLimit(service)}`];
 }
 
 /** Rules that pick a backend: persistence first, then the scheduler; refuse where there is none. */
@@ -123,6 +130,10 @@ function indexExpression(index: SlotIndex, family: Family, modulus: number): str
   if (index.kind !== "hash") return `numgen ${index.kind} mod ${modulus}`;
   const fields = index.fields.map((field) => field === "sport" ? "th sport" : sourceField(family));
   return `jhash ${fields.join(" . ")} mod ${modulus} seed ${hex(index.seed)}`;
+}
+
+function overLimit({ over_limit }: PlacedService): string {
+  return over_limit === "drop" ? "drop" : "goto refuse";
 }
 
 function sourceField(family: Family): string {

@@ -26,7 +26,7 @@ const FACTS: Facts = {
     { id: "there", purpose: "", answer: "yes", evidence: "seen" },
     { id: "loadable", purpose: "", answer: "loadable", evidence: "on disk" },
     { id: "open", purpose: "", answer: "unknown", evidence: "not tried" },
-    { id: "missing", purpose: "that", answer: "no", evidence: "refused by the kernel" },
+    { id: "missing", purpose: "persistence", answer: "no", evidence: "refused by the kernel" },
     { id: "gone", purpose: "", answer: "no", evidence: "not installed" },
   ],
 };
@@ -127,6 +127,9 @@ Deno.test("what only one service needs rules an engine out for it alone, with th
   assert.equal(select([needy, candidate("ipvs")]).engine, "ipvs");
   assert.deepEqual(select([needy]), {
     engine: undefined,
-    reasons: [{ path: [], message: "missing (that): refused by the kernel" }],
+    reasons: [{
+      path: ["engine"],
+      message: "engine nft: persistence needs missing: refused by the kernel",
+    }],
   });
 });

@@ -259,7 +259,7 @@ Deno.test(
   "a service no engine can serve: every reason with its place, and nothing is changed",
   withRig(async (rig) => {
     rig.host.gate.open();
-    const config = single('scheduler = "lc"\nmark = "0x1"\n[service.health]\ntype = "tcp"');
+    const config = single('scheduler = "lc"\nforward = "dr"\n[service.health]\ntype = "tcp"');
     const { code, message } = await refusalOf(rig.run(config));
     assert.equal(code, "unsupported");
     const lines = message.split("\n");
@@ -267,7 +267,7 @@ Deno.test(
       lines.map((line) => /^lb\.toml:(\d+:\d+): (.*?: .*?): /.exec(line)?.slice(1)),
       [
         ["7:13", "service web: scheduler"],
-        ["8:8", "service web: mark"],
+        ["8:11", "service web: forward"],
         ["9:1", "service web: health"],
         undefined,
       ],

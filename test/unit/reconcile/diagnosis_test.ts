@@ -5,11 +5,13 @@ import { diagnoseMachine } from "../../../lib/reconcile/diagnosis.ts";
 import { BASE, single } from "./configs.ts";
 import { FACTS, type Rig, withRig } from "./rig.ts";
 
+const NOTHING_AROUND = { chains: [], filteredBridges: [] };
+
 async function diagnose(rig: Rig, text?: string) {
   const loaded = text === undefined ? undefined : await parseConfig(text, "lb.toml");
   const { kernel, host, store } = rig.machine;
   const journal = store.journal(host, () => 0).open("sysctl");
-  return diagnoseMachine(kernel, rig.facts, loaded?.config, journal);
+  return diagnoseMachine(kernel, rig.facts, NOTHING_AROUND, loaded?.config, journal);
 }
 
 Deno.test(

@@ -34,7 +34,7 @@ const DRIFTS: readonly Drift[] = [
     ],
     "elements ex4",
   ),
-  byNft("a map emptied", ["flush map inet lb sl-web4"], "elements sl-web4"),
+  byNft("a map emptied", ["flush map inet lb sv-web4"], "elements sv-web4"),
   byNft(
     "a set added",
     ["add set inet lb theirs { typeof ip saddr; }"],

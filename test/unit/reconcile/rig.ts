@@ -45,7 +45,7 @@ export class Rig {
 
   get machine(): Machine {
     const { host: { kernel }, store, facts, boot_id } = this;
-    return { kernel, store, host: { boot_id, netns: NETNS }, facts };
+    return { kernel, store, host: { boot_id, netns: NETNS }, facts, version: "test" };
   }
 
   /** A run of lb towards this config. */

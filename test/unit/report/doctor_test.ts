@@ -44,6 +44,8 @@ const DIAGNOSIS: Diagnosis = {
     },
     { key: "net.gone", wanted: "1", found: null, ok: false, why: "a reason", source: "a page" },
   ],
+  conntrack: { count: 7, max: 100 },
+  conflicts: ["something else is here"],
   attention: ["net.ipv4.ip_forward is 0"],
 };
 
@@ -61,7 +63,9 @@ Deno.test("a diagnosis as JSON has the names of the contract", () => {
     ],
   );
   assert.deepEqual(engines, DIAGNOSIS.engines);
-  assert.deepEqual(rest, { sysctls: DIAGNOSIS.sysctls, attention: DIAGNOSIS.attention });
+  const { sysctls, conflicts, attention } = DIAGNOSIS;
+  const headroom = { conntrack: { count: 7, max: 100 } };
+  assert.deepEqual(rest, { sysctls, headroom, conflicts, attention });
 });
 
 Deno.test("where there is no nft, its version is null and left out of the text", () => {
@@ -90,6 +94,9 @@ Sysctls
   net.ipv4.ip_forward          1       0            packets go on
   net.ipv4.conf.all.rp_filter  2       0 (will do)  answers elsewhere
   net.gone                     1       absent       a reason
+
+Headroom
+  conntrack  7 of 100 connections
 
 Needs attention
   ! net.ipv4.ip_forward is 0`,

@@ -1,0 +1,115 @@
+import type { MarkLayout } from "../model/mark.ts";
+import type { Kernel } from "../sys/ports.ts";
+
+/** A chain as `nft -j list chains` tells it. */
+export interface ListedChain {
+  readonly family: string;
+  readonly table: string;
+  readonly name: string;
+  readonly type?: string;
+  readonly hook?: string;
+  readonly prio?: number;
+}
+
+/** How full the kernel's table of connections is. */
+export interface ConntrackFill {
+  readonly count: number;
+  readonly max: number;
+}
+
+/** What else is on this machine that lb's own rules meet. */
+export interface Surroundings {
+  /** Chains of all tables but ours. */
+  readonly chains: readonly ListedChain[];
+  /** undefined where conntrack has not been used yet. */
+  readonly conntrack?: ConntrackFill;
+  /** Bridges whose frames go through IPv4 and IPv6 rules (bridge-nf-call-iptables and its twin). */
+  readonly filteredBridges: readonly string[];
+}
+
+/** Where lb's own nat chains stand: what comes before them translates first. */
+const NAT_PRIORITY = -105;
+
+/** Packet marks of kube-proxy: masquerade (0x4000) and, in older releases, drop (0x8000). */
+const KUBE_MARKS = 0xc000;
+
+/** From here on a table of connections is called short of room. */
+const CONNTRACK_FULL_RATIO = 0.8;
+
+/** Looks around; changes nothing. What cannot be read is left out. */
+export async function lookAround(kernel: Kernel): Promise<Surroundings> {
+  return {
+    chains: await foreignChains(kernel),
+    conntrack: conntrackFill(kernel),
+    filteredBridges: filteredBridges(kernel),
+  };
+}
+
+/** What the operator should know of it, in words. Pure. */
+export function conflicts(around: Surroundings, marks: MarkLayout | undefined): string[] {
+  return [
+    ...around.chains.filter(translatesFirst).map(({ family, table, name, hook, prio }) =>
+      `chain ${name} of table ${family} ${table} translates addresses at ${hook} before lb ` +
+      `(priority ${prio}, lb has ${NAT_PRIORITY}): what it takes never gets to a service`
+    ),
+    ...kubeConflicts(around.chains, marks),
+    ...around.filteredBridges.map((bridge) =>
+      `bridge ${bridge} sends its frames through IP rules (net.bridge.bridge-nf-call-iptables=1): a ` +
+      "backend behind it that is chosen for its own connection loses a second; set it to 0 unless " +
+      "something else needs it"
+    ),
+    ...conntrackConflicts(around.conntrack),
+  ];
+}
+
+function translatesFirst({ type, hook, prio }: ListedChain): boolean {
+  return type === "nat" && (hook === "prerouting" || hook === "output") &&
+    prio !== undefined && prio <= NAT_PRIORITY;
+}
+
+function kubeConflicts(chains: readonly ListedChain[], marks: MarkLayout | undefined): string[] {
+  const isKube = ({ table, name }: ListedChain) =>
+    table === "kube-proxy" || name.startsWith("KUBE-");
+  if (!marks || (marks.mask & KUBE_MARKS) === 0 || !chains.some(isKube)) return [];
+  return [
+    "kube-proxy is here and uses the packet marks 0x4000 and 0x8000, which lie inside mark_mask: " +
+    'choose other bits, for instance mark_mask = "0xffff0000"',
+  ];
+}
+
+function conntrackConflicts(fill: ConntrackFill | undefined): string[] {
+  if (!fill || fill.count < fill.max * CONNTRACK_FULL_RATIO) return [];
+  const percent = Math.round(fill.count / fill.max * 100);
+  return [
+    `the table of connections is ${percent} % full (${fill.count} of ${fill.max}): new connections ` +
+    "are dropped when it is full; raise net.netfilter.nf_conntrack_max",
+  ];
+}
+
+async function foreignChains(kernel: Kernel): Promise<ListedChain[]> {
+  try {
+    const { code, stdout } = await kernel.process.run(["nft", "-j", "list", "chains"]);
+    if (code !== 0) return [];
+    const { nftables } = JSON.parse(stdout) as { nftables: readonly { chain?: ListedChain }[] };
+    return nftables.flatMap(({ chain }) => chain ? [chain] : [])
+      .filter(({ family, table }) => family !== "inet" || table !== "lb");
+  } catch {
+    // No nft, or none that speaks JSON: the capabilities say so.
+    return [];
+  }
+}
+
+function conntrackFill({ files }: Kernel): ConntrackFill | undefined {
+  const read = (key: string) => Number(files.read(`/proc/sys/net/netfilter/${key}`) ?? NaN);
+  const [count, max] = [read("nf_conntrack_count"), read("nf_conntrack_max")];
+  return count >= 0 && max > 0 ? { count, max } : undefined;
+}
+
+function filteredBridges({ files }: Kernel): string[] {
+  const isOn = ["iptables", "ip6tables"].some((name) =>
+    files.read(`/proc/sys/net/bridge/bridge-nf-call-${name}`)?.trim() === "1"
+  );
+  if (!isOn) return [];
+  return files.list("/sys/class/net")
+    .filter((name) => files.list(`/sys/class/net/${name}/bridge`).length > 0);
+}
