@@ -26,7 +26,7 @@ export interface LabOptions {
 export const LB: readonly string[] = lbCommand();
 
 /** Why nothing of this can run here; undefined where it can. */
-const UNABLE = whyNot();
+export const UNABLE = whyNot();
 
 /**
  * Makes the function that declares the tests of one file. They share the namespaces, which are built
