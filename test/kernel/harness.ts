@@ -22,6 +22,9 @@ export interface LabOptions {
   readonly one_arm?: boolean;
 }
 
+// Deno asks its maker for news now and then: packets in our namespaces that no test knows of.
+Deno.env.set("DENO_NO_UPDATE_CHECK", "1");
+
 /** The program under test: `$LB`, or this checkout. */
 export const LB: readonly string[] = lbCommand();
 
