@@ -70,6 +70,8 @@ async function show(options: { engine: "auto" | "nft"; keep: boolean }) {
     return { demo, result: await demo.result };
   } finally {
     for (const signal of SIGNALS) Deno.removeSignalListener(signal, interrupt);
+    // An error is not printed behind a step that never ended.
+    live("");
   }
 }
 
@@ -77,8 +79,6 @@ async function show(options: { engine: "auto" | "nft"; keep: boolean }) {
 async function listener(): Promise<DemoListener> {
   const { pendingLine, stepLine } = await import("../lib/demo/view.ts");
   const paint = stderrPaint();
-  const isLive = Deno.stderr.isTerminal();
-  const live = (line: string) => isLive && write(CLEAR_LINE + line);
   let title = "";
   return {
     onStart: (text) => live(pendingLine(title = text)),
@@ -100,6 +100,7 @@ async function farewell(demo: Demo, result: DemoResult, keep: boolean): Promise<
   say(keepLines(topology, status));
 }
 
-function write(text: string): void {
-  Deno.stderr.writeSync(new TextEncoder().encode(text));
+/** Replaces the last line; nothing happens where stderr is no terminal. */
+function live(line: string): void {
+  if (Deno.stderr.isTerminal()) Deno.stderr.writeSync(new TextEncoder().encode(CLEAR_LINE + line));
 }

@@ -28,8 +28,9 @@ export function nonEmptyText(what: string): Schema<string> {
 export function serviceName(): Schema<string> {
   const fits = (value: string) => /^[a-z0-9-]{1,32}$/.test(value);
   return text("1 to 32 of a-z, 0-9 and -", (value) => fits(value) ? value : undefined, (value) => {
-    const similar = String(value).toLowerCase().replaceAll(/[_. ]/g, "-");
-    return typeof value === "string" && fits(similar) ? `did you mean \`${similar}\`?` : undefined;
+    if (typeof value !== "string") return undefined;
+    const similar = value.toLowerCase().replaceAll(/[_. ]/g, "-");
+    return fits(similar) ? `did you mean \`${similar}\`?` : undefined;
   });
 }
 
@@ -55,7 +56,11 @@ export function prefix(): Schema<Prefix> {
 export function port(): Schema<number> {
   return leaf("a port from 1 to 65535", (value) => {
     return typeof value === "bigint" && value >= 1n && value <= 65535n ? Number(value) : undefined;
-  }, (value) => isPort(Number(value)) ? "write it without quotes" : undefined);
+  }, (value) => {
+    return typeof value === "string" && isPort(Number(value))
+      ? "write it without quotes"
+      : undefined;
+  });
 }
 
 /** One port, or a range as text. */
@@ -199,15 +204,14 @@ function readMark(value: unknown): number | undefined {
 
 function readRange(value: unknown): { first: number; last: number } | undefined {
   if (typeof value === "bigint") return { first: Number(value), last: Number(value) };
-  const [, first, last = first] = /^(\d{1,5})(?:-(\d{1,5}))?$/.exec(String(value)) ?? [];
-  if (typeof value !== "string" || first === undefined || Number(first) > Number(last)) {
-    return undefined;
-  }
+  if (typeof value !== "string") return undefined;
+  const [, first, last = first] = /^(\d{1,5})(?:-(\d{1,5}))?$/.exec(value) ?? [];
+  if (first === undefined || Number(first) > Number(last)) return undefined;
   return { first: Number(first), last: Number(last) };
 }
 
 function turned(value: unknown): string | undefined {
-  const [, high, low] = /^(\d+)-(\d+)$/.exec(String(value)) ?? [];
+  const [, high, low] = /^(\d+)-(\d+)$/.exec(typeof value === "string" ? value : "") ?? [];
   return Number(high) > Number(low) ? `did you mean \`${low}-${high}\`?` : undefined;
 }
 

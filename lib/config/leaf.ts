@@ -58,6 +58,8 @@ export function choice<const Name extends string>(names: readonly Name[]): Schem
     (value) => names.find((name) => name === value),
     (value) => {
       if (typeof value === "string") return didYouMean(value, names);
+      // A table of smol-toml's has no prototype, and no way to become a string.
+      if (typeof value === "object") return undefined;
       return names.some((name) => name === String(value)) ? `write "${value}"` : undefined;
     },
   );
@@ -121,7 +123,7 @@ export function table<const Entries extends v.ObjectEntries>(
     input: input[key],
     expected: null,
     received: key,
-    message: `unknown key \`${JSON.stringify(key).slice(1, -1)}\` in ${title}${HINT}` +
+    message: `unknown key \`${quote(key).slice(1, -1)}\` in ${title}${HINT}` +
       (didYouMean(key, known) ?? elsewhere(key) ?? `known keys: ${known.join(", ")}`),
     path: [{ type: "unknown", origin: "key", input, key, value: input[key] }],
   });

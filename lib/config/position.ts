@@ -141,7 +141,12 @@ function find(
     const longer = mark.path.length > (best?.path.length ?? 0);
     if (longer && mark.path.every((part, index) => part === path[index])) best = mark;
   }
-  if (!best) return { depth: 0, slice, range: headerRange(text, slice) };
+  if (!best) {
+    const range = headerRange(text, slice);
+    // A table that could not be parsed is at least known to be the one.
+    const isTable = text.slice(slice.start, slice.start + range[1]).trimStart().startsWith("[");
+    return { depth: isTable && !program ? 1 : 0, slice, range };
+  }
   const exact = best.path.length === path.length;
   const range = at === "key" && exact && best.key || best.value;
   return { depth: best.path.length, slice, range };

@@ -22,11 +22,14 @@ export interface LabOptions {
   readonly one_arm?: boolean;
 }
 
+// Deno asks its maker for news now and then: packets in our namespaces that no test knows of.
+Deno.env.set("DENO_NO_UPDATE_CHECK", "1");
+
 /** The program under test: `$LB`, or this checkout. */
 export const LB: readonly string[] = lbCommand();
 
 /** Why nothing of this can run here; undefined where it can. */
-const UNABLE = whyNot();
+export const UNABLE = whyNot();
 
 /**
  * Makes the function that declares the tests of one file. They share the namespaces, which are built

@@ -57,7 +57,11 @@ async function runStep(step: Step, signal: AbortSignal, verbose: boolean): Promi
   const junit = await Deno.makeTempFile({ prefix: "lb-junit-" });
   try {
     const extra = step.reports ? [`--junit-path=${junit}`] : [];
-    const { success, log } = await run([...step.args, ...extra], signal, verbose);
+    const { success, log } = await run(
+      [...step.args, ...extra],
+      signal,
+      verbose || step.shows === true,
+    );
     const outcomes = step.reports ? readOutcomes(await Deno.readTextFile(junit)) : [];
     if (success && !step.reports) return [{ name: step.name, result: "passed", failure: "" }];
     if (success || count(outcomes, "failed") > 0) return outcomes;

@@ -1,6 +1,8 @@
 import { LbError } from "../../model/error.ts";
 import type { RoleEvent, RoleSpec } from "./spec.ts";
 
+const ROLES: readonly string[] = ["backend", "requests", "steady", "downloads"];
+
 /**
  * Plays one role to its end. This is a composition root of its own: it runs as a child process inside a
  * namespace and has the sockets of that namespace.
@@ -33,10 +35,18 @@ async function play(spec: RoleSpec, stop: AbortSignal): Promise<void> {
 }
 
 function parseRole(text: string): RoleSpec {
-  const roles = ["backend", "requests", "steady", "downloads"];
-  const spec = JSON.parse(text) as RoleSpec;
-  if (!roles.includes(spec.role)) throw new LbError("usage", `no such role: ${spec.role}`);
-  return spec;
+  const spec = parseJson(text);
+  if (spec && ROLES.includes(spec.role)) return spec;
+  throw new LbError("usage", `no such role: ${text}`);
+}
+
+/** What we wrote ourselves: only the role is looked at. */
+function parseJson(text: string): RoleSpec | undefined {
+  try {
+    return JSON.parse(text) as RoleSpec;
+  } catch {
+    return undefined;
+  }
 }
 
 /** Stdin closes when whoever started us wants us to end, and also when it dies without a word. */

@@ -1,0 +1,93 @@
+import { type ApplyResult, EDITED_FILE, FIRST_APPLY, NO_CHANGE, SCALED } from "./apply.ts";
+import type { Cost } from "./command.ts";
+import { LB_NAT } from "./contenders.ts";
+import { type Results, type Standing, standings } from "./results.ts";
+import { median, ratioSpread } from "./statistics.ts";
+
+/** A goal, and what came of it. */
+export interface Check {
+  readonly what: string;
+  readonly goal: string;
+  readonly measured: string;
+  readonly ok: boolean;
+}
+
+/** The size the goals of apply are for. */
+const LARGE = 10_000;
+const MB = 1e6;
+
+/** Goals that contenders have to reach under the load of connections. */
+const CONNECTION_GOALS: readonly {
+  readonly name: string;
+  readonly what: string;
+  readonly goal: string;
+  readonly value: (standing: Standing) => number | undefined;
+  readonly reached: (value: number) => boolean;
+}[] = [
+  {
+    name: LB_NAT,
+    what: "connections/s of lb-nat as a part of the hand-written map's",
+    goal: "≥ 0.97",
+    value: ({ of_map }) => of_map?.median,
+    reached: (value) => value >= 0.97,
+  },
+  {
+    name: LB_NAT,
+    what: "added CPU per connection of lb-nat as a part of nginx stream's",
+    goal: "≤ 0.5",
+    value: ({ of_nginx_added }) => of_nginx_added?.median,
+    reached: (value) => value <= 0.5,
+  },
+];
+
+/** The goals that this run has measured. Pure. */
+export function checks({ traffic, apply }: Results): Check[] {
+  const connections = traffic.find(({ load }) => load.name === "connections");
+  const large = apply.find(({ services }) => services === LARGE);
+  return [
+    ...connections ? connectionChecks(standings(connections)) : [],
+    ...large ? applyChecks(large) : [],
+  ];
+}
+
+function connectionChecks(all: readonly Standing[]): Check[] {
+  return CONNECTION_GOALS.flatMap(({ name, what, goal, value, reached }) => {
+    const standing = all.find((one) => one.name === name);
+    const measured = standing && value(standing);
+    if (measured === undefined) return [];
+    return [{ what, goal, measured: measured.toFixed(3), ok: reached(measured) }];
+  });
+}
+
+function applyChecks({ steps }: ApplyResult): Check[] {
+  const step = (name: string) => steps.find((one) => one.name === name)!;
+  const ms = (costs: readonly Cost[]) => costs.map((cost) => cost.ms);
+  const first = step(FIRST_APPLY);
+  const ratio = ratioSpread(ms(first.lb), ms(first.nft)).median;
+  const peak_bytes = Math.max(...steps.flatMap(({ lb }) => lb.map((cost) => cost.peak_bytes ?? 0)));
+  return [
+    {
+      what: `first apply of ${LARGE} services as a multiple of nft -f`,
+      goal: "≤ 1.5",
+      measured: ratio.toFixed(2),
+      ok: ratio <= 1.5,
+    },
+    ...[SCALED, EDITED_FILE].map((name) => timeCheck(name, median(ms(step(name).lb)), 1000)),
+    timeCheck(NO_CHANGE, median(ms(step(NO_CHANGE).lb)), 150),
+    {
+      what: `lb's own peak memory at ${LARGE} services`,
+      goal: "≤ 300 MB",
+      measured: `${Math.round(peak_bytes / MB)} MB`,
+      ok: peak_bytes <= 300 * MB,
+    },
+  ];
+}
+
+function timeCheck(name: string, ms: number, max_ms: number): Check {
+  return {
+    what: `${name} at ${LARGE} services`,
+    goal: `≤ ${max_ms} ms`,
+    measured: `${Math.round(ms)} ms`,
+    ok: ms <= max_ms,
+  };
+}

@@ -1,0 +1,67 @@
+import { columns } from "../../lib/report/table.ts";
+import { CONTENDERS } from "./contenders.ts";
+import type { Results } from "./results.ts";
+import { type Table, tables } from "./tables.ts";
+
+/** What a run has found, for a terminal. Pure. */
+export function pageText(results: Results): string {
+  const machine = columns(Object.entries(results.machine));
+  const parts = tables(results).map(({ title, head, rows }) =>
+    `${title}\n${columns([head, ...rows]).replaceAll(/^/gm, "  ")}`
+  );
+  return [machine, ...parts, ...skippedText(results)].join("\n\n");
+}
+
+function skippedText({ skipped }: Results): string[] {
+  return skipped.length > 0
+    ? [["Not measured:", ...skipped.map((why) => `  ${why}`)].join("\n")]
+    : [];
+}
+
+/** The same as docs/performance.md, with how it was measured. Pure. */
+export function pageMarkdown(results: Results): string {
+  const { machine, options, skipped } = results;
+  return [
+    "# Performance",
+    "Written by `deno task bench --write`; figures of other machines differ, ratios less so. Take " +
+    "your own before you rely on them.",
+    "## What it ran on",
+    markdownTable(["", ""], Object.entries(machine)),
+    ...tables(results).flatMap(section),
+    ...skipped.length > 0 ? ["## Not measured", skipped.map((why) => `- ${why}`).join("\n")] : [],
+    "## How it is measured",
+    howText(options.pairs, options.seconds),
+    "The contenders:",
+    CONTENDERS.map(({ name, what }) => `- ${name}: ${what}`).join("\n"),
+    "",
+  ].join("\n\n");
+}
+
+function howText(pairs: number, seconds: number): string {
+  return `Client, balancer and four backends are network namespaces of one machine, joined by veth
+and a bridge; everything competes for the same cores, so a rate says what the whole way costs, and
+the direct route says what it costs without a balancer. Every contender serves the same VIP on IPv4
+and hands it to the same backends in turn. They are measured ${seconds} s each in ${pairs} rounds,
+in one order and then in the opposite one (ABBA), each set up anew, with an empty conntrack table. A
+ratio is taken within a round and the median is of those ratios, so that a machine that is slower
+for a while is so for both.
+
+- Connections: \`wrk\`, 64 at a time, closed loop, a new TCP connection for each request. Backends
+  are nginx, one worker each, with an answer from memory.
+- Long downloads: \`curl\`, one connection per backend that ends only with the measurement, from a
+  file in memory; bytes as the client's interface counts them.
+- CPU: /proc/stat over the measurement, all cores; what programs used from /proc/PID/stat.
+- Apply: a config of services with five backends each, in a namespace of its own. \`nft -f\` gets the
+  very transaction that lb wrote (\`RUN/transaction.nft\`). Memory is the kernel's high-water mark
+  (VmHWM) of lb and of the nft it starts, looked at every 20 ms.
+- Start-up: warm runs follow a run; before cold ones the kernel drops its caches.`;
+}
+
+function section({ title, text, head, rows }: Table): string[] {
+  return [`## ${title}`, text, markdownTable(head, rows)];
+}
+
+function markdownTable(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]) => `| ${cells.join(" | ")} |`;
+  return [line(head), line(head.map(() => "---")), ...rows.map(line)].join("\n");
+}

@@ -1,0 +1,160 @@
+import type { ApplyResult, StepResult } from "./apply.ts";
+import { checks } from "./checks.ts";
+import type { Cost } from "./command.ts";
+import { bottleneck, type CpuUse } from "./cpu.ts";
+import { figure } from "./figure.ts";
+import type { Sample } from "./load.ts";
+import { type Results, type Standing, standings } from "./results.ts";
+import { BACKENDS_PER_SERVICE } from "./services.ts";
+import { STARTUP_SERVICES, type StartupResult } from "./startup.ts";
+import { ratioSpread, type Spread, spread } from "./statistics.ts";
+import type { TrafficResult } from "./traffic.ts";
+
+/** A table with a heading, for the terminal and for the page alike. */
+export interface Table {
+  readonly title: string;
+  /** A sentence or two before it. */
+  readonly text: string;
+  readonly head: readonly string[];
+  readonly rows: readonly (readonly string[])[];
+}
+
+/** All tables of a run, in the order of the page. Pure. */
+export function tables(results: Results): Table[] {
+  const goals = checks(results);
+  return [
+    ...goals.length > 0 ? [goalTable(goals)] : [],
+    ...results.traffic.flatMap((one) => [trafficTable(one), useTable(one)]),
+    ...results.apply.map(applyTable),
+    ...results.startup.length > 0 ? [startupTable(results.startup)] : [],
+  ];
+}
+
+function goalTable(goals: ReturnType<typeof checks>): Table {
+  return {
+    title: "Goals",
+    text: "Medians.",
+    head: ["what", "goal", "measured", ""],
+    rows: goals.map(({ what, goal, measured, ok }) => [what, goal, measured, ok ? "ok" : "missed"]),
+  };
+}
+
+function trafficTable(result: TrafficResult): Table {
+  const { unit, cost } = result.load.per;
+  return {
+    title: result.load.title,
+    text:
+      "Median (lowest–highest); ratios and differences are those of pairs. CPU is what all cores " +
+      "together were busy, clients and backends included; added is what comes on top of the direct route.",
+    head: ["", unit, "of direct", "of nft-map", `CPU, ${cost}`, `added, ${cost}`, "of nginx's"],
+    rows: standings(result).map((standing) => trafficRow(standing)),
+  };
+}
+
+function trafficRow(standing: Standing): string[] {
+  const { name, rate, of_direct, of_map, cost, added, of_nginx_added, errors } = standing;
+  return [
+    errors > 0 ? `${name} (${errors} errors)` : name,
+    ranged(rate, figure),
+    ranged(of_direct, ratio),
+    of_map ? ranged(of_map, ratio) : "",
+    ranged(cost, figure),
+    ranged(added, figure),
+    of_nginx_added ? ranged(of_nginx_added, ratio) : "",
+  ];
+}
+
+/** Who had the processors: where the bottleneck is. */
+function useTable({ load, samples }: TrafficResult): Table {
+  return {
+    title: `${load.title}: where the bottleneck is`,
+    text:
+      "Share of all cores. What the kernel does for a packet is counted where it happens to run, " +
+      "mostly in the client and the backends; the rest is its own threads and other work.",
+    head: ["", "client", "backends", "balancer", "rest", "idle", "steal", "limited by"],
+    rows: [...samples].map(([name, all]) => useRow(name, all)),
+  };
+}
+
+function useRow(name: string, samples: readonly Sample[]): string[] {
+  const use = samples.map(({ cpu }) => cpu).reduce(addUse);
+  const all_s = use.busy_s + use.idle_s + use.steal_s;
+  const rest_s = use.busy_s - use.client_s - use.backends_s - use.balancer_s;
+  const seconds = samples.reduce((sum, sample) => sum + sample.seconds, 0);
+  const parts = [use.client_s, use.backends_s, use.balancer_s, rest_s, use.idle_s, use.steal_s];
+  const shares = parts.map((part_s) => `${Math.round(Math.max(0, part_s) / all_s * 100)} %`);
+  return [name, ...shares, bottleneck(use, seconds)];
+}
+
+function addUse(sum: CpuUse, use: CpuUse): CpuUse {
+  return {
+    busy_s: sum.busy_s + use.busy_s,
+    idle_s: sum.idle_s + use.idle_s,
+    steal_s: sum.steal_s + use.steal_s,
+    client_s: sum.client_s + use.client_s,
+    backends_s: sum.backends_s + use.backends_s,
+    balancer_s: sum.balancer_s + use.balancer_s,
+  };
+}
+
+function applyTable({ services, config_bytes, script_bytes, steps }: ApplyResult): Table {
+  const rounds = steps[0]!.lb.length;
+  return {
+    title: `lb apply at ${services} services of ${BACKENDS_PER_SERVICE} backends`,
+    text: `${megabytes(config_bytes)} of lb.toml, ${megabytes(script_bytes)} of nft; ${rounds} ` +
+      `rounds. Whole commands, process start included; nft -f runs the same transaction alone.`,
+    head: ["", "lb, ms", "nft -f, ms", "ratio", "peak of lb", "of its nft", "of nft -f"],
+    rows: steps.map(stepRow),
+  };
+}
+
+function stepRow({ name, lb, nft }: StepResult): string[] {
+  const ms = (costs: readonly Cost[]) => costs.map((cost) => cost.ms);
+  const compared = nft.length > 0;
+  return [
+    name,
+    ranged(spread(ms(lb)), figure),
+    compared ? ranged(spread(ms(nft)), figure) : "",
+    compared ? ranged(ratioSpread(ms(lb), ms(nft)), ratio) : "",
+    peak(lb.map((cost) => cost.peak_bytes)),
+    peak(lb.map((cost) => cost.nft_peak_bytes)),
+    peak(nft.map((cost) => cost.peak_bytes)),
+  ];
+}
+
+function startupTable(results: readonly StartupResult[]): Table {
+  const text =
+    "Cold: no file of it in memory, as after a boot. Source: this checkout run by deno; " +
+    `built: dist/lb. ${STARTUP_SERVICES} services are applied and nothing is to be done.`;
+  return {
+    title: "Start-up",
+    text,
+    head: ["", "from", "", "ms", "peak"],
+    rows: results.map(({ command, form, warmth, costs }) => [
+      command,
+      form,
+      warmth,
+      ranged(spread(costs.map(({ ms }) => ms)), figure),
+      peak(costs.map((cost) => cost.peak_bytes)),
+    ]),
+  };
+}
+
+/** `12.3 (11.9–13)`; a range only where there is one. */
+function ranged({ median, min, max, count }: Spread, text: (value: number) => string): string {
+  return count > 1 ? `${text(median)} (${text(min)}–${text(max)})` : text(median);
+}
+
+function ratio(value: number): string {
+  return value >= 10 ? value.toFixed(0) : value.toFixed(value >= 2 ? 2 : 3);
+}
+
+/** The highest that was seen; what ended before anyone looked has none. */
+function peak(bytes: readonly (number | undefined)[]): string {
+  const seen = bytes.filter((value) => value !== undefined);
+  return seen.length > 0 ? megabytes(Math.max(...seen)) : "";
+}
+
+function megabytes(bytes: number): string {
+  return `${figure(bytes / 1e6)} MB`;
+}
