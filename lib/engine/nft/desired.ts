@@ -100,7 +100,8 @@ function addService(
   for (const backend of backendsOf(service, family)) {
     addBackend(draft, state, service, backend, form);
   }
-  addChains(draft, service, family, table, form);
+  const rules = [...gateRules(service, family), ...pickRules(service, family, table)];
+  draft.chain({ name: serviceNames(service, family).chain, comment: service.name, rules });
   addDispatch(draft, service, family);
 }
 
@@ -180,22 +181,6 @@ function addLimit(
   comment: string,
 ): void {
   if (limit > 0) draft.chain({ name, comment, rules: limitRules(service, limit) });
-}
-
-function addChains(
-  draft: Draft,
-  service: PlacedService,
-  family: Family,
-  table: SlotTable,
-  form: ServiceForm,
-): void {
-  const names = serviceNames(service, family);
-  const comment = service.name;
-  const pick = pickRules(service, family, table);
-  if (!form.hasGates) return draft.chain({ name: names.chain, comment, rules: pick });
-  const rules = [...gateRules(service, family), `goto ${names.pick}`];
-  draft.chain({ name: names.pick, comment, rules: pick });
-  draft.chain({ name: names.chain, comment, rules });
 }
 
 function addDispatch(draft: Draft, service: PlacedService, family: Family): void {

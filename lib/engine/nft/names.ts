@@ -7,8 +7,6 @@ export function serviceNames(service: Pick<PlacedService, "name">, family: Famil
   return {
     /** Where packets for the service arrive. */
     chain: `s-${stem}`,
-    /** Picks the backend, where something else comes first. */
-    pick: `p-${stem}`,
     /** Counts the connections of both families. */
     limit: `l-${service.name}`,
     /** Slot → backend chain, for schedulers that count or draw. */

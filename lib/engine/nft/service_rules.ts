@@ -12,8 +12,6 @@ import { backendNames, hex, serviceNames } from "./names.ts";
 
 /** How a service is laid out in one family: which of its objects exist. */
 export interface ServiceForm {
-  /** Sources, rates or numbers are checked first, in a chain that a new pick leaves alone. */
-  readonly hasGates: boolean;
   /** Slots hold ids, not chains: nft follows every chain of a map at each commit, and hash tables are long. */
   readonly idSlots: boolean;
   /** Something leads from ids to chains. */
@@ -23,11 +21,7 @@ export interface ServiceForm {
 /** The form of a service, decided by its shape and not by its weights, so that weights move only slots. */
 export function serviceForm(service: PlacedService, table: SlotTable): ServiceForm {
   const idSlots = table.index.kind === "hash";
-  return {
-    hasGates: gateRules(service, 4).length > 0,
-    idSlots,
-    idMap: idSlots || service.persistence !== undefined,
-  };
+  return { idSlots, idMap: idSlots || service.persistence !== undefined };
 }
 
 /** Rules that let a new connection in or not, before a backend is picked. */
