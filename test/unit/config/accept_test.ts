@@ -36,6 +36,7 @@ forward = "dr"
 masquerade = true
 mark = "0x10000"
 dscp = "af41"
+priority = "1:0A0"
 allow = ["198.51.100.0/24", "2001:db8::/32"]
 deny = ["198.51.100.7"]
 max_connections = 1000
@@ -108,6 +109,7 @@ Deno.test("every key arrives in the model, in its units", async () => {
       masquerade: true,
       mark: 0x10000,
       dscp: 34,
+      priority: "1:a0",
       allow: [
         { family: 4, text: "198.51.100.0", length: 24 },
         { family: 6, text: "2001:db8::", length: 32 },
@@ -182,6 +184,7 @@ Deno.test("what is not written has the defaults of the design", async () => {
       masquerade: false,
       mark: 0,
       dscp: undefined,
+      priority: undefined,
       allow: [],
       deny: [],
       max_connections: 0,

@@ -149,6 +149,15 @@ refuses([
     ],
   },
   {
+    is: "a priority that is no traffic class",
+    text: service('priority = "1:10000"') +
+      service("priority = 10").replace('"web"', '"shop"').replace(".10", ".11"),
+    says: [
+      '5:12 priority: expected a traffic class such as "1:10", found the string "1:10000"',
+      '12:12 priority: expected a traffic class such as "1:10", found the integer 10',
+    ],
+  },
+  {
     is: "masks beyond the address",
     text: service('persistence = { timeout = "300s", mask = 33, mask6 = 129 }'),
     says: [
