@@ -3,6 +3,7 @@ import { desiredSnapshot } from "../../../../lib/engine/nft/desired.ts";
 import { planNft } from "../../../../lib/engine/nft/plan.ts";
 import { EMPTY_SNAPSHOT, type Snapshot } from "../../../../lib/engine/nft/snapshot.ts";
 import { FakeNft } from "../../../fake/nft.ts";
+import type { DesiredState } from "../../../../lib/model/state.ts";
 import { type ServiceSpec, stateOf } from "../../../fake/services.ts";
 import { Tracer } from "./trace.ts";
 
@@ -18,12 +19,23 @@ export class Ruleset {
     this.change(services);
   }
 
-  /** Brings the fake to these services, as an apply does. */
-  change(services: readonly ServiceSpec[]): void {
-    const want = desiredSnapshot(stateOf(services, this.#mask));
+  /** Brings the fake to these services, as an apply does. @returns what was changed, `OP OBJECT` */
+  change(services: readonly ServiceSpec[]): string[] {
+    return this.bringTo(stateOf(services, this.#mask));
+  }
+
+  bringTo(state: DesiredState): string[] {
+    const want = desiredSnapshot(state);
     const token = `${++this.#revision} . 1`;
-    this.nft.edit(planNft(want, this.#have, token).script);
+    const { script, changes } = planNft(want, this.#have, token);
+    if (script !== "") this.nft.edit(script);
     this.#have = { ...want, token };
+    return changes.map(({ op, object }) => `${op} ${object}`).sort();
+  }
+
+  /** What a set or map holds, as text. */
+  elements(name: string): Record<string, string> {
+    return Object.fromEntries(this.nft.table("inet lb")!.collections.get(name)!.elements);
   }
 
   /** Where a new connection ends up. Tcp unless said otherwise. */

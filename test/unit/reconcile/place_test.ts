@@ -1,0 +1,108 @@
+import assert from "node:assert/strict";
+import { parseConfig } from "../../../lib/config/load.ts";
+import { backendNames, placeServices } from "../../../lib/reconcile/place.ts";
+import { allocateIds } from "../../../lib/store/ids.ts";
+import { Ruleset } from "../engine/nft/ruleset.ts";
+
+const PRIMARIES = ["198.51.100.11", "198.51.100.12"];
+const BACKUPS = ["198.51.100.21", "198.51.100.22"];
+const V6 = "2001:db8:b::11";
+
+interface Weights {
+  readonly [address: string]: number;
+}
+
+/** A service with two backends and two backups for IPv4 and one of each for IPv6; weights by address. */
+function configText(weights: Weights, more = ""): string {
+  const backend = (address: string, backup: boolean) =>
+    `[[service.backend]]\naddress = "${address}"\nweight = ${weights[address] ?? 100}\n` +
+    `backup = ${backup}\n`;
+  return `[[service]]
+name = "web"
+vip = ["203.0.113.10", "2001:db8:1::10"]
+ports = [80]
+vip_on = "none"
+${more}
+${PRIMARIES.map((address) => backend(address, false)).join("")}
+${BACKUPS.map((address) => backend(address, true)).join("")}
+${backend(V6, false)}${backend("2001:db8:b::21", true)}`;
+}
+
+async function placed(text: string) {
+  const { config } = await parseConfig(text, "lb.toml");
+  const rows = allocateIds([], backendNames(config.services), config.marks.idMax - 1, 0);
+  return placeServices(config, new Map([["web", "nft"]]), "nft", rows);
+}
+
+/** Where connections of each IP version end up. */
+async function places(weights: Weights): Promise<{ v4: string[]; v6: string[] }> {
+  const ruleset = new Ruleset([]);
+  ruleset.bringTo(await placed(configText(weights)));
+  const to = (vip: string, client: string) =>
+    Object.keys(ruleset.spread(12, vip, client)).map((one) => one.replace(/:80$/, "")).sort();
+  return {
+    v4: to("203.0.113.10:80", "192.0.2.9"),
+    v6: to("[2001:db8:1::10]:80", "2001:db8:c::9"),
+  };
+}
+
+Deno.test("backups get nothing while a primary of their family has a weight", async () => {
+  assert.deepEqual(await places({}), { v4: PRIMARIES, v6: [`[${V6}]`] });
+  const one = { "198.51.100.12": 0 };
+  assert.deepEqual((await places(one)).v4, ["198.51.100.11"]);
+});
+
+Deno.test("backups enter when no primary of their family has a weight, and only there", async () => {
+  const idle = { "198.51.100.11": 0, "198.51.100.12": 0 };
+  assert.deepEqual(await places(idle), { v4: BACKUPS, v6: [`[${V6}]`] });
+  assert.deepEqual((await places({ [V6]: 0 })).v6, ["[2001:db8:b::21]"]);
+});
+
+Deno.test("a backup of weight 0 never enters; without anybody left the service refuses", async () => {
+  const idle = { "198.51.100.11": 0, "198.51.100.12": 0, "198.51.100.21": 0 };
+  assert.deepEqual((await places(idle)).v4, ["198.51.100.22"]);
+  assert.deepEqual((await places({ ...idle, "198.51.100.22": 0 })).v4, ["reset"]);
+});
+
+Deno.test("backups keep their own weights among each other, and their ids when they leave again", async () => {
+  const idle = await placed(configText({ "198.51.100.11": 0, "198.51.100.12": 0 }));
+  const back = await placed(configText({}));
+  const ids = (state: typeof idle) => state.services[0]!.backends.map(({ id }) => id);
+  assert.deepEqual(ids(idle), ids(back));
+  const weights = (state: typeof idle) =>
+    state.services[0]!.backends.map(({ effective_weight }) => effective_weight);
+  assert.deepEqual(weights(idle), [0, 0, 100, 100, 100, 0]);
+  assert.deepEqual(weights(back), [100, 100, 0, 0, 100, 0]);
+});
+
+Deno.test("a client that persistence sent to a backup returns to a primary with its next connection", async () => {
+  const more = 'persistence = "5m"';
+  const ruleset = new Ruleset([]);
+  ruleset.bringTo(await placed(configText({ "198.51.100.11": 0, "198.51.100.12": 0 }, more)));
+  const ask = () => ruleset.to("192.0.2.9:4000", "203.0.113.10:80");
+  const backup = ask();
+  assert.ok(BACKUPS.includes(backup.replace(":80", "")));
+  assert.equal(ask(), backup);
+  ruleset.bringTo(await placed(configText({}, more)));
+  const primary = ask();
+  assert.ok(PRIMARIES.includes(primary.replace(":80", "")));
+  assert.equal(ask(), primary);
+});
+
+Deno.test("mark, dscp and priority are refused where ids do not fit the mark; without them they fit", async () => {
+  const narrow = '[lb]\nmark_mask = "0x1ff"\n';
+  const backends = Array.from(
+    { length: 255 },
+    (_, index) => `[[service.backend]]\naddress = "10.0.${index >> 7}.${1 + (index & 127)}"\n`,
+  ).join("");
+  const service = (line: string) =>
+    `${narrow}[[service]]\nname = "web"\nvip = "203.0.113.10"\nports = [80]\n${line}\n${backends}`;
+  assert.equal((await placed(service(""))).services[0]!.backends.at(-1)!.id, 255);
+  for (const line of ['mark = "0x200"', 'dscp = "ef"', 'priority = "1:1"']) {
+    await assert.rejects(placed(service(line)), {
+      name: "LbError",
+      code: "unsupported",
+      message: /service web: .*ids below 255.*give mark_mask more bits.*Nothing was changed/,
+    });
+  }
+});
