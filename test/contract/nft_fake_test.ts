@@ -5,6 +5,7 @@ import { FakeKernel } from "../fake/kernel.ts";
 import { stateOf } from "../fake/services.ts";
 import { Tracer } from "../unit/engine/nft/trace.ts";
 import { engineContract, SERVICES } from "./engine_contract.ts";
+import { dynamicContract } from "./nft_dynamic.ts";
 import { makeNftRig, type NftHost } from "./nft_rig.ts";
 
 const RUNS = 100;
@@ -28,6 +29,7 @@ function fakeHost(): NftHost & { readonly kernel: FakeKernel } {
 }
 
 engineContract("nft on a fake kernel", () => makeNftRig(fakeHost()), nftEngine, RUNS);
+dynamicContract("nft on a fake kernel", () => Promise.resolve(fakeHost()));
 
 Deno.test("nft: a foreign change between commit and read-back is stale, and the next pass converges", async () => {
   const { kernel } = fakeHost();

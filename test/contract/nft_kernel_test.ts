@@ -8,6 +8,7 @@ import { process } from "../../lib/sys/process.ts";
 import { sockets } from "../../lib/sys/socket.ts";
 import { engineContract } from "./engine_contract.ts";
 import { testInNamespace } from "./namespace.ts";
+import { dynamicContract } from "./nft_dynamic.ts";
 import { makeNftRig, type NftHost } from "./nft_rig.ts";
 
 /** Each is half a dozen runs of nft. */
@@ -53,4 +54,5 @@ async function run(...argv: [string, ...string[]]): Promise<string> {
 
 await testInNamespace(import.meta.url, () => {
   engineContract("nft on this kernel", async () => makeNftRig(await realHost()), nftEngine, RUNS);
+  dynamicContract("nft on this kernel", realHost);
 });

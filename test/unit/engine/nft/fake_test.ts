@@ -12,6 +12,9 @@ const BASE = [
   "add set inet lb s { typeof ip daddr; }",
   "add element inet lb m { 192.0.2.1 : goto d, 192.0.2.2 : drop }",
   "add element inet lb s { 192.0.2.1 }",
+  "add map inet lb i { typeof ip daddr . th dport : verdict; flags interval; }",
+  "add element inet lb i { 192.0.2.0/24 . 80-90 : drop, 192.0.2.0/25 . 443 : drop }",
+  "add set inet lb y { typeof ip saddr; flags dynamic,timeout; size 9; timeout 10s; }",
   'add rule inet lb c counter name "n"',
   "add rule inet lb c ip daddr vmap @m",
 ];
@@ -36,6 +39,11 @@ const REFUSED: readonly (readonly [string, RegExp])[] = [
   ["add element inet lb m { 192.0.2.2 : goto d }", /File exists/],
   ["create element inet lb s { 192.0.2.1 }", /File exists/],
   ["delete element inet lb s { 192.0.2.9 }", /No such file/],
+  ["add element inet lb i { 192.0.2.7 . 85 : drop }", /File exists/],
+  ["add element inet lb i { 192.0.0.0/16 . 90-99 : drop }", /File exists/],
+  ["add element inet lb i { 192.0.2.0/24 . 80-90 : goto d }", /File exists/],
+  ["delete element inet lb i { 192.0.2.0/24 . 80-89 }", /No such file/],
+  ["add set inet lb y { typeof ip saddr; flags dynamic,timeout; size 8; timeout 10s; }", /File ex/],
   ["add map inet lb m { typeof ip saddr : verdict; }", /File exists/],
   ["add chain inet lb base { type nat hook output priority 0; policy accept; }", /File exists/],
 ];
@@ -53,6 +61,9 @@ for (const [line, words] of REFUSED) {
 }
 
 const ACCEPTED = [
+  "add element inet lb i { 192.0.2.0/24 . 80-90 : drop }",
+  "add element inet lb i { 192.0.2.0/24 . 91-442 : drop, 192.0.3.0/24 . 80-90 : drop }",
+  "flush map inet lb i",
   "add table inet lb",
   "add chain inet lb c",
   "delete chain inet lb c",
@@ -75,6 +86,11 @@ for (const line of ACCEPTED) {
 }
 
 const UNKNOWN = [
+  "add element inet lb s { 192.0.2.0/24 }",
+  "add element inet lb i { 192.0.2.9 . tcp-udp : drop }",
+  "add map inet lb n { typeof ip saddr; flags dynamic; }",
+  "add set inet lb n { typeof ip saddr : mark; }",
+  "add set inet lb n { type ipv4_addr; }",
   "table inet lb { }",
   "add flowtable inet lb f { hook ingress priority 0; }",
   "reset counter inet lb n",

@@ -53,6 +53,39 @@ const LISTING = JSON.stringify({
       },
     },
     { map: { family: "inet", name: "be-web4", table: "lb", handle: 7, map: "verdict" } },
+    {
+      map: {
+        family: "inet",
+        name: "iv6",
+        table: "lb",
+        type: ["ipv6_addr", "inet_proto", "inet_service"],
+        handle: 12,
+        map: "verdict",
+        flags: ["interval"],
+        elem: [
+          [
+            { concat: [{ prefix: { addr: "2001:db8::", len: 64 } }, "tcp", { range: [80, 90] }] },
+            { goto: { target: "s-web6" } },
+          ],
+          [{ concat: ["2001:db8::1", "udp", { range: [0, 65_535] }] }, {
+            goto: { target: "s-a6" },
+          }],
+        ],
+      },
+    },
+    {
+      map: {
+        family: "inet",
+        name: "st-web4",
+        table: "lb",
+        type: "ipv4_addr",
+        handle: 13,
+        map: "classid",
+        size: 65_535,
+        flags: ["timeout", "dynamic"],
+        elem: [[{ elem: { val: "192.0.2.0", timeout: 300, expires: 287 } }, "0:1"]],
+      },
+    },
     { chain: { family: "inet", table: "lb", name: "refuse", handle: 8 } },
     {
       chain: {
@@ -84,6 +117,17 @@ Deno.test("listing: elements come in the spelling they were written in", () => {
   assert.deepEqual(elements("sl-web4"), [["0", "0:1"], ["1", "0:7fff"]]);
   assert.deepEqual(elements("vip6"), [["2001:db8::1", ""], ["::ffff:c000:201", ""]]);
   assert.deepEqual(elements("be-web4"), [], "nft leaves `elem` out where there are none");
+});
+
+Deno.test("listing: prefixes and ranges come in the spelling they were written in", () => {
+  assert.deepEqual([...snapshotOf().collections.get("iv6")!.elements], [
+    ["2001:db8::/64 . tcp . 80-90", "goto s-web6"],
+    ["2001:db8::1 . udp . 0-65535", "goto s-a6"],
+  ]);
+});
+
+Deno.test("listing: what packets put there is not read", () => {
+  assert.equal(snapshotOf().collections.get("st-web4")!.elements.size, 0);
 });
 
 Deno.test("listing: an element nobody of ours would write equals none of ours", () => {
