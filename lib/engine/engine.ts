@@ -87,5 +87,7 @@ export interface Engine<
    * @throws {KernelError} where the kernel refuses; nothing was changed
    */
   apply(kernel: Kernel, plan: Plan, committed?: Committed): Promise<Applied<Snapshot>>;
+  /** New connections by backend id, as far as the snapshot counts them. Pure. */
+  totals(have: Snapshot): ReadonlyMap<number, number>;
   counters(kernel: Kernel, state: DesiredState): Promise<BackendCounters[]>;
 }

@@ -1,4 +1,5 @@
 import type { Change } from "../model/change.ts";
+import { KernelError } from "../model/error.ts";
 import type { JournalEntry, JournalRecord, JournalResource } from "../model/journal.ts";
 import type { Kernel } from "../sys/ports.ts";
 
@@ -74,4 +75,12 @@ export interface OutcomeDraft {
 /** Nothing done, nothing to say. */
 export function emptyOutcome(): OutcomeDraft {
   return { done: [], blocked: [], notes: [] };
+}
+
+/**
+ * Whether an error is the kernel's own no. Where it gave no answer it may have done what was asked, and the
+ * journal must go on saying so.
+ */
+export function isRefusal(error: unknown): boolean {
+  return error instanceof KernelError && error.refusal.errno !== "ETIMEDOUT";
 }

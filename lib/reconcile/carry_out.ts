@@ -37,7 +37,7 @@ export async function carryOut(run: Run, plan: RunPlan): Promise<Outcome> {
     if (plan.target.isNew) failRevision(run.machine, plan.target.revision, error);
     throw withWhatStands(error, plan.host);
   }
-  await saveCounters(run, plan);
+  saveCounters(run, plan);
   const outcome = {
     ...plan.outcome,
     drift: [...run.progress.drift],
@@ -55,7 +55,7 @@ async function applyEngine(run: Run, task: EngineTask, revision: number): Promis
   store.commits.announce(engine.name, mark, run.now_ms);
   run.progress.marks.set(mark, plan.changes);
   const applied = await engine.apply(kernel, plan, committed);
-  run.stamps.set(engine.name, applied.stamp);
+  run.applied.set(engine.name, applied);
   if (!applied.have.present) return store.commits.forget(engine.name);
   const record = { ...applied.committed, ...host, revision, generation: null };
   store.commits.commit(engine.name, record);

@@ -2,6 +2,7 @@ import { type Facts, isPossible } from "../capability/facts.ts";
 import { procSysMount } from "../capability/proc_sys.ts";
 import { conflicts, type ConntrackFill, type Surroundings } from "../capability/surroundings.ts";
 import type { EngineReport } from "../capability/select.ts";
+import { addressResource } from "../host/address/address.ts";
 import { reportSysctlValues, type SysctlValueReport } from "../host/sysctl/report.ts";
 import type { JournalEntry } from "../model/journal.ts";
 import type { Config } from "../model/settings.ts";
@@ -69,5 +70,6 @@ function wantedSysctls(
     engine === "auto" ? possible[0] ?? "nft" : engine,
   ]));
   const need = hostWant(config, engineOf);
-  return reportSysctlValues(kernel.files, sysctlWant(kernel, config.services, need), journal);
+  const want = sysctlWant(config.services, addressResource.observe(kernel, []), need);
+  return reportSysctlValues(kernel.files, want, journal);
 }

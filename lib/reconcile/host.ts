@@ -2,6 +2,7 @@ import { procSysMount } from "../capability/proc_sys.ts";
 import { addressResource } from "../host/address/address.ts";
 import { interfacesAfter } from "../host/address/placement.ts";
 import type { AddressStep } from "../host/address/plan.ts";
+import type { Interface } from "../host/interface.ts";
 import type { HostPlan, Outcome as StepsOutcome, Step } from "../host/resource.ts";
 import { reportSysctls } from "../host/sysctl/apply.ts";
 import type { SysctlStep } from "../host/sysctl/plan.ts";
@@ -51,8 +52,9 @@ export function hostWant(config: Config, engineOf: ReadonlyMap<string, EngineNam
 
 /** Observes and plans. Changes nothing. @throws {LbError} where `vip_on` names an unknown interface */
 export function planHost(machine: HostMachine, config: Config, need: Need): HostStages {
-  const addresses = planAddresses(machine, config.services);
-  const sysctls = planSysctls(machine, config.services, need);
+  const interfaces = addressResource.observe(machine.kernel, []);
+  const addresses = planAddresses(machine, config.services, interfaces);
+  const sysctls = planSysctls(machine, config.services, interfaces, need);
   const reason = config.sysctl === "check"
     ? "check"
     : procSysMount(machine.kernel.files).isReadOnly
@@ -71,11 +73,10 @@ export function planHost(machine: HostMachine, config: Config, need: Need): Host
 
 /** The sysctls a config wants, with the interfaces as they will be once the VIPs are placed. */
 export function sysctlWant(
-  kernel: Kernel,
   services: readonly Service[],
+  interfaces: readonly Interface[],
   need: Need,
 ): SysctlWant {
-  const interfaces = addressResource.observe(kernel, []);
   return { need, interfaces: interfacesAfter(services, interfaces) };
 }
 
@@ -110,20 +111,24 @@ export async function applyStage(
   return await addressResource.apply(kernel, stages[stage], journal);
 }
 
-function planAddresses(machine: HostMachine, services: readonly Service[]): HostPlan<AddressStep> {
+function planAddresses(
+  machine: HostMachine,
+  services: readonly Service[],
+  interfaces: readonly Interface[],
+): HostPlan<AddressStep> {
   const open = journalOf(machine).open("address");
-  const observed = addressResource.observe(machine.kernel, open);
-  return ownDoing(machine, addressResource.plan(services, observed, open), open);
+  return ownDoing(machine, addressResource.plan(services, interfaces, open), open);
 }
 
 function planSysctls(
   machine: HostMachine,
   services: readonly Service[],
+  interfaces: readonly Interface[],
   need: Need,
 ): HostPlan<SysctlStep> {
   const open = journalOf(machine).open("sysctl");
   const observed = sysctlResource.observe(machine.kernel, open);
-  const want = sysctlWant(machine.kernel, services, need);
+  const want = sysctlWant(services, interfaces, need);
   return ownDoing(machine, sysctlResource.plan(want, observed, open), open);
 }
 

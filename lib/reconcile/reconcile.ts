@@ -43,10 +43,10 @@ async function attempt(run: Run): Promise<Outcome> {
   const isBehind = plan.target.isNew || plan.tasks.some(({ isRecordBehind }) => isRecordBehind);
   if (plan.outcome.changed || isBehind) {
     const outcome = await carryOut(run, plan);
-    if (stamps) await settleAfterChange(run, outcome, new Map([...stamps, ...run.stamps]));
+    if (stamps) await settleAfterChange(run, outcome, stamps);
     return outcome;
   }
-  await saveCounters(run, plan);
+  saveCounters(run, plan);
   recordQuietPass(run);
   if (digest) recordSettled(run, plan.outcome, digest);
   return plan.outcome;
@@ -69,7 +69,7 @@ function newRun(
     now_ms,
     notes: [],
     blocked: [],
-    stamps: new Map(),
+    applied: new Map(),
   };
 }
 

@@ -1,7 +1,7 @@
 import { JOURNAL_RESOURCES } from "../model/journal.ts";
-import { foldCounter } from "../store/ids.ts";
+import { type BackendRow, foldCounter } from "../store/ids.ts";
 import type { Outcome } from "./outcome.ts";
-import type { RunPlan, Target } from "./plan.ts";
+import type { EngineTask, RunPlan, Target } from "./plan.ts";
 import type { Machine, Run } from "./request.ts";
 
 /** Puts a new revision on record before anything is changed; once per run. */
@@ -22,16 +22,23 @@ export function failRevision({ store, kernel }: Machine, revision: number, error
   });
 }
 
-/** Adds what the kernel has counted to the totals, which outlive its counters. */
-export async function saveCounters({ machine }: Run, { tasks, rows }: RunPlan): Promise<void> {
-  const raw = new Map<number, number | null>();
-  for (const { engine, state } of tasks) {
-    if (state.services.length === 0) continue;
-    for (const counted of await engine.counters(machine.kernel, state)) {
-      raw.set(counted.id, counted.new_connections);
-    }
-  }
-  machine.store.backends.save(rows.map((row) => foldCounter(row, raw.get(row.id) ?? null)));
+/**
+ * Adds what the kernel has counted to the totals, which outlive its counters: what it had counted when
+ * it was looked at, and what it counts from after a change, which may have made counters anew.
+ */
+export function saveCounters({ machine, applied }: Run, { tasks, rows }: RunPlan): void {
+  const fold = (
+    rows: readonly BackendRow[],
+    { engine, have }: Pick<EngineTask, "engine" | "have">,
+  ) => {
+    const totals = engine.totals(have);
+    return rows.map((row) => foldCounter(row, totals.get(row.id) ?? null));
+  };
+  const after = tasks.flatMap(({ engine }) => {
+    const have = applied.get(engine.name)?.have;
+    return have ? [{ engine, have }] : [];
+  });
+  machine.store.backends.save([...tasks, ...after].reduce(fold, rows));
 }
 
 /** A pass that found everything in order. */

@@ -1,5 +1,6 @@
 import type { Facts } from "../capability/facts.ts";
 import type { LoadedConfig } from "../config/load.ts";
+import type { Applied, EngineSnapshot } from "../engine/engine.ts";
 import type { Change } from "../model/change.ts";
 import type { EngineName } from "../model/service.ts";
 import type { HostIdentity } from "../store/journal.ts";
@@ -53,6 +54,6 @@ export interface Run {
   readonly now_ms: number;
   readonly notes: string[];
   readonly blocked: string[];
-  /** Of the states that engines were brought to. */
-  readonly stamps: Map<EngineName, string>;
+  /** The states that engines were brought to. */
+  readonly applied: Map<EngineName, Applied<EngineSnapshot>>;
 }

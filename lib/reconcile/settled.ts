@@ -78,10 +78,12 @@ export function recordSettled({ machine, now_ms }: Run, outcome: Outcome, digest
 /**
  * The same after a run that changed something, if nothing is left to do.
  *
- * @param stamps of the states that the engines were seen to be in
+ * @param before the stamps from before the run looked
  */
-export async function settleAfterChange(run: Run, outcome: Outcome, stamps: Stamps): Promise<void> {
+export async function settleAfterChange(run: Run, outcome: Outcome, before: Stamps): Promise<void> {
   const { loaded } = run.request;
+  const stamps = new Map(before);
+  for (const [engine, { stamp }] of run.applied) stamps.set(engine, stamp);
   const digest = await inputsDigest(run.machine, loaded.text, stamps);
   // Planned after the digest was taken: what changes in between shows in one of the two.
   const left = planHost(run.machine, loaded.config, hostWant(loaded.config, run.engineOf));

@@ -15,7 +15,7 @@ import { desiredSnapshot } from "./desired.ts";
 import { listingFingerprints, parseEntries, readSnapshot } from "./listing.ts";
 import { type NftPlan, planNft } from "./plan.ts";
 import { listTable, runTransaction } from "./program.ts";
-import { backendNames } from "./names.ts";
+import { backendNames, idOfCounter } from "./names.ts";
 import { EMPTY_SNAPSHOT, objectFingerprints, type Snapshot } from "./snapshot.ts";
 import { needsOfNft, supportsNft } from "./supports.ts";
 
@@ -45,6 +45,11 @@ export const nftEngine: Engine<Snapshot, NftPlan> = {
   drift,
   plan: planNft,
   apply,
+  totals: ({ counters }) =>
+    new Map([...counters].flatMap(([name, { packets }]) => {
+      const id = idOfCounter(name);
+      return id === undefined ? [] : [[id, packets] as const];
+    })),
   counters,
 };
 

@@ -31,6 +31,12 @@ export function backendNames(id: number) {
   return { chain: `b-${id}`, counter: `n-${id}`, limit: `m-${id}` };
 }
 
+/** The backend whose counter this is; undefined for a counter of somebody else's. */
+export function idOfCounter(name: string): number | undefined {
+  const id = /^n-(\d+)$/.exec(name)?.[1];
+  return id === undefined ? undefined : Number(id);
+}
+
 /** Collections whose elements packets add and time removes: never compared, never written. */
 export function isDynamic(name: string): boolean {
   return name.startsWith("st-") || name.startsWith("rt-");

@@ -1,6 +1,12 @@
 import { addAddress, deleteAddress } from "../../netlink/route/address.ts";
 import type { Kernel } from "../../sys/ports.ts";
-import { emptyOutcome, type JournalPort, type Outcome, type OutcomeDraft } from "../resource.ts";
+import {
+  emptyOutcome,
+  isRefusal,
+  type JournalPort,
+  type Outcome,
+  type OutcomeDraft,
+} from "../resource.ts";
 import { announce, type Arrival } from "./announce.ts";
 import type { AddressStep } from "./plan.ts";
 
@@ -39,7 +45,7 @@ function add(
       return [{ link, address }];
     }
   } catch (error) {
-    giveUp();
+    if (isRefusal(error)) giveUp();
     throw error;
   }
   // Somebody was faster: it is theirs.

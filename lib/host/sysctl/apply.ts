@@ -2,6 +2,7 @@ import { KernelError } from "../../model/error.ts";
 import {
   type Blocked,
   emptyOutcome,
+  isRefusal,
   type JournalPort,
   type Outcome,
   type OutcomeDraft,
@@ -70,7 +71,7 @@ function set(
   try {
     if (write(files, step, outcome) === "written") return;
   } catch (error) {
-    giveUp();
+    if (isRefusal(error)) giveUp();
     throw error;
   }
   giveUp();
