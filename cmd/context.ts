@@ -59,7 +59,7 @@ export const context = {
   /** Whom a revision is put down to: the user behind sudo, if there is one. */
   who(): string {
     return Deno.env.get("SUDO_USER") ?? Deno.env.get("LOGNAME") ?? Deno.env.get("USER") ??
-      `uid ${uid()}`;
+      (uid() === 0 ? "root" : `uid ${uid()}`);
   },
 
   /** Folder with the templates: set by the launcher, else beside main.ts. */

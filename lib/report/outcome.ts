@@ -35,7 +35,7 @@ function changesText({ changes, sysctls }: Outcome, paint: Paint): string {
       `  ${paint(SIGNS[op], SIGN_STYLES[op])}`,
       engine,
       object,
-      paint([detail, reasons.get(object)].filter(Boolean).join("  "), "dim"),
+      paint([detail, op === "remove" ? "" : reasons.get(object)].filter(Boolean).join("  "), "dim"),
     ]),
   );
 }
