@@ -8,9 +8,11 @@ export interface ServiceText {
   readonly name?: string;
   /** Host numbers of the VIPs, each in both IP versions. @default [10] */
   readonly vips?: readonly number[];
+  /** VIPs as they are to be written, in place of `vips`. */
+  readonly vip?: readonly string[];
   /** @default both */
   readonly families?: readonly Family[];
-  readonly protocol?: "tcp" | "udp";
+  readonly protocol?: "tcp" | "udp" | "sctp";
   /** As in TOML. @default "[80]" */
   readonly ports?: string;
   readonly scheduler?: string;
@@ -21,14 +23,15 @@ export interface ServiceText {
   readonly one_arm?: boolean;
   /** More lines of the service. */
   readonly more?: string;
+  /** More lines of b1, b2, … */
+  readonly backend_more?: readonly (string | undefined)[];
 }
 
 /** One `[[service]]` of an `lb.toml`. Pure. */
 export function serviceText(service: ServiceText): string {
   const families = service.families ?? FAMILIES;
-  const vips = (service.vips ?? [10]).flatMap((host) =>
-    families.map((family) => `"${vipAddress(family, host)}"`)
-  );
+  const vips = service.vip ??
+    (service.vips ?? [10]).flatMap((host) => families.map((family) => vipAddress(family, host)));
   const protocol = service.protocol ?? "tcp";
   const backends = service.weights.flatMap((weight, index) =>
     weight === undefined
@@ -38,7 +41,7 @@ export function serviceText(service: ServiceText): string {
   return `
 [[service]]
 name = "${service.name ?? "web"}"
-vip = [${vips.join(", ")}]
+vip = ${JSON.stringify(vips)}
 protocol = "${protocol}"
 ports = ${service.ports ?? "[80]"}
 scheduler = "${service.scheduler ?? "wrr"}"
@@ -52,6 +55,7 @@ function backendText(service: ServiceText, family: Family, index: number, weight
 address = "${backendAddress(family, index, service.one_arm)}"
 ${port === 0 ? "" : `port = ${port}`}
 weight = ${weight}
+${service.backend_more?.[index] ?? ""}
 `;
 }
 
