@@ -13,9 +13,10 @@ _lb() {
   case $kind in
     files) compopt -o default ;;
     folders) compopt -o dirnames ;;
-    open) compopt -o nospace -o nosort ;;
-    words) compopt -o nosort ;;
+    open) compopt -o nospace ;;
   esac
+  # bash 4.4
+  compopt -o nosort 2>/dev/null || :
 }
 
 complete -F _lb lb
