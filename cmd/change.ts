@@ -1,5 +1,5 @@
 import type { LoadedConfig } from "../lib/config/load.ts";
-import { EXIT_ATTENTION, EXIT_OK } from "../lib/model/error.ts";
+import { EXIT_ATTENTION, EXIT_OK, LbError } from "../lib/model/error.ts";
 import type { Outcome } from "../lib/reconcile/outcome.ts";
 import type { Machine } from "../lib/reconcile/request.ts";
 import { context, type Places } from "./context.ts";
@@ -40,8 +40,7 @@ export async function change(request: ChangeRequest): Promise<Outcome | undefine
       const who = context.who();
       return await reconcile(machine, { loaded, who, command, dryRun, patience_ms });
     } catch (error) {
-      undo?.();
-      throw error;
+      throw undone(error, undo);
     }
   });
 }
@@ -52,6 +51,22 @@ async function settledOutcome(request: ChangeRequest, machine: Machine) {
   if (text === undefined) return undefined;
   const { settledOutcome } = await import("../lib/reconcile/settled.ts");
   return await settledOutcome(machine, text);
+}
+
+/** @returns the error, which says so where things could not be put back */
+function undone(error: unknown, undo: (() => void) | undefined): unknown {
+  try {
+    undo?.();
+    return error;
+  } catch (cause) {
+    const [first, second] = [error, cause].map((each) =>
+      each instanceof Error ? each.message : String(each)
+    );
+    const code = error instanceof LbError ? error.code : "bug";
+    const message =
+      `${first}\nThe config file could not be put back, and has the new text: ${second}`;
+    return new LbError(code, message, { cause: error });
+  }
 }
 
 /** Prints what a run did, and returns the exit code for it. */

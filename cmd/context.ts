@@ -34,9 +34,12 @@ export const context = {
   },
 
   /** The state database, for reading; undefined where there is none. */
-  async readStore(places: Places): Promise<Store | undefined> {
+  async readStore(
+    places: Pick<Places, "state">,
+    options: { readonly immutable?: boolean } = {},
+  ): Promise<Store | undefined> {
     const { readStore } = await import("../lib/store/store.ts");
-    return readStore(places.state, { files, uid: uid() });
+    return readStore(places.state, { files, uid: uid() }, options);
   },
 
   /** @throws {LbError} `busy` after the time-out */

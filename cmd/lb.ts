@@ -1,6 +1,7 @@
 import { Command, CommanderError, Help, type Option } from "@commander-js/extra-typings";
 import { EXIT_CODES, EXIT_OK } from "../lib/model/error.ts";
 import { applyCommand } from "./apply.ts";
+import { completionsCommand } from "./completions.ts";
 import { demoCommand } from "./demo.ts";
 import { doctorCommand } from "./doctor.ts";
 import { historyCommand } from "./history.ts";
@@ -25,6 +26,7 @@ const COMMANDS: readonly ((end: End) => Command)[] = [
   reconcileCommand,
   doctorCommand,
   demoCommand,
+  completionsCommand,
   uninstallCommand,
 ].map((make) => make as unknown as (end: End) => Command);
 

@@ -2,7 +2,7 @@ import { LbError } from "../lib/model/error.ts";
 import type { Outcome } from "../lib/reconcile/outcome.ts";
 import type { Store } from "../lib/store/store.ts";
 import { report } from "./change.ts";
-import { changeConfig, type NewConfig } from "./config_change.ts";
+import { BACKUP_SUFFIX, changeConfig, type NewConfig } from "./config_change.ts";
 import { context, type Places } from "./context.ts";
 import { type End, examples, lockingCommand, parseRevision, placesOf } from "./options.ts";
 
@@ -71,6 +71,16 @@ async function earlierConfig(
 
 /** Where to keep edits that were never applied; what is on record need not be: `lb history` has it. */
 function backupPath({ revisions }: Store, config: string): string | undefined {
-  const text = context.files.read(config);
-  return text === undefined || revisions.holdText(text) ? undefined : `${config}.before-rollback`;
+  const text = readConfig(config);
+  return text === undefined || revisions.holdText(text) ? undefined : config + BACKUP_SUFFIX;
+}
+
+function readConfig(path: string): string | undefined {
+  try {
+    return context.files.read(path);
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    const message = `cannot read ${path}: ${reason}; nothing was changed`;
+    throw new LbError("not-permitted", message, { cause });
+  }
 }

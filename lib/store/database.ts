@@ -27,11 +27,15 @@ export class Database {
   readonly #db: DatabaseSync;
   readonly #prepared = new Map<string, StatementSync>();
 
-  /** @throws {LbError} where the file cannot be opened or is not a database */
-  constructor(path: string, options: { readOnly: boolean }) {
+  /**
+   * @param options.immutable takes the file as it is, without what a writer has not yet put there, and
+   * makes no -wal and -shm beside it, as every other reader of a WAL database does
+   * @throws {LbError} where the file cannot be opened or is not a database
+   */
+  constructor(path: string, options: { readOnly: boolean; immutable?: boolean }) {
     this.path = path;
     this.#db = this.#guard(() =>
-      new DatabaseSync(path, {
+      new DatabaseSync(options.immutable ? immutableUri(path) : path, {
         readOnly: options.readOnly,
         enableForeignKeyConstraints: true,
         timeout: BUSY_TIMEOUT_MS,
@@ -103,6 +107,11 @@ export class Database {
       throw new LbError(code, `state database ${this.path}: ${message}; ${advice}`, { cause });
     }
   }
+}
+
+/** https://sqlite.org/uri.html */
+function immutableUri(path: string): string {
+  return `file:${path.split("/").map(encodeURIComponent).join("/")}?immutable=1`;
 }
 
 function resultCode(error: unknown): number {

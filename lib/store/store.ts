@@ -76,15 +76,20 @@ export function openStore(folder: string, owner: Owner): Store {
 /**
  * Opens the state database for reading only, beside any writer.
  *
+ * @param options.immutable leaves no trace in the folder, and may miss what was just written
  * @returns undefined where there is none yet
  * @throws {LbError} as {@linkcode openStore}, and `unsupported` where the schema is an older lb's
  */
-export function readStore(folder: string, owner: Owner): Store | undefined {
+export function readStore(
+  folder: string,
+  owner: Owner,
+  options: { readonly immutable?: boolean } = {},
+): Store | undefined {
   const path = `${folder}/${DATABASE_NAME}`;
   if (!owner.files.stat(path)) return undefined;
   checkTrusted(`${folder}/.`, owner);
   checkTrusted(path, owner);
-  return closeOnError(new Database(path, { readOnly: true }), (db) => {
+  return closeOnError(new Database(path, { ...options, readOnly: true }), (db) => {
     refuseNewer(db);
     const found = schemaVersion(db);
     if (found === SCHEMA_VERSION) return new Store(db);

@@ -9,7 +9,7 @@ export interface Cost {
 
 /** How often memory is looked at. The kernel keeps the peak, so only what comes after the last look is lost. */
 const LOOK_EVERY_MS = 20;
-const TIMEOUT_MS = 300_000;
+const TIMEOUT_MS = 240_000;
 
 /**
  * Runs a command to its end.

@@ -16,11 +16,25 @@ export interface Edit {
 
 /** An `lb.toml` of many services, each with a VIP of its own. Pure. */
 export function configText(services: number, { weight, more = 0 }: Edit = {}): string {
-  return Array.from({ length: services + more }, (_, index) => {
+  const tables = Array.from({ length: services + more }, (_, index) => {
     const first = index === weight?.service ? weight.value : WEIGHT;
     return serviceText(index, first);
-  }).join("\n");
+  });
+  return marksText(services) + tables.join("\n");
 }
+
+/** The default mask has room for fewer ids than large configs have backends. */
+function marksText(services: number): string {
+  return services * BACKENDS_PER_SERVICE > DEFAULT_IDS - ROOM_FOR_EDITS ? MANY_MARKS : "";
+}
+
+/** 15 bits of 0x00ffff00. */
+const DEFAULT_IDS = 0x7fff;
+const ROOM_FOR_EDITS = 100;
+const MANY_MARKS = `[lb]
+mark_mask = "0xffffff00"
+
+`;
 
 export function serviceName(index: number): string {
   return `s${String(index).padStart(5, "0")}`;

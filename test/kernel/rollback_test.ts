@@ -145,7 +145,25 @@ test("edits that were never applied are kept, privately, and what is on record i
   await rollback(lab, "1");
   assert.equal(modeOf(path), 0o644);
   assert.equal(Deno.readTextFileSync(kept), "# half an idea\n[[serv");
-  Deno.removeSync(kept);
+  await lab.balancer.json(0, "uninstall", "--yes", "--purge");
+  assert.throws(() => Deno.statSync(kept), Deno.errors.NotFound, "purged");
+});
+
+test("a folder in the place of the config is said to be one, and nothing changes", async (lab) => {
+  await apply(lab, { weights: [1, 1] });
+  await apply(lab, { weights: [1, 2] });
+  const table = await tableText(lab);
+  Deno.removeSync(lab.balancer.config_path);
+  Deno.mkdirSync(lab.balancer.config_path);
+  try {
+    const { code, stderr } = await lab.balancer.lb("rollback");
+    assert.equal(code, 5, stderr);
+    assert.match(stderr, /cannot read .*lb\.toml: .*; nothing was changed/);
+  } finally {
+    Deno.removeSync(lab.balancer.config_path);
+  }
+  assert.equal(await tableText(lab), table);
+  assert.equal((await history(lab)).current, 2);
 });
 
 test("after an uninstall it brings everything back", async (lab) => {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { parseConfig } from "../../../lib/config/load.ts";
+import { DEFAULT_MARK_MASK } from "../../../lib/model/mark.ts";
 import { parsePeak } from "../../bench/command.ts";
 import { bottleneck, type CpuUse, parseCpuTimes, parseProcessStat } from "../../bench/cpu.ts";
 import { parseWrk } from "../../bench/load.ts";
@@ -86,6 +87,13 @@ Deno.test("a wrong option is refused with what would be right", () => {
   assert.throws(() => parseOptions(["--seconds", "1.5"]), /--seconds 1.5/);
   assert.throws(() => parseOptions(["--services", "10,many"]), /--services many/);
   assert.throws(() => parseOptions(["--speed"]));
+});
+
+Deno.test("a config with more backends than the default mask has ids brings a mask that has them", async () => {
+  const mask = async (services: number) =>
+    (await parseConfig(configText(services), "lb.toml")).config.marks.mask;
+  assert.equal(await mask(6_000), DEFAULT_MARK_MASK);
+  assert.equal(await mask(6_600), 0xffffff00);
 });
 
 Deno.test("the configs are what lb takes, and an edit changes one backend or adds one service", async () => {

@@ -221,3 +221,20 @@ Deno.test(
     }
   }),
 );
+
+Deno.test(
+  "an immutable reader leaves nothing in the folder, whatever its name",
+  inFolder((parent) => {
+    const folder = `${parent}?a#b%20c`;
+    const store = openStore(folder, OWNER);
+    const start = { config_text: "a", who: "root", command: "lb apply", at_ms: 1 };
+    store.revisions.begin(start);
+    store.close();
+    const before = [...Deno.readDirSync(folder)].map(({ name }) => name);
+    const reader = readStore(folder, OWNER, { immutable: true });
+    assert.equal(reader?.revisions.summaries().length, 1);
+    assert.deepEqual([...Deno.readDirSync(folder)].map(({ name }) => name), before);
+    reader?.close();
+    assert.deepEqual(before, ["lb.db"]);
+  }),
+);

@@ -1,0 +1,88 @@
+import { context } from "../context.ts";
+import { type Candidate, type Completion, NOTHING, type Situation } from "./candidates.ts";
+
+/** Places out of which values come: the options' defaults, unless the line says otherwise. */
+interface Places {
+  readonly config: string;
+  readonly state: string;
+}
+
+type Source = (situation: Situation, places: Places) => Completion | Promise<Completion>;
+
+const files: Source = () => ({ kind: "files", candidates: [] });
+const folders: Source = () => ({ kind: "folders", candidates: [] });
+
+/** What can be given that lb cannot know: a time, a new address. */
+const unknown: Source = () => NOTHING;
+
+/** What stands behind options and arguments without fixed choices: of every command, or of one. */
+export const SOURCES: Readonly<Record<string, Source>> = {
+  "--config": files,
+  "--state": folders,
+  "--run-dir": folders,
+  "--lock-timeout": unknown,
+  "status service": services,
+  "scale service": services,
+  "scale --add": unknown,
+  "scale --weight": (situation, places) => backends(situation, places, "="),
+  "scale --remove": (situation, places) => backends(situation, places, ""),
+  "history revision": (_, places) => revisions(places, false),
+  "history --diff": (_, places) => revisions(places, false),
+  "history --limit": unknown,
+  "rollback revision": (_, places) => revisions(places, true),
+};
+
+/** Values for an option or argument of the command on the line. */
+export async function findValues(
+  name: string,
+  situation: Situation,
+  defaults: Places,
+): Promise<Completion> {
+  const source = SOURCES[`${situation.command} ${name}`] ?? SOURCES[name];
+  const given = (option: string) => situation.values.get(option)?.at(-1);
+  const places = {
+    config: given("--config") ?? defaults.config,
+    state: given("--state") ?? defaults.state,
+  };
+  return await source?.(situation, places) ?? NOTHING;
+}
+
+async function services(_: Situation, { config }: Places): Promise<Completion> {
+  const { serviceNames } = await import("../../lib/config/outline.ts");
+  return words(serviceNames(context.files.read(config) ?? "").map((value) => ({ value })));
+}
+
+/** Backends of the service on the line that are not on it yet. */
+async function backends(
+  { operands, values }: Situation,
+  { config }: Places,
+  tail: string,
+): Promise<Completion> {
+  const { serviceBackends } = await import("../../lib/config/outline.ts");
+  const all = serviceBackends(context.files.read(config) ?? "", operands[0] ?? "");
+  const named = [...values.values()].flat().map((value) => value.replace(/=\d*$/, ""));
+  const candidates = all.filter(({ endpoint }) => !named.includes(endpoint))
+    .map(({ endpoint, weight = 100 }) => ({ value: endpoint + tail, what: `weight ${weight}` }));
+  return { ...words(candidates), isOpen: tail !== "" };
+}
+
+/** @param earlier only those that one goes back to */
+async function revisions({ state }: Places, earlier: boolean): Promise<Completion> {
+  const store = await context.readStore({ state }, { immutable: true });
+  if (!store) return NOTHING;
+  try {
+    const { isEarlier } = await import("../../lib/reconcile/rollback.ts");
+    const current = store.revisions.latestApplied()?.revision;
+    const all = store.revisions.summaries().filter((one) => !earlier || isEarlier(one, current));
+    return words(all.map(({ revision, outcome, at_ms, who, command }) => {
+      const time = new Date(at_ms).toISOString().replace(/\.\d+Z$/, "Z");
+      return { value: `${revision}`, what: `${outcome} ${time} by ${who}: ${command}` };
+    }));
+  } finally {
+    store.close();
+  }
+}
+
+function words(candidates: readonly Candidate[]): Completion {
+  return { kind: "words", candidates };
+}
