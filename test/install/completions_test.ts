@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { files } from "../../lib/sys/files.ts";
 import { openStore } from "../../lib/store/store.ts";
-import { build, type Machine, makeMachine, names } from "./machine.ts";
+import { build } from "./built.ts";
+import { type Machine, makeMachine, names } from "./machine.ts";
 import { Terminal } from "./terminal.ts";
 
 const ANSWER_MAX_MS = 100;

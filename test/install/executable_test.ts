@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { build, forRoot, type Machine, makeMachine, names } from "./machine.ts";
+import { build } from "./built.ts";
+import { forRoot, type Machine, makeMachine, names } from "./machine.ts";
 
 const SIZE_MAX_BYTES = 45_000_000;
 const WARM_START_MAX_MS = 70;

@@ -1,5 +1,3 @@
-import assert from "node:assert/strict";
-
 const ROOT = new URL("../..", import.meta.url).pathname;
 
 /** What a program said and how it ended. */
@@ -14,6 +12,8 @@ export interface Machine {
   readonly folder: string;
   readonly bin: string;
   readonly cache: string;
+  /** The only environment that programs on it get. */
+  readonly env: Readonly<Record<string, string>>;
   /** Runs a program with only this machine's environment. */
   run(argv: readonly [string, ...string[]], env?: Record<string, string>): Promise<Ended>;
   /** `install.sh` of this checkout, with this machine's prefix. */
@@ -44,6 +44,7 @@ export function makeMachine(): Machine {
     folder,
     bin: `${folder}/usr/bin/lb`,
     cache: env.LB_CACHE,
+    env,
     run: (argv, more = {}) => runWith(argv, { ...env, ...more }),
     install: (args = [], more = {}) =>
       machine.run([`${ROOT}install.sh`, "--prefix", `${folder}/usr`, ...args], more),
@@ -58,19 +59,6 @@ async function runWith(argv: readonly [string, ...string[]], env: Record<string,
   const { code, stdout, stderr } = await new Deno.Command(program, options).output();
   const text = new TextDecoder();
   return { code, out: text.decode(stdout), err: text.decode(stderr) };
-}
-
-/** Builds the self-extracting executable of this checkout. */
-export async function build(machine: Machine): Promise<void> {
-  const args = ["--form", "self-extracting", "--output", machine.bin] as const;
-  const { code, err } = await machine.run([
-    Deno.execPath(),
-    "run",
-    "-A",
-    `${ROOT}.ci/build.ts`,
-    ...args,
-  ]);
-  assert.equal(code, 0, err);
 }
 
 /** Names in a folder; empty where there is none. */
