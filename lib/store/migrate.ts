@@ -19,14 +19,18 @@ export function refuseNewer(db: Database): void {
   );
 }
 
-/** Brings the schema up to date, each step in a transaction of its own. */
+/**
+ * Brings the schema up to date, in one transaction: where a step fails, the database is still as the
+ * older lb left it, which can go on with it.
+ */
 export function migrate(db: Database, steps: readonly Migration[] = MIGRATIONS): void {
-  for (const { version, statements } of steps) {
-    db.transaction(() => {
-      // Read inside the transaction: another lb may just have made this step.
-      if (schemaVersion(db) >= version) return;
+  db.transaction(() => {
+    // Read inside the transaction: another lb may just have done it.
+    const found = schemaVersion(db);
+    for (const { version, statements } of steps) {
+      if (version <= found) continue;
       for (const statement of statements) db.run(statement);
       db.run(`PRAGMA user_version = ${version}`);
-    });
-  }
+    }
+  });
 }
