@@ -19,15 +19,15 @@ export function applyCommand(end: End) {
     .action(async (options) => {
       context.needRoot("apply");
       const places = placesOf(options);
-      const text = await context.readConfig(places);
       const outcome = await change({
         places,
         lockTimeout_ms: options.lockTimeout,
         dryRun: options.plan,
-        text: () => text,
-        async target() {
+        // Read with the lock held: another lb may be editing the file just now.
+        text: () => context.readConfig(places),
+        async target(_machine, text) {
           const { parseConfig } = await import("../lib/config/load.ts");
-          return { loaded: await parseConfig(text, places.config), command: "lb apply" };
+          return { loaded: await parseConfig(text!, places.config), command: "lb apply" };
         },
       });
       end(await report(outcome!, { json: options.json, planned: options.plan }));

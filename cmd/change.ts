@@ -20,19 +20,20 @@ export interface ChangeRequest {
   readonly lockTimeout_ms: number;
   readonly dryRun: boolean;
   /** The config's text, where the target is no more than that. Called with the lock held. */
-  readonly text?: (machine: Machine) => string | undefined;
+  readonly text?: (machine: Machine) => Promise<string | undefined>;
   /** Called with the lock held. undefined: there is nothing to do. */
-  readonly target: (machine: Machine) => Promise<Wanted | undefined>;
+  readonly target: (machine: Machine, text: string | undefined) => Promise<Wanted | undefined>;
 }
 
 /** The way of every command that changes the kernel: lock, state, config, the one path. */
 export async function change(request: ChangeRequest): Promise<Outcome | undefined> {
   const { withMachine } = await import("./machine.ts");
   return await withMachine(request.places, request.lockTimeout_ms, async (machine) => {
-    const settled = await settledOutcome(request, machine);
+    const text = await request.text?.(machine);
+    const settled = text === undefined ? undefined : await settledOutcome(machine, text);
     if (settled) return settled;
     const { reconcile } = await import("../lib/reconcile/reconcile.ts");
-    const wanted = await request.target(machine);
+    const wanted = await request.target(machine, text);
     if (!wanted) return undefined;
     const { loaded, command, undo } = wanted;
     const { dryRun, lockTimeout_ms: patience_ms } = request;
@@ -46,9 +47,7 @@ export async function change(request: ChangeRequest): Promise<Outcome | undefine
 }
 
 /** Most runs of cron end here: nothing has changed since there was nothing to do. */
-async function settledOutcome(request: ChangeRequest, machine: Machine) {
-  const text = request.text?.(machine);
-  if (text === undefined) return undefined;
+async function settledOutcome(machine: Machine, text: string) {
   const { settledOutcome } = await import("../lib/reconcile/settled.ts");
   return await settledOutcome(machine, text);
 }

@@ -1,9 +1,11 @@
 import { LbError } from "../lib/model/error.ts";
+import type { HostIdentity } from "../lib/store/journal.ts";
 import type { Store } from "../lib/store/store.ts";
 import { children } from "../lib/sys/children.ts";
 import { clock } from "../lib/sys/clock.ts";
 import { files } from "../lib/sys/files.ts";
 import { locks } from "../lib/sys/lock.ts";
+import { netnsCookie } from "../lib/sys/netns.ts";
 import type { Kernel, Lock } from "../lib/sys/ports.ts";
 import { process } from "../lib/sys/process.ts";
 import { sockets } from "../lib/sys/socket.ts";
@@ -57,6 +59,15 @@ export const context = {
   async loadConfig(places: Places) {
     const { loadConfig } = await import("../lib/config/load.ts");
     return loadConfig(files, places.config, { privileged: uid() === 0 });
+  },
+
+  /** This boot and this network namespace: what is true here need not be elsewhere. */
+  hostIdentity(): HostIdentity {
+    const inode = files.readLink("/proc/self/ns/net") ?? "unknown";
+    return {
+      boot_id: files.read("/proc/sys/kernel/random/boot_id")?.trim() ?? "unknown",
+      netns: [inode, netnsCookie()].filter((part) => part !== undefined).join(" "),
+    };
   },
 
   /** Whom a revision is put down to: the user behind sudo, if there is one. */

@@ -45,10 +45,9 @@ export async function diagnose(places: Places): Promise<Diagnosis> {
 /** What lb has set and not put back; nothing for somebody who may not read the state. */
 async function openSysctls(places: Places): Promise<readonly JournalEntry[]> {
   if (!context.isRoot()) return [];
-  const { hostIdentity } = await import("./machine.ts");
   const store = await context.readStore(places);
   try {
-    const journal = store?.journal(hostIdentity(context.files), () => context.clock.now_ms());
+    const journal = store?.journal(context.hostIdentity(), () => context.clock.now_ms());
     return journal?.open("sysctl") ?? [];
   } finally {
     store?.close();

@@ -4,7 +4,7 @@ import type { Machine } from "../lib/reconcile/request.ts";
 import type { FactsKey } from "../lib/store/facts.ts";
 import type { HostIdentity } from "../lib/store/journal.ts";
 import type { Store } from "../lib/store/store.ts";
-import type { FilesPort, Kernel } from "../lib/sys/ports.ts";
+import type { Kernel } from "../lib/sys/ports.ts";
 import { context, type Places } from "./context.ts";
 import { VERSION } from "./version.ts";
 
@@ -23,7 +23,7 @@ export async function withMachine<T>(
     const store = await context.openStore(places);
     try {
       const kernel = context.kernel(places);
-      const host = hostIdentity(kernel.files);
+      const host = context.hostIdentity();
       const facts = await knownFacts(kernel, store, host);
       return await work({ kernel, store, host, facts, version: VERSION });
     } finally {
@@ -32,14 +32,6 @@ export async function withMachine<T>(
   } finally {
     lock.release();
   }
-}
-
-/** This boot and this network namespace: what is true here need not be elsewhere. */
-export function hostIdentity(files: FilesPort): HostIdentity {
-  return {
-    boot_id: files.read("/proc/sys/kernel/random/boot_id")?.trim() ?? "unknown",
-    netns: files.readLink("/proc/self/ns/net") ?? "unknown",
-  };
 }
 
 /** What this kernel can do: probed once per boot and nft version, then remembered. */

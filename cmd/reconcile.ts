@@ -26,7 +26,7 @@ export function reconcileCommand(end: End) {
         places,
         lockTimeout_ms: options.lockTimeout,
         dryRun: false,
-        text: ({ store }) => store.revisions.latestApplied()?.config_text,
+        text: ({ store }) => Promise.resolve(store.revisions.latestApplied()?.config_text),
         async target({ store }) {
           const { appliedConfig } = await import("./applied.ts");
           const loaded = await appliedConfig(store);

@@ -32,7 +32,7 @@ export function statusCommand(end: End) {
 }
 
 async function currentStatus(places: Places): Promise<Status> {
-  const [{ appliedConfig }, { hostIdentity, readFacts }, { readStatus }] = await Promise.all([
+  const [{ appliedConfig }, { readFacts }, { readStatus }] = await Promise.all([
     import("./applied.ts"),
     import("./machine.ts"),
     import("../lib/reconcile/status.ts"),
@@ -41,7 +41,7 @@ async function currentStatus(places: Places): Promise<Status> {
   if (!store) return nothingApplied();
   try {
     const kernel = context.kernel(places);
-    const host = hostIdentity(kernel.files);
+    const host = context.hostIdentity();
     const loaded = await appliedConfig(store);
     const facts = loaded && await readFacts(kernel, store, host);
     const applied = loaded && facts && { loaded, facts };

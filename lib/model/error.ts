@@ -51,8 +51,9 @@ export class KernelError extends LbError {
 
   constructor(refusal: KernelRefusal, options?: { cause?: unknown }) {
     const errno = refusal.errno ? ` (${refusal.errno})` : "";
-    const denied = refusal.errno === "EPERM" || refusal.errno === "EACCES";
-    const hint = denied ? "; run as root, or with CAP_NET_ADMIN" : "";
+    // EACCES is said to root too: of an address where IPv6 is off, of a sysctl in a container.
+    const denied = refusal.errno === "EPERM";
+    const hint = denied ? "; it takes root, or CAP_NET_ADMIN" : "";
     super(
       denied ? "not-permitted" : "kernel-refused",
       `${refusal.operation} on ${refusal.object}: ${refusal.message}${errno}${hint}`,

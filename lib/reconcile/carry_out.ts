@@ -1,6 +1,6 @@
 import { StalePlanError } from "../engine/engine.ts";
 import { flushUdp, type Gone } from "../host/conntrack/flush.ts";
-import { LbError } from "../model/error.ts";
+import { KernelError, LbError } from "../model/error.ts";
 import { addressOfKey } from "../model/service.ts";
 import type { BackendRow } from "../store/ids.ts";
 import { NOTHING_LEFT } from "./drift.ts";
@@ -25,10 +25,6 @@ export async function carryOut(run: Run, plan: RunPlan): Promise<Outcome> {
   try {
     await applyHostStage(run, "sysctls", plan.host);
     for (const task of plan.tasks) await applyEngine(run, task, plan.target.revision);
-    flushFlows(run, removed);
-    await applyHostStage(run, "addresses", plan.host);
-    await applyHostStage(run, "leftAddresses", plan.host);
-    await applyHostStage(run, "leftSysctls", plan.host);
   } catch (error) {
     if (error instanceof StalePlanError) {
       noteSysctls(run, plan.host);
@@ -36,6 +32,11 @@ export async function carryOut(run: Run, plan: RunPlan): Promise<Outcome> {
     }
     if (plan.target.isNew) failRevision(run.machine, plan.target.revision, error);
     throw withWhatStands(error, plan.host);
+  }
+  // From here on the rules are in force, whatever else is refused: that is attention, not failure.
+  await orBlocked(run, () => flushFlows(run, removed));
+  for (const stage of ["addresses", "leftAddresses", "leftSysctls"] as const) {
+    await orBlocked(run, () => applyHostStage(run, stage, plan.host));
   }
   saveCounters(run, plan);
   const outcome = {
@@ -86,6 +87,16 @@ function noteSysctls({ progress }: Run, host: HostStages): void {
   progress.sysctls.push(...hostSysctls(done));
 }
 
+/** What the kernel refuses is told and tried again by the next run. */
+async function orBlocked(run: Run, work: () => Promise<void> | void): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    if (!(error instanceof KernelError)) throw error;
+    run.blocked.push(error.message);
+  }
+}
+
 async function applyHostStage(
   run: Run,
   stage: Parameters<typeof applyStage>[1],
@@ -112,7 +123,7 @@ function goneSince({ machine, now_ms }: Run, rows: readonly BackendRow[]): Gone[
 
 function withWhatStands(error: unknown, host: HostStages): unknown {
   if (!(error instanceof LbError) || hostChanges(host).length === 0) return error;
-  const stands = "Sysctls and addresses that were set before this stay set; " +
+  const stands = "Sysctls that were set before this stay set; " +
     'the next "lb apply" goes on from here, "lb uninstall" puts them back.';
   return new LbError(error.code, `${error.message}\n${stands}`, { cause: error });
 }
