@@ -1,5 +1,5 @@
 import { change, report } from "./change.ts";
-import { context } from "./context.ts";
+import { context, type Places } from "./context.ts";
 import { type End, examples, lockingCommand, placesOf } from "./options.ts";
 
 /** `lb apply` */
@@ -19,6 +19,7 @@ export function applyCommand(end: End) {
     .action(async (options) => {
       context.needRoot("apply");
       const places = placesOf(options);
+      await refuseEarly(places);
       const outcome = await change({
         places,
         lockTimeout_ms: options.lockTimeout,
@@ -32,4 +33,12 @@ export function applyCommand(end: End) {
       });
       end(await report(outcome!, { json: options.json, planned: options.plan }));
     });
+}
+
+/** What is wrong with the config of a first apply is said before a state is made for it. */
+async function refuseEarly(places: Places): Promise<void> {
+  const text = await context.readConfig(places);
+  if (context.files.stat(places.state)) return;
+  const { parseConfig } = await import("../lib/config/load.ts");
+  await parseConfig(text, places.config);
 }

@@ -28,7 +28,7 @@ Deno.test("errors: a lack of privilege is told apart, with what to do", () => {
   const refusal = { operation: "nft -f", object: "table inet lb", message: "no" };
   const denied = new KernelError({ ...refusal, errno: "EPERM" });
   assert.equal(denied.code, "not-permitted");
-  assert.match(denied.message, /nft -f on table inet lb: no \(EPERM\); run as root/);
+  assert.match(denied.message, /nft -f on table inet lb: no \(EPERM\); it takes root/);
   assert.equal(new KernelError({ ...refusal, errno: "EBUSY" }).code, "kernel-refused");
   assert.equal(new KernelError(refusal).message, "nft -f on table inet lb: no");
 });
