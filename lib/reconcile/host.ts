@@ -142,8 +142,10 @@ function ownDoing<S extends Step & { readonly key: string }>(
   open: readonly JournalEntry[],
 ): HostPlan<S> {
   const last_ms = store.passes.last()?.at_ms ?? -Infinity;
-  const [latest] = store.revisions.list(1);
-  const isCutOff = latest !== undefined && latest.at_ms > last_ms;
+  // One that failed has said so, and left what it had done in the journal.
+  const isCutOff = store.revisions.summaries().some(({ at_ms, outcome }) =>
+    at_ms > last_ms && outcome === "interrupted"
+  );
   const since = isCutOff ? open : open.filter(({ at_ms }) => at_ms > last_ms);
   const keys = new Set(since.map(({ key }) => key));
   const set = plan.set.map((step) => keys.has(step.key) ? { ...step, drift: false } : step);

@@ -47,7 +47,7 @@ async function attempt(run: Run): Promise<Outcome> {
     return outcome;
   }
   saveCounters(run, plan);
-  recordQuietPass(run);
+  recordQuietPass(run, plan);
   if (digest) recordSettled(run, plan.outcome, digest);
   return plan.outcome;
 }

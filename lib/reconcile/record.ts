@@ -42,8 +42,22 @@ export function saveCounters({ machine, applied }: Run, { tasks, rows }: RunPlan
 }
 
 /** A pass that found everything in order. */
-export function recordQuietPass({ machine, now_ms }: Run): void {
+export function recordQuietPass({ machine, now_ms }: Run, { tasks }: RunPlan): void {
+  for (const task of tasks) forgetPending(machine, task);
   machine.store.passes.record({ at_ms: now_ms, drift: 0 });
+}
+
+/**
+ * Where the kernel holds what was committed last, no transaction that was announced since came about:
+ * one that is remembered for longer would take the blame for what somebody else does later.
+ */
+function forgetPending(
+  { store }: Machine,
+  { engine: { name }, have, committed }: EngineTask,
+): void {
+  if (!committed || have.token !== committed.token) return;
+  const record = store.commits.get(name);
+  if (record && store.commits.pending(name).length > 0) store.commits.commit(name, record);
 }
 
 /** The revision, if it is a new one, and an event for each thing worth knowing later. */

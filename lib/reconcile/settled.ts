@@ -48,6 +48,8 @@ export async function inputsDigest(
     host,
     facts,
     [...stamps],
+    // What a run that was cut off may have done takes a look to find out.
+    ENGINES.map(({ name }) => store.commits.pending(name)),
     [...sysctlResource.observe(kernel, sysctls)],
     addressResource.observe(kernel, addresses),
     sysctls.map(({ id }) => id),

@@ -1,5 +1,6 @@
 /** Somebody changes by hand what lb put there, and the next run repairs it. */
 import assert from "node:assert/strict";
+import { settledOutcome } from "../../../lib/reconcile/settled.ts";
 import { BASE, CHANGED, NOTHING, single } from "./configs.ts";
 import { type Rig, withRig } from "./rig.ts";
 
@@ -209,6 +210,50 @@ Deno.test(
     await assert.rejects(rig.run(CHANGED));
     rig.restart();
     await rig.run(BASE);
+    rig.host.proc.sysctl("net.ipv4.ip_forward", "0");
+    assert.deepEqual((await rig.run(BASE)).drift, ["net.ipv4.ip_forward"]);
+  }),
+);
+
+Deno.test(
+  "an uninstall cut off before its transaction takes no blame for a table that is lost later",
+  withRig(async (rig) => {
+    await rig.run(BASE);
+    const at = await momentOf(NOTHING, /^run nft -f/);
+    rig.host.gate.spoil(at, "killed");
+    await assert.rejects(rig.run(NOTHING));
+    rig.restart();
+    assert.equal(await settledOutcome(rig.machine, BASE), undefined, "it takes a look");
+    await rig.run(BASE);
+    rig.host.nft.edit("delete table inet lb");
+    const { drift, notes } = await rig.run(BASE);
+    assert.deepEqual([drift, notes], [["table inet lb"], []]);
+  }),
+);
+
+/** At which call a run from BASE to this config does that. */
+async function momentOf(config: string, call: RegExp): Promise<number> {
+  let at = -1;
+  await withRig(async (other) => {
+    await other.run(BASE);
+    other.host.gate.open();
+    await other.run(config);
+    at = other.host.gate.calls.findIndex((one) => call.test(one));
+  })();
+  assert.ok(at > 0, `${call}`);
+  return at;
+}
+
+Deno.test(
+  "after an apply that was refused, what somebody changes is drift",
+  withRig(async (rig) => {
+    await rig.run(BASE);
+    rig.host.answerRun = (argv) =>
+      argv[1] === "-f"
+        ? { code: 1, stdout: "", stderr: "Error: Could not process rule: Invalid argument\n" }
+        : undefined;
+    await assert.rejects(rig.run(CHANGED));
+    rig.host.answerRun = () => undefined;
     rig.host.proc.sysctl("net.ipv4.ip_forward", "0");
     assert.deepEqual((await rig.run(BASE)).drift, ["net.ipv4.ip_forward"]);
   }),
