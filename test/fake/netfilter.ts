@@ -27,6 +27,8 @@ export interface FakeFlow {
   readonly id: number;
   readonly protocol: "tcp" | "udp";
   readonly mark: number;
+  /** The backend that answers. @default "192.0.2.7" */
+  readonly answered_by?: string;
 }
 
 /** As many entries as a test puts into it. */
@@ -66,16 +68,16 @@ export class FakeNetfilter {
   }
 }
 
-/** struct nfgenmsg, then both tuples, the mark and the id. The tuples say nothing of interest. */
-function entry({ id, protocol, mark }: FakeFlow): Uint8Array {
-  const parts = [tuple(1, protocol), tuple(2, protocol)];
+/** struct nfgenmsg, then both tuples, the mark and the id. Of the tuples only the answering address counts. */
+function entry({ id, protocol, mark, answered_by }: FakeFlow): Uint8Array {
+  const parts = [tuple(1, protocol), tuple(2, protocol, answered_by)];
   const numbers = [attribute(8, u32be(mark)), attribute(12, u32be(id))];
   return joined(Uint8Array.of(AF_INET, 0, 0, 0), ...parts, ...numbers);
 }
 
-function tuple(type: number, protocol: FakeFlow["protocol"]): Uint8Array {
-  const address = addressBytes({ family: 4, text: "192.0.2.7" });
-  const ip = attribute(1, joined(attribute(1, address), attribute(2, address)));
+function tuple(type: number, protocol: FakeFlow["protocol"], source = "192.0.2.7"): Uint8Array {
+  const bytes = (text: string) => addressBytes({ family: 4, text });
+  const ip = attribute(1, joined(attribute(1, bytes(source)), attribute(2, bytes("192.0.2.7"))));
   const number = Uint8Array.of(protocol === "tcp" ? 6 : 17);
   const ports = joined(attribute(2, u16be(4000)), attribute(3, u16be(53)));
   return attribute(type, joined(ip, attribute(2, joined(attribute(1, number), ports))));

@@ -61,8 +61,12 @@ export async function transactionsDuring(lab: Lab, act: () => Promise<unknown>):
   await monitor.lines.next();
   // nft says nothing when it begins to listen.
   await new Promise((resolve) => setTimeout(resolve, 300));
-  await act();
-  await monitor.closeInput();
-  await monitor.ended;
+  try {
+    await act();
+  } finally {
+    // nft holds the shell's output open: left alone, nobody would ever see that shell end.
+    await monitor.closeInput();
+    await monitor.ended;
+  }
   return [...Deno.readTextFileSync(log).matchAll(/^# new generation.*$/gm)].map(([line]) => line);
 }

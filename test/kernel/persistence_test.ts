@@ -129,3 +129,22 @@ test("entries of clients are no drift, and applies leave them alone", async (lab
     assert.deepEqual(await entries(lab, 4), before, JSON.stringify(change));
   }
 });
+
+test("a full map does no harm: others are balanced, who has an entry keeps it", async (lab) => {
+  await apply(lab, { weights: [1, 1, 1], more: 'persistence = "5m"' });
+  const [first] = await ask(lab, 4, [clientSource(4, 0)]);
+  const strangers = Array.from(
+    { length: 65_534 },
+    (_, index) => `10.9.${index >> 8}.${index & 255} timeout 1h : 0:1`,
+  );
+  const stdin = `add element inet lb st-web4 { ${strangers.join(", ")} }\n`;
+  const { code, stderr } = await lab.balancer.run(["nft", "-f", "-"], { stdin });
+  assert.equal(code, 0, stderr);
+  const late = await ask(lab, 4, [clientSource(4, 1)], 9);
+  assert.deepEqual([...new Set(late)].sort(), ["b1", "b2", "b3"]);
+  assert.deepEqual(await ask(lab, 4, [clientSource(4, 0)], 3), [first, first, first]);
+  assert.equal(
+    (await apply(lab, { weights: [1, 1, 1], more: 'persistence = "5m"' })).changed,
+    false,
+  );
+});

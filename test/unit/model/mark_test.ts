@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import {
   DEFAULT_MARK_MASK,
+  fitsMark,
   idOfMark,
   MARK_BITS_MIN,
   markLayout,
@@ -41,4 +42,14 @@ Deno.test("marks: every id comes back, stays inside the mask and clear of the fl
       assert.equal(idOfMark(layout, others), 0);
     }),
   );
+});
+
+Deno.test("marks: the largest number stands for itself and all larger ids, and for none of them alone", () => {
+  const layout = markLayout(0x1ff)!;
+  assert.deepEqual([253, 254, 255, 256, 0xff_ffff].map((id) => fitsMark(layout, id)), [
+    ...[true, true],
+    ...[false, false, false],
+  ]);
+  for (const id of [255, 256, 0xff_ffff]) assert.equal(idOfMark(layout, markOfId(layout, id)), 255);
+  assert.equal(markOfId(layout, 256) & layout.flag, 0);
 });
