@@ -1,5 +1,5 @@
 import { DEFAULT_MARK_MASK } from "../model/mark.ts";
-import type { Family } from "../model/address.ts";
+import { type Family, fullLength } from "../model/address.ts";
 import { backendKey } from "../model/service.ts";
 import {
   type Draft,
@@ -12,6 +12,7 @@ import { overlapsWithin } from "./clash.ts";
 import { overlapsBetween } from "./overlap.ts";
 import { type Path, type Problem, valueError } from "./problem.ts";
 import type { WrittenHealth, WrittenSnmp } from "./schema.ts";
+import { whyUnusable } from "./special.ts";
 
 /**
  * What no single key shows: everything that is wrong between keys, backends and services.
@@ -28,6 +29,7 @@ export function checkAll(file: DraftFile): Problem[] {
 type ServiceCheck = (service: DraftService, path: Path, file: DraftFile) => Problem[];
 
 const SERVICE_CHECKS: readonly ServiceCheck[] = [
+  specialAddresses,
   overlapsWithin,
   sameBackends,
   foreignBackends,
@@ -48,6 +50,19 @@ function sameNames(file: DraftFile): Problem[] {
       `another service is called \`${service.name}\``,
       { other: ["service", owner, "name"] },
     )];
+  });
+}
+
+function specialAddresses({ vip = [], backend = [] }: DraftService, path: Path): Problem[] {
+  const vips = vip.map((one, index) => [one, [...path, "vip", index]] as const);
+  const backends = backend.map((one, index) => {
+    const address = one?.address;
+    const prefix = address && { ...address, length: fullLength(address.family) };
+    return [prefix, [...path, "backend", index, "address"]] as const;
+  });
+  return [...vips, ...backends].flatMap(([prefix, at]): Problem[] => {
+    const why = prefix && whyUnusable(prefix);
+    return why ? [valueError(at, why)] : [];
   });
 }
 

@@ -97,7 +97,8 @@ const SERVICE = {
   mark: v.optional(field.mark()),
   dscp: v.optional(field.dscp()),
   priority: v.optional(field.trafficClass()),
-  allow: v.optional(list("prefixes", field.prefix())),
+  // Nobody in the list could be read as everybody or as nobody: who wants either can write it.
+  allow: v.optional(list("prefixes", field.prefix(), 1)),
   deny: v.optional(list("prefixes", field.prefix())),
   max_connections: count(),
   max_new_per_second: count(),

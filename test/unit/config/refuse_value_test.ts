@@ -49,6 +49,49 @@ refuses([
     ],
   },
   {
+    is: "VIPs that no router sends anywhere",
+    text: service("").replace(
+      '"203.0.113.10"',
+      '["0.0.0.0/0", "127.0.0.1", "224.0.0.9", "169.254.0.0/24", "0.0.0.0"]',
+    ).replace("[80]", '[80]\nengine = "relay"'),
+    says: [
+      "3:8 vip: 0.0.0.0/0 contains 0.0.0.0, which is unspecified",
+      "3:21 vip: 127.0.0.1 is loopback",
+      "3:21 vip: overlaps with 0.0.0.0/0 in the same list",
+      "3:34 vip: 224.0.0.9 is multicast",
+      "3:34 vip: overlaps with 0.0.0.0/0 in the same list",
+      "3:47 vip: 169.254.0.0/24 is link-local",
+      "3:47 vip: overlaps with 0.0.0.0/0 in the same list",
+      "3:65 vip: 0.0.0.0 is unspecified",
+      "3:65 vip: overlaps with 0.0.0.0/0 in the same list",
+    ],
+  },
+  {
+    is: "an IPv6 prefix with everything in it",
+    text: service("").replace('"203.0.113.10"', '["203.0.113.10", "::/0", "ff0e::1"]')
+      .replace("[80]", '[80]\nengine = "relay"'),
+    says: [
+      "3:24 vip: ::/0 contains ::, which is unspecified",
+      "3:32 vip: ff0e::1 is multicast",
+      "3:32 vip: overlaps with ::/0 in the same list",
+    ],
+  },
+  {
+    is: "a backend on the balancer itself",
+    text: service("").replace("198.51.100.1", "127.0.0.1"),
+    says: ["7:11 address: 127.0.0.1 is loopback"],
+  },
+  {
+    is: "a backend that only one link knows",
+    text: service("").replace("203.0.113.10", "2001:db8::10").replace("198.51.100.1", "fe80::1"),
+    says: ["7:11 address: fe80::1 is link-local"],
+  },
+  {
+    is: "an empty list of sources let in",
+    text: service("allow = []\ndeny = []"),
+    says: ["5:9 allow: expected a list of prefixes, at least one, found an empty list"],
+  },
+  {
     is: "an empty list of VIPs",
     text: service("").replace('"203.0.113.10"', "[]"),
     says: [
