@@ -191,6 +191,16 @@ const MOUNTS = [
   ],
   ["proc /proc proc nosuid,ro 0 0\n", "no", "/proc is mounted read-only"],
   [
+    "proc /proc proc rw 0 0\nproc /proc/sys proc ro 0 0\nproc /proc/sys/net proc rw 0 0\n",
+    "yes",
+    "/proc/sys/net is mounted read-write",
+  ],
+  [
+    "proc /proc proc rw 0 0\nproc /proc/sys/net proc rw 0 0\nproc /proc/sys proc ro 0 0\n",
+    "no",
+    "/proc/sys is mounted read-only",
+  ],
+  [
     "proc /proc proc rw 0 0\nnone /proc/sysrq-trigger proc ro 0 0\n",
     "yes",
     "/proc is mounted read-write",
