@@ -1,6 +1,5 @@
-import { LbError } from "../model/error.ts";
 import type { Kernel } from "../sys/ports.ts";
-import type { Answer, Capability, Facts } from "./facts.ts";
+import { type Answer, type Capability, type Facts, isPossible } from "./facts.ts";
 import {
   type KernelConfig,
   type ModuleEvidence,
@@ -10,12 +9,10 @@ import {
 } from "./modules.ts";
 import { procSysMount } from "./proc_sys.ts";
 import { CONTROL, type Need, NFT_PROBES, type Probe } from "./probes.ts";
+import { runTrial, type Trial } from "./trial.ts";
 
 /** Bit of CAP_NET_ADMIN in /proc/PID/status (linux/capability.h). */
 const CAP_NET_ADMIN_BIT = 12n;
-
-/** A probe is a few rules in an empty namespace. */
-const PROBE_TIMEOUT_MS = 10_000;
 
 /** Oldest nft the layout was proved with; older ones may lack its syntax. */
 const NFT_VERSION_PROVED = "1.0.6";
@@ -56,6 +53,31 @@ export async function detect(kernel: Kernel): Promise<Facts> {
   return { kernel: release, nft, capabilities };
 }
 
+/**
+ * Facts of an earlier run, with what may differ between two runs on one machine looked at anew: that
+ * costs two small files, while the rest takes a dozen programs.
+ */
+export function refresh(kernel: Kernel, facts: Facts): Facts {
+  const fresh = new Map(passing(kernel).map((each) => [each.id, each]));
+  return { ...facts, capabilities: facts.capabilities.map((each) => fresh.get(each.id) ?? each) };
+}
+
+/**
+ * Whether the facts will do for later runs of this boot. A "no" will not: its module may be installed a
+ * minute later; and what could not be found out may be found out then.
+ */
+export function isLasting(kernel: Kernel, facts: Facts): boolean {
+  const passes = new Set(passing(kernel).map(({ id }) => id));
+  return facts.capabilities.every((each) =>
+    passes.has(each.id) || isPossible(each) && each.answer !== "unknown"
+  );
+}
+
+/** What depends on who asks, and from which container. */
+function passing(kernel: Kernel): readonly Capability[] {
+  return [netAdmin(kernel), sysctlsWritable(kernel)];
+}
+
 /** `uname -r`, as the kernel itself says it. */
 export function kernelRelease(kernel: Pick<Kernel, "files">): string {
   return kernel.files.read("/proc/sys/kernel/osrelease")?.trim() ?? "unknown";
@@ -76,7 +98,7 @@ async function tryControl(kernel: Kernel, ground: Ground): Promise<Trial> {
   const { presence, evidence, mightLoad } = weakest(ground.modules, CONTROL.needs);
   if (mightLoad) return { answer: "unknown", evidence };
   if (presence === "absent") return { answer: "no", evidence };
-  return await tryRules(kernel, ground, "control", CONTROL.rules);
+  return await tryRules(kernel, ground, CONTROL.rules);
 }
 
 /** From what rules cannot do without to what they surely have. */
@@ -110,55 +132,17 @@ async function answerProbe(
       evidence: `${found.evidence}; ${control.evidence}`,
     };
   }
-  const tried = await tryRules(kernel, ground, id, probe.rules);
+  const tried = await tryRules(kernel, ground, probe.rules);
   return { id, purpose, answer: tried.answer, evidence: `${found.evidence}; ${tried.evidence}` };
 }
 
-interface Trial {
-  readonly answer: "yes" | "no" | "unknown";
-  readonly evidence: string;
-}
-
-/** Loads rules into a network namespace of their own, which ends with the program. */
-async function tryRules(
-  kernel: Kernel,
-  ground: Ground,
-  id: string,
-  rules: string,
-): Promise<Trial> {
+/** @returns what is known without a trial, where there can be none */
+async function tryRules(kernel: Kernel, ground: Ground, rules: string): Promise<Trial> {
   if (ground.program.answer === "no") return { answer: "no", evidence: ground.program.evidence };
   if (ground.netAdmin.answer === "no") {
     return { answer: "unknown", evidence: "not tried: it takes CAP_NET_ADMIN" };
   }
-  kernel.files.mkdir(kernel.runDir, 0o700);
-  const path = `${kernel.runDir}/probe-${id}.nft`;
-  kernel.files.replace(path, rules.replaceAll("; ", "\n") + "\n", 0o600);
-  try {
-    const result = await kernel.process.run(["unshare", "--net", "nft", "-f", path], {
-      timeout_ms: PROBE_TIMEOUT_MS,
-    });
-    return readTrial(result.code, result.stderr);
-  } catch (error) {
-    if (!(error instanceof LbError)) throw error;
-    // Without unshare(1), as in some containers, the rules themselves may work all the same.
-    return { answer: "unknown", evidence: `not tried: ${error.message}` };
-  } finally {
-    kernel.files.remove(path);
-  }
-}
-
-function readTrial(code: number, stderr: string): Trial {
-  if (code === 0) {
-    return { answer: "yes", evidence: "rule accepted in a throw-away network namespace" };
-  }
-  const words = stderr.split("\n")[0]?.replace(/^.*?Error: /, "") ?? "";
-  if (/syntax error/.test(words)) {
-    return { answer: "no", evidence: `this nft does not know the syntax: ${words}` };
-  }
-  if (/unshare/.test(words) || /not permitted|denied/i.test(words)) {
-    return { answer: "unknown", evidence: `not tried: ${words}` };
-  }
-  return { answer: "no", evidence: `rule refused in a throw-away network namespace: ${words}` };
+  return await runTrial(kernel, rules);
 }
 
 function nftProgram(version: string | undefined): Capability {

@@ -1,3 +1,4 @@
+import { FAMILIES, type Family } from "../model/address.ts";
 import type { MarkLayout } from "../model/mark.ts";
 import type { Kernel } from "../sys/ports.ts";
 
@@ -9,6 +10,8 @@ export interface ListedChain {
   readonly type?: string;
   readonly hook?: string;
   readonly prio?: number;
+  /** What becomes of a packet that no rule of a base chain decides on. */
+  readonly policy?: string;
 }
 
 /** How full the kernel's table of connections is. */
@@ -45,12 +48,31 @@ export async function lookAround(kernel: Kernel): Promise<Surroundings> {
   };
 }
 
-/** What the operator should know of it, in words. Pure. */
-export function conflicts(around: Surroundings, marks: MarkLayout | undefined): string[] {
+/** The IP versions whose packets pass through a table of each family. */
+const TABLE_FAMILIES: Readonly<Record<string, readonly Family[]>> = {
+  ip: [4],
+  ip6: [6],
+  inet: FAMILIES,
+};
+
+/**
+ * What the operator should know of it, in words. Pure.
+ *
+ * @param families the IP versions of the services
+ */
+export function conflicts(
+  around: Surroundings,
+  marks: MarkLayout | undefined,
+  families: readonly Family[] = FAMILIES,
+): string[] {
   return [
     ...around.chains.filter(translatesFirst).map(({ family, table, name, hook, prio }) =>
       `chain ${name} of table ${family} ${table} translates addresses at ${hook} before lb ` +
       `(priority ${prio}, lb has ${NAT_PRIORITY}): what it takes never gets to a service`
+    ),
+    ...around.chains.filter((chain) => mayDrop(chain, families)).map(({ family, table, name }) =>
+      `chain ${name} of table ${family} ${table} drops what is forwarded (policy drop), unless its ` +
+      "rules accept it: what goes to the backends and back has to be among that"
     ),
     ...kubeConflicts(around.chains, marks),
     ...around.filteredBridges.map((bridge) =>
@@ -65,6 +87,12 @@ export function conflicts(around: Surroundings, marks: MarkLayout | undefined): 
 function translatesFirst({ type, hook, prio }: ListedChain): boolean {
   return type === "nat" && (hook === "prerouting" || hook === "output") &&
     prio !== undefined && prio <= NAT_PRIORITY;
+}
+
+/** Whether its rules accept the services' connections is more than can be told from outside. */
+function mayDrop({ family, hook, policy }: ListedChain, families: readonly Family[]): boolean {
+  return hook === "forward" && policy === "drop" &&
+    families.some((each) => TABLE_FAMILIES[family]?.includes(each));
 }
 
 function kubeConflicts(chains: readonly ListedChain[], marks: MarkLayout | undefined): string[] {

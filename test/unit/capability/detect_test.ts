@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { isLasting, refresh } from "../../../lib/capability/detect.ts";
 import { NFT_PROBES } from "../../../lib/capability/probes.ts";
 import { builtIn, FakeMachine, modular, MODULES, RELEASE } from "./machine.ts";
 
@@ -31,7 +32,7 @@ Deno.test("what is loaded is tried out, in a network namespace of its own", asyn
   assert.deepEqual(await answers(machine), all("yes"));
   const tried = machine.ran.filter((line) => !line.includes("--version"));
   assert.equal(tried.length, PROBE_IDS.length + 1, "each probe and the control");
-  assert.ok(tried.every((line) => line.startsWith("unshare --net nft -f /run/lb/probe-")));
+  assert.ok(tried.every((line) => line.startsWith("unshare --net nft -f - add table ")));
 });
 
 Deno.test("what could be loaded is said to be loadable, and no program is run to find out", async () => {
@@ -177,7 +178,6 @@ Deno.test("without unshare nothing is tried, and nothing is taken for missing", 
   const machine = builtIn();
   machine.hasUnshare = false;
   assert.deepEqual(await answers(machine), all("unknown"));
-  assert.deepEqual(machine.files.list("/run/lb"), []);
 });
 
 /** Rows of: mounts, whether sysctls can be set, the evidence. */
@@ -252,13 +252,54 @@ Deno.test("a module that others depend on is not found by their lines", async ()
   assert.equal((await machine.capability("nft-numgen")).answer, "unknown");
 });
 
-Deno.test("nothing is left of the probes, also where one ends badly", async () => {
+Deno.test("the probes make no file, which another lb probing at this moment could meet", async () => {
   const machine = builtIn();
   await machine.detect();
-  assert.deepEqual(machine.files.list("/run/lb"), []);
-  machine.refusals.set("add table", ENOENT);
-  await machine.detect();
-  assert.deepEqual(machine.files.list("/run/lb"), []);
+  assert.equal(machine.files.stat("/run/lb"), undefined);
+});
+
+/** Rows of: how a trial went wrong without an answer, exit code, stderr, the evidence. */
+const NO_ANSWER = [
+  ["too slow", 124, "", /no end within 10 s/],
+  ["killed", 137, "", /exit code 137/],
+  ["not found", 127, "sh: nft: not found", /exit code 127: sh: nft: not found/],
+  ["a file gone", 1, "internal:0:0-0: Error: Could not open file", /not tried: Could not open/],
+  ["no memory", 1, "-:1:1-9: Error: Could not process rule: Cannot allocate memory", /memory/],
+] as const;
+
+for (const [name, code, stderr, evidence] of NO_ANSWER) {
+  Deno.test(`a trial that came to no end leaves the answer open: ${name}`, async () => {
+    const machine = builtIn();
+    machine.refusals.set("numgen", stderr);
+    machine.refusalCode = code;
+    const found = await machine.capability("nft-numgen");
+    assert.equal(found.answer, "unknown");
+    assert.match(found.evidence, evidence);
+    assert.equal(isLasting(machine.kernel, await machine.detect()), false);
+  });
+}
+
+Deno.test("only facts without a no and an open question will do for later runs", async () => {
+  const machine = builtIn();
+  const lasting = async () => isLasting(machine.kernel, await machine.detect());
+  assert.equal(await lasting(), true);
+  machine.refusals.set("numgen", ENOENT);
+  assert.equal(await lasting(), false, "its module may be installed later");
+});
+
+Deno.test("what depends on who asks is looked at anew each time, and is no hindrance", async () => {
+  const machine = builtIn();
+  machine.write("/proc/self/mounts", "proc /proc proc rw 0 0\nproc /proc/sys proc ro 0 0\n");
+  const facts = await machine.detect();
+  assert.equal(isLasting(machine.kernel, facts), true);
+  machine.write("/proc/self/mounts", "proc /proc proc rw 0 0\n");
+  machine.write("/proc/self/status", "CapEff:\t0\n");
+  const later = new Map(refresh(machine.kernel, facts).capabilities.map((each) => [each.id, each]));
+  assert.deepEqual(["proc-sys", "net-admin", "nft-numgen"].map((id) => later.get(id)?.answer), [
+    "yes",
+    "no",
+    "yes",
+  ]);
 });
 
 Deno.test("sctp is a matter of the kernel's config: conntrack alone proves nothing", async () => {

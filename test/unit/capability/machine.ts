@@ -36,6 +36,8 @@ export class FakeMachine {
   hasUnshare = true;
   /** What is printed on stderr about rules in which a word stands. */
   readonly refusals = new Map<string, string>();
+  /** With which exit code they are refused. */
+  refusalCode = 1;
 
   constructor(files: Readonly<Record<string, string>> = {}) {
     const usual = {
@@ -61,7 +63,9 @@ export class FakeMachine {
       throw new Error("detection opens no sockets and needs no clock");
     };
     return {
-      process: { run: async (argv) => await Promise.resolve(this.#run(argv)) },
+      process: {
+        run: async (argv, { stdin } = {}) => await Promise.resolve(this.#run(argv, stdin)),
+      },
       files: this.files,
       sockets: { netlink: unused, packet: unused },
       clock: { now_ms: unused, sleep: unused },
@@ -80,19 +84,18 @@ export class FakeMachine {
     return found;
   }
 
-  #run(argv: readonly string[]): RunResult {
-    const path = argv.at(-1)!;
-    const rules = this.files.read(path) ?? "";
+  #run(argv: readonly string[], rules = ""): RunResult {
     this.ran.push([...argv, rules].join(" "));
     if (this.nftVersion === undefined) {
       throw new LbError("unsupported", "there is no program nft on the PATH");
     }
-    if (path === "--version") return { code: 0, stdout: this.nftVersion, stderr: "" };
+    if (argv.at(-1) === "--version") return { code: 0, stdout: this.nftVersion, stderr: "" };
     if (argv[0] === "unshare" && !this.hasUnshare) {
       throw new LbError("unsupported", "there is no program unshare on the PATH");
     }
     const [, stderr] = [...this.refusals].find(([word]) => rules.includes(word)) ?? [];
-    return { code: stderr === undefined ? 0 : 1, stdout: "", stderr: stderr ?? "" };
+    const code = stderr === undefined ? 0 : this.refusalCode;
+    return { code, stdout: "", stderr: stderr ?? "" };
   }
 }
 

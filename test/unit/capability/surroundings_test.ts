@@ -28,6 +28,25 @@ Deno.test("a nat chain before lb's is named, one after it is not", () => {
   );
 });
 
+Deno.test("a chain that drops what is forwarded is named, for the IP versions that are served", () => {
+  const chain = (family: string, policy: string, hook = "forward") => (
+    { family, table: "filter", name: "FORWARD", type: "filter", hook, prio: 0, policy }
+  );
+  const told = (families: (4 | 6)[], ...chains: ReturnType<typeof chain>[]) =>
+    conflicts({ ...QUIET, chains }, MARKS, families);
+  const [line, ...more] = told([4], chain("ip", "drop"));
+  assert.match(line!, /chain FORWARD of table ip filter drops .* unless its rules accept/);
+  assert.deepEqual(more, []);
+  assert.equal(told([6], chain("inet", "drop")).length, 1);
+  const harmless = [
+    chain("ip", "accept"),
+    chain("ip6", "drop"),
+    chain("bridge", "drop"),
+    chain("ip", "drop", "input"),
+  ];
+  assert.deepEqual(told([4], ...harmless), []);
+});
+
 Deno.test("kube-proxy is told of only where its marks and ours meet", () => {
   const chains = [{ family: "ip", table: "nat", name: "KUBE-SERVICES" }];
   assert.match(conflicts({ ...QUIET, chains }, MARKS)[0]!, /0x4000/);
