@@ -71,8 +71,8 @@ export class FakeKernel implements Kernel {
     const line = argv.join(" ");
     const [, path] = /^nft -f (\S+)$/.exec(line) ?? [];
     if (path) return this.#runFile(path);
-    const [, table] = /^nft -j list table (\w+ \w+)$/.exec(line) ?? [];
-    if (table) return this.nft.list(table);
+    const listed = /^nft (?:-n )?(?:-t )?-j list (.+)$/.exec(line)?.[1];
+    if (listed) return this.nft.list(listed);
     throw new SyntaxError(`the fake kernel does not know this program: ${line}`);
   }
 

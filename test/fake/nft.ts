@@ -75,11 +75,24 @@ export class FakeNft {
     if (code !== 0) throw new Error(stderr);
   }
 
-  /** `nft -j list table FAMILY NAME` */
-  list(name: string): Outcome {
-    const table = this.#tables.get(name);
-    if (table) return { code: 0, stdout: JSON.stringify(listTable(name, table)), stderr: "" };
-    return { code: 1, stdout: "", stderr: `Error: ${ENOENT}\nlist table ${name}\n` };
+  /**
+   * `nft -n -j list WHAT`. `ruleset` is the terse form (-t): without elements, all tables.
+   *
+   * @param what `table inet lb`, `ruleset`, `counters table inet lb`, `map inet lb NAME`, `set …`
+   */
+  list(what: string): Outcome {
+    const [kind = "", ...rest] = what.split(" ");
+    const names = kind === "ruleset"
+      ? this.tables
+      : [rest.slice(kind === "counters" ? 1 : 0).slice(0, 2).join(" ")];
+    const tables = names.map((name) => [name, this.#tables.get(name)] as const);
+    const all = tables.flatMap(([name, table]) => table ? listTable(name, table).nftables : []);
+    const wanted = all.filter((entry) => isWanted(kind, rest[2], entry));
+    const isThere = kind === "ruleset" || tables.every(([, table]) => table) &&
+        (kind === "table" || kind === "counters" || wanted.length > 0);
+    if (!isThere) return { code: 1, stdout: "", stderr: `Error: ${ENOENT}\nlist ${what}\n` };
+    const nftables = kind === "ruleset" ? wanted.map(withoutElements) : wanted;
+    return { code: 0, stdout: JSON.stringify({ nftables }), stderr: "" };
   }
 
   #execute(statement: Statement): void {
@@ -164,4 +177,20 @@ function refusal({ verb, kind, table, name, rest }: Statement, words: string): O
   const line = [verb, kind, table, name, rest].filter(Boolean).join(" ").slice(0, 200);
   const stderr = `transaction:1:1-1: Error: Could not process rule: ${words}\n${line}\n^^^^\n`;
   return { code: 1, stdout: "", stderr };
+}
+
+type Entry = ReturnType<typeof listTable>["nftables"][number];
+
+function isWanted(kind: string, name: string | undefined, entry: Entry): boolean {
+  if (kind === "table" || kind === "ruleset") return true;
+  if (kind === "counters") return "counter" in entry;
+  return (entry as Record<string, { name?: string }>)[kind]?.name === name;
+}
+
+function withoutElements(entry: Entry): Entry {
+  const [kind, { elem: _elem, ...rest }] = Object.entries(entry)[0] as [
+    string,
+    Record<string, unknown>,
+  ];
+  return { [kind]: rest };
 }

@@ -1,5 +1,5 @@
 /**
- * Test equipment: `nft -j list table` for the fake. Objects, names and elements are as nft 1.0.6 lists
+ * Test equipment: `nft -n -j list` for the fake. Objects, names and elements are as nft 1.0.6 lists
  * them. Rules and types are not: they only share with it what matters to us, that the listing is stable and
  * differs from what was written.
  */
@@ -16,7 +16,7 @@ import type {
 type Listed = Readonly<Record<string, unknown>>;
 
 /** @param path `FAMILY NAME` */
-export function listTable(path: string, table: FakeTable): Listed {
+export function listTable(path: string, table: FakeTable): { nftables: Listed[] } {
   const [family, name] = path.split(" ");
   const at = { family, table: name };
   return {

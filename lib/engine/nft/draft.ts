@@ -1,4 +1,5 @@
 import type { StaticChain } from "./base_rules.ts";
+import { declaredHeader } from "./header.ts";
 import {
   type Chain,
   type Collection,
@@ -20,7 +21,7 @@ export class Draft {
   }
 
   collection(kind: "map" | "set", name: string, declaration: string): void {
-    const source = fingerprint(`${kind} ${declaration}`);
+    const source = declaredHeader(kind, declaration);
     this.#collections.set(name, { kind, source, declaration, elements: new Map() });
   }
 
@@ -35,6 +36,7 @@ export class Draft {
   snapshot(): Snapshot {
     return {
       present: true,
+      known: true,
       chains: this.#chains,
       collections: this.#collections,
       counters: this.#counters,

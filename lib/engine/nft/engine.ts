@@ -12,10 +12,10 @@ import {
   StalePlanError,
 } from "../engine.ts";
 import { desiredSnapshot } from "./desired.ts";
-import { listingFingerprints, parseEntries, readSnapshot } from "./listing.ts";
+import { type ListedEntry, listingFingerprints, readSnapshot } from "./listing.ts";
 import { type NftPlan, planNft } from "./plan.ts";
-import { listTable, runTransaction } from "./program.ts";
-import { backendNames, idOfCounter } from "./names.ts";
+import { backendNames, idOfCounter, isDynamic } from "./names.ts";
+import { listCounters, listTable, runTransaction } from "./program.ts";
 import { EMPTY_SNAPSHOT, objectFingerprints, type Snapshot } from "./snapshot.ts";
 import { needsOfNft, supportsNft } from "./supports.ts";
 
@@ -53,9 +53,32 @@ export const nftEngine: Engine<Snapshot, NftPlan> = {
   counters,
 };
 
+/** Somebody who changes nftables faster than it can be listed does not stop soon. */
+const LOOKS_MAX = 20;
+
+/** One look at the table, at a moment when nobody was changing it. */
+interface Look {
+  readonly entries?: readonly ListedEntry[];
+  readonly generation: number;
+}
+
+async function look(kernel: Kernel, hasDynamic: boolean): Promise<Look> {
+  for (let attempt = 0; attempt < LOOKS_MAX; attempt++) {
+    const generation = readGeneration(kernel.sockets);
+    const entries = await listTable(kernel, hasDynamic);
+    if (readGeneration(kernel.sockets) === generation) return { entries, generation };
+  }
+  throw new StalePlanError("nftables changes faster than it can be listed");
+}
+
 async function observe(kernel: Kernel, committed?: Committed): Promise<Snapshot> {
-  const listing = await listTable(kernel);
-  return listing === undefined ? EMPTY_SNAPSHOT : readSnapshot(parseEntries(listing), committed);
+  const objects = Object.keys(committed?.objects ?? {});
+  const { entries } = await look(kernel, !committed || objects.some(isDynamicObject));
+  return entries ? readSnapshot(entries, committed) : EMPTY_SNAPSHOT;
+}
+
+function isDynamicObject(object: string): boolean {
+  return isDynamic(object.slice(object.indexOf(" ") + 1));
 }
 
 function drift(have: Snapshot, committed: Committed): readonly string[] {
@@ -72,26 +95,32 @@ function drift(have: Snapshot, committed: Committed): readonly string[] {
 
 /**
  * The kernel does not print rules as they were written, so the listing right after the commit is kept
- * beside our source. That is sound only if nothing else was committed in between, which the generation
- * tells: every transaction in the network namespace adds one (nf_tables_api.c, nf_tables_commit).
+ * beside our source. A table that bears the token of this very commit holds what it wrote.
  */
 async function apply(
   kernel: Kernel,
   plan: NftPlan,
   committed?: Committed,
 ): Promise<Applied<Snapshot>> {
-  const before = readGeneration(kernel.sockets);
-  // An empty script would move no generation.
-  if (plan.script === "") throw new TypeError("a plan without changes is not applied");
   await commit(kernel, plan);
-  const listing = await listTable(kernel);
-  if (readGeneration(kernel.sockets) !== before + 1) {
-    throw new StalePlanError("something else changed nftables at the same moment");
+  const hasDynamic = [...plan.sources.keys()].some(isDynamicObject);
+  const { entries, generation } = await look(kernel, hasDynamic);
+  const recorded = record(plan, listingFingerprints(entries ?? []), committed);
+  const have = entries ? readSnapshot(entries, recorded) : EMPTY_SNAPSHOT;
+  refuseForeign(plan, have, entries ?? []);
+  return { committed: recorded, have, stamp: `${generation}` };
+}
+
+/** Whoever was at the table between the commit and the look left a trace in one of these. */
+function refuseForeign(plan: NftPlan, have: Snapshot, entries: readonly ListedEntry[]): void {
+  const isRemoval = plan.sources.size === 0;
+  const counts = new Map<string, number>();
+  for (const { rule } of entries) {
+    if (rule) counts.set(String(rule.chain), (counts.get(String(rule.chain)) ?? 0) + 1);
   }
-  const entries = listing === undefined ? [] : parseEntries(listing);
-  const recorded = record(plan, listingFingerprints(entries), committed);
-  const have = listing === undefined ? EMPTY_SNAPSHOT : readSnapshot(entries, recorded);
-  return { committed: recorded, have, stamp: `${before + 1}` };
+  const isWhole = [...plan.ruleCounts].every(([name, count]) => (counts.get(name) ?? 0) === count);
+  if (isRemoval ? !have.present : have.token === plan.token && isWhole) return;
+  throw new StalePlanError("somebody else changed the table at the same moment");
 }
 
 function record(
@@ -108,6 +137,7 @@ function record(
 }
 
 async function commit(kernel: Kernel, plan: NftPlan): Promise<void> {
+  if (plan.script === "") throw new TypeError("a plan without changes is not applied");
   try {
     await runTransaction(kernel, plan.script);
   } catch (error) {
@@ -119,8 +149,7 @@ async function commit(kernel: Kernel, plan: NftPlan): Promise<void> {
 }
 
 async function counters(kernel: Kernel, state: DesiredState): Promise<BackendCounters[]> {
-  const listing = await listTable(kernel);
-  const snapshot = listing === undefined ? EMPTY_SNAPSHOT : readSnapshot(parseEntries(listing));
+  const snapshot = readSnapshot(await listCounters(kernel));
   const active = countActive(kernel.sockets, state.marks);
   return state.services.flatMap(({ backends }) => backends).map(({ id }) => ({
     id,

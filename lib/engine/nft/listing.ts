@@ -1,5 +1,6 @@
 import { addressBytes, addressFromBytes, parseAddress } from "../../model/address.ts";
 import type { Committed } from "../engine.ts";
+import { listedHeader } from "./header.ts";
 import { isDynamic } from "./names.ts";
 import {
   type Chain,
@@ -12,14 +13,14 @@ import {
 } from "./snapshot.ts";
 
 /** An object of `nft -j`: libnftables-json(5). Only what is read here is spelled out. */
-interface ListedObject {
+export interface ListedObject {
   readonly name: string;
   readonly handle?: number;
   readonly [key: string]: unknown;
 }
 
 /** One entry of the `nftables` array: a single key that names the kind. */
-type ListedEntry = Readonly<Record<string, ListedObject>>;
+export type ListedEntry = Readonly<Record<string, ListedObject>>;
 
 /**
  * Fingerprints of the kernel's own listing, per object. Handles and contents that move by themselves
@@ -42,6 +43,9 @@ export function listingFingerprints(entries: readonly ListedEntry[]): Map<string
   return new Map([...texts].map(([name, lines]) => [name, fingerprint(lines.join("\n"))]));
 }
 
+/** Before the fingerprint of a listing that is not on record. */
+const UNKNOWN = "listing:";
+
 /** Entries of our table in a listing of `nft -j`. */
 export function parseEntries(stdout: string): ListedEntry[] {
   const document = JSON.parse(stdout) as { nftables?: ListedEntry[] };
@@ -54,9 +58,9 @@ export function readSnapshot(entries: readonly ListedEntry[], committed?: Commit
   const source = (object: string) => {
     const listing = listings.get(object)!;
     const known = committed?.objects[object];
-    return known?.listing === listing ? known.source : `listing:${listing}`;
+    return known?.listing === listing ? known.source : `${UNKNOWN}${listing}`;
   };
-  const reader = new SnapshotReader(source);
+  const reader = new SnapshotReader(source, committed !== undefined);
   for (const entry of entries) reader.read(entry);
   return reader.snapshot();
 }
@@ -68,8 +72,11 @@ class SnapshotReader {
   readonly #foreign: string[] = [];
   readonly #source: (object: string) => string;
 
-  constructor(source: (object: string) => string) {
+  readonly #known: boolean;
+
+  constructor(source: (object: string) => string, known: boolean) {
     this.#source = source;
+    this.#known = known;
   }
 
   read(entry: ListedEntry): void {
@@ -89,9 +96,10 @@ class SnapshotReader {
   }
 
   #collection(kind: "map" | "set", listed: ListedObject): void {
+    const source = this.#source(objectName(kind, listed.name));
     this.#collections.set(listed.name, {
       kind,
-      source: this.#source(objectName(kind, listed.name)),
+      source: source.startsWith(UNKNOWN) ? listedHeader(kind, listed) : source,
       elements: isDynamic(listed.name)
         ? new Map()
         : readElements(kind, (listed.elem ?? []) as readonly unknown[]),
@@ -102,6 +110,7 @@ class SnapshotReader {
     const [token] = this.#collections.get(REVISION_SET)?.elements.keys() ?? [];
     return {
       present: true,
+      known: this.#known,
       token,
       chains: this.#chains,
       collections: this.#collections,

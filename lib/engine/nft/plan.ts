@@ -16,6 +16,8 @@ export interface NftPlan extends EnginePlan {
   readonly script: string;
   /** Whether the script writes this object. */
   readonly touches: (object: string) => boolean;
+  /** How many rules each chain has afterwards. */
+  readonly ruleCounts: ReadonlyMap<string, number>;
 }
 
 /**
@@ -25,7 +27,10 @@ export interface NftPlan extends EnginePlan {
  * a table which changed in between makes the whole of it fail (architecture.md, "One data flow").
  */
 export function planNft(want: Snapshot, have: Snapshot, token: string): NftPlan {
-  const base = { token, sources: objectFingerprints(want), touches: () => true };
+  const ruleCounts = new Map(
+    [...want.chains].map(([name, { rules = [] }]) => [name, rules.length]),
+  );
+  const base = { token, sources: objectFingerprints(want), touches: () => true, ruleCounts };
   if (!want.present) return { ...base, ...removal(have) };
   if (!have.present) return { ...base, ...creation(want, token) };
   const reason = rebuildReason(want, have);
@@ -62,6 +67,7 @@ function creation(want: Snapshot, token: string): { changes: Change[]; script: s
  * need. In both cases the table is replaced in one transaction; connections live on in conntrack.
  */
 function rebuildReason(want: Snapshot, have: Snapshot): string | undefined {
+  if (!have.known) return "there is no record of what is in it";
   if (!have.token) return "its revision is gone";
   if (have.foreign.length > 0) return `it holds ${have.foreign.join(", ")}`;
   for (const [name, { kind, source }] of want.collections) {

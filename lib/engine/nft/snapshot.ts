@@ -36,6 +36,8 @@ export interface Counter {
 export interface Snapshot {
   /** Whether the table exists. */
   readonly present: boolean;
+  /** Whether there is a record of what lb committed: without one nothing here is known to be ours. */
+  readonly known: boolean;
   /** What the revision set holds: our mark on the transaction that made this state. */
   readonly token?: string;
   readonly chains: ReadonlyMap<string, Chain>;
@@ -47,6 +49,7 @@ export interface Snapshot {
 
 export const EMPTY_SNAPSHOT: Snapshot = {
   present: false,
+  known: true,
   chains: new Map(),
   collections: new Map(),
   counters: new Map(),

@@ -95,7 +95,7 @@ function isCrash(error: unknown): boolean {
 }
 
 /** Before and after these the machine and the database are the same. */
-const READS = /^(receive|list|read|run nft -j)/;
+const READS = /^(receive|list|read|run nft -n)/;
 
 /** What a statement inside a transaction did is gone without its end, which is a moment of its own. */
 const INSIDE_TRANSACTION = /^sql (INSERT INTO|DELETE FROM)/;

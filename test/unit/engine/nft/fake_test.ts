@@ -52,11 +52,11 @@ for (const [line, words] of REFUSED) {
   Deno.test(`fake nft refuses: ${line}`, () => {
     const nft = new FakeNft();
     nft.edit(...BASE);
-    const before = [nft.list("inet lb").stdout, nft.generation];
+    const before = [nft.list("table inet lb").stdout, nft.generation];
     const { code, stderr } = nft.run(`add set inet lb fresh { typeof ip daddr; }\n${line}\n`);
     assert.equal(code, 1);
     assert.match(stderr, words);
-    assert.deepEqual([nft.list("inet lb").stdout, nft.generation], before, "wholly or not at all");
+    assert.deepEqual([nft.list("table inet lb").stdout, nft.generation], before, "wholly or not at all");
   });
 }
 
@@ -104,9 +104,9 @@ for (const line of UNKNOWN) {
   Deno.test(`fake nft fails the test on what it does not know: ${line}`, () => {
     const nft = new FakeNft();
     nft.edit(...BASE);
-    const before = nft.list("inet lb").stdout;
+    const before = nft.list("table inet lb").stdout;
     assert.throws(() => nft.run(line), SyntaxError);
-    assert.equal(nft.list("inet lb").stdout, before);
+    assert.equal(nft.list("table inet lb").stdout, before);
   });
 }
 
@@ -124,5 +124,5 @@ Deno.test("fake nft: what was named is free again once nothing names it", () => 
 Deno.test("fake nft: a listing does not repeat what was written", () => {
   const nft = new FakeNft();
   nft.edit(...BASE);
-  assert.ok(!nft.list("inet lb").stdout.includes("ip daddr vmap @m"));
+  assert.ok(!nft.list("table inet lb").stdout.includes("ip daddr vmap @m"));
 });
