@@ -40,21 +40,22 @@ export async function withServer(work: (server: Server) => Promise<void>): Promi
   }
 }
 
-/** Half of the bytes, then nothing. `gone` is told when the other side has left. */
+/** Half of the bytes, then nothing more. `gone` is told when the other side has left. */
 export function half(bytes: Uint8Array<ArrayBuffer>, then: "cut" | "hang", gone = () => {}) {
   const body = new ReadableStream<Uint8Array>({
-    async pull(controller) {
-      controller.enqueue(bytes.slice(0, bytes.length / 2));
-      // Or the first half never leaves.
-      await new Promise((resolve) => setTimeout(resolve, 50));
-      if (then === "cut") controller.error(new Error("cut off, as the test wants it"));
-      else await new Promise(() => {});
+    start: (controller) => controller.enqueue(bytes.slice(0, bytes.length / 2)),
+    // When that is on its way.
+    pull: async (controller) => {
+      if (then === "hang") return await new Promise<void>(() => {});
+      await new Promise((resolve) => setTimeout(resolve, CUT_AFTER_MS));
+      controller.error(new Error("cut off, as the test wants it"));
     },
     cancel: gone,
   });
   return new Response(body, { headers: { "content-length": `${bytes.length}` } });
 }
 
+const CUT_AFTER_MS = 50;
 const ARCH = Deno.build.arch;
 
 /** The name of a release's executable. */
