@@ -1,5 +1,7 @@
-import { EXIT_ATTENTION, EXIT_OK } from "../lib/model/error.ts";
+import { ConfigError, formatDiagnostics } from "../lib/config/diagnostic.ts";
+import { EXIT_ATTENTION, EXIT_OK, LbError } from "../lib/model/error.ts";
 import type { JournalEntry } from "../lib/model/journal.ts";
+import type { Config } from "../lib/model/settings.ts";
 import type { Diagnosis } from "../lib/reconcile/diagnosis.ts";
 import { context, type Places } from "./context.ts";
 import { print, printJson, stdoutPaint } from "./io.ts";
@@ -11,7 +13,8 @@ export function doctorCommand(end: End) {
     .summary("what this machine can do, with evidence; what needs attention")
     .description(
       "Tells what the kernel can do and how that is known, which engines that makes possible, and " +
-        "which sysctls the config wants beside what they are. Changes nothing.",
+        "which sysctls the config wants beside what they are. Changes nothing; as root, it remembers " +
+        "what the kernel can do.",
     )
     .addHelpText(
       "after",
@@ -38,8 +41,29 @@ export async function diagnose(places: Places): Promise<Diagnosis> {
   ]);
   const kernel = context.kernel(places);
   const [facts, around] = [await detect(kernel), await lookAround(kernel)];
-  const loaded = context.files.stat(places.config) ? await context.loadConfig(places) : undefined;
-  return diagnoseMachine(kernel, facts, around, loaded?.config, await openSysctls(places));
+  if (context.isRoot()) {
+    const { keepFacts } = await import("./machine.ts");
+    await keepFacts(places, facts);
+  }
+  const { config, problems } = await readableConfig(places);
+  const journal = await openSysctls(places);
+  return diagnoseMachine(kernel, { facts, around, config, problems, journal });
+}
+
+/** A config that cannot be used is one more thing to tell of, beside what the machine is like. */
+async function readableConfig(
+  places: Places,
+): Promise<{ readonly config?: Config; readonly problems: readonly string[] }> {
+  if (!context.files.stat(places.config)) return { problems: [] };
+  try {
+    return { config: (await context.loadConfig(places)).config, problems: [] };
+  } catch (error) {
+    if (!(error instanceof LbError)) throw error;
+    const problems = error instanceof ConfigError
+      ? error.diagnostics.map((one) => formatDiagnostics([one], false))
+      : [error.message];
+    return { problems };
+  }
 }
 
 /** What lb has set and not put back; nothing for somebody who may not read the state. */

@@ -1,5 +1,6 @@
-import { detect, kernelRelease, nftVersion } from "../lib/capability/detect.ts";
+import { detect, isLasting, kernelRelease, nftVersion, refresh } from "../lib/capability/detect.ts";
 import type { Facts } from "../lib/capability/facts.ts";
+import { LbError } from "../lib/model/error.ts";
 import type { Machine } from "../lib/reconcile/request.ts";
 import type { FactsKey } from "../lib/store/facts.ts";
 import type { HostIdentity } from "../lib/store/journal.ts";
@@ -38,19 +39,49 @@ export async function withMachine<T>(
 async function knownFacts(kernel: Kernel, store: Store, host: HostIdentity): Promise<Facts> {
   const key = await factsKey(kernel, host);
   const known = store.facts.get(key);
-  if (known) return JSON.parse(known) as Facts;
+  if (known) return refresh(kernel, JSON.parse(known) as Facts);
   const facts = await detect(kernel);
-  // What could not be tried without privilege is not worth remembering.
-  if (facts.capabilities.every(({ answer }) => answer !== "unknown")) {
-    store.facts.put(key, JSON.stringify(facts));
-  }
+  remember(kernel, store, key, facts);
   return facts;
 }
 
 /** The same for a reader, which cannot remember what it finds. */
 export async function readFacts(kernel: Kernel, store: Store, host: HostIdentity): Promise<Facts> {
   const known = store.facts.get(await factsKey(kernel, host));
-  return known ? JSON.parse(known) as Facts : await detect(kernel);
+  return known ? refresh(kernel, JSON.parse(known) as Facts) : await detect(kernel);
+}
+
+/**
+ * Lets later runs know what was just found out, in place of what was found earlier. Nothing happens where
+ * there is no state, or none that can be written: this is to save time only.
+ */
+export async function keepFacts(places: Places, facts: Facts): Promise<void> {
+  const kernel = context.kernel(places);
+  const store = await writableStore(places);
+  try {
+    if (!store) return;
+    remember(kernel, store, await factsKey(kernel, context.hostIdentity()), facts);
+  } catch (error) {
+    if (!(error instanceof LbError)) throw error;
+  } finally {
+    store?.close();
+  }
+}
+
+async function writableStore(places: Places): Promise<Store | undefined> {
+  try {
+    const found = await context.readStore(places);
+    found?.close();
+    return found && await context.openStore(places);
+  } catch (error) {
+    if (error instanceof LbError) return undefined;
+    throw error;
+  }
+}
+
+function remember(kernel: Kernel, store: Store, key: FactsKey, facts: Facts): void {
+  if (isLasting(kernel, facts)) store.facts.put(key, JSON.stringify(facts));
+  else store.facts.forget();
 }
 
 async function factsKey(kernel: Kernel, host: HostIdentity): Promise<FactsKey> {

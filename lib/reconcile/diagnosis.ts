@@ -2,9 +2,12 @@ import { type Facts, isPossible } from "../capability/facts.ts";
 import { procSysMount } from "../capability/proc_sys.ts";
 import { conflicts, type ConntrackFill, type Surroundings } from "../capability/surroundings.ts";
 import type { EngineReport } from "../capability/select.ts";
+import { ENGINES } from "../engine/registry.ts";
 import { addressResource } from "../host/address/address.ts";
 import { reportSysctlValues, type SysctlValueReport } from "../host/sysctl/report.ts";
+import { FAMILIES, type Family } from "../model/address.ts";
 import type { JournalEntry } from "../model/journal.ts";
+import { type EngineName, familiesOf } from "../model/service.ts";
 import type { Config } from "../model/settings.ts";
 import type { Kernel } from "../sys/ports.ts";
 import { hostWant, sysctlWant } from "./host.ts";
@@ -24,29 +27,74 @@ export interface Diagnosis {
   readonly attention: readonly string[];
 }
 
-/**
- * Holds the machine against what lb, and the config if there is one, need of it. Reads only.
- *
- * @param journal open entries for sysctls
- */
-export function diagnoseMachine(
-  kernel: Kernel,
-  facts: Facts,
-  around: Surroundings,
-  config: Config | undefined,
-  journal: readonly JournalEntry[],
-): Diagnosis {
+/** What a machine and its config were found to be. */
+export interface Findings {
+  readonly facts: Facts;
+  readonly around: Surroundings;
+  /** If there is one that can be used. */
+  readonly config?: Config;
+  /** What is wrong with the config. */
+  readonly problems: readonly string[];
+  /** Open entries for sysctls. */
+  readonly journal: readonly JournalEntry[];
+}
+
+/** Holds the machine against what lb, and the config if there is one, need of it. Reads only. */
+export function diagnoseMachine(kernel: Kernel, found: Findings): Diagnosis {
+  const { facts, around, config } = found;
   const engines = engineReports(facts);
-  const sysctls = config ? wantedSysctls(kernel, config, engines, journal) : [];
-  const lacking = facts.capabilities.filter((each) => !isPossible(each))
+  const engineOf = enginesOf(config, engines);
+  const sysctls = config ? wantedSysctls(kernel, config, engineOf, found.journal) : [];
+  const needed = neededCapabilities(config, engines, engineOf);
+  const lacking = facts.capabilities.filter((each) => needed.has(each.id) && !isPossible(each))
     .map(({ id, purpose, evidence }) => `${id} (${purpose}): ${evidence}`);
   const remedy = remedyFor(kernel, config);
   const unset = sysctls.filter(({ ok }) => !ok).map(({ key, wanted, found }) =>
     `${key} is ${found ?? "absent"}, the config needs ${wanted}: ${remedy(key, wanted)}`
   );
-  const met = conflicts(around, config?.marks);
-  const attention = [...lacking, ...unset, ...met];
+  const met = conflicts(around, config?.marks, config && familiesServed(config));
+  const attention = [...found.problems, ...lacking, ...unset, ...met];
   return { facts, engines, sysctls, conntrack: around.conntrack, conflicts: met, attention };
+}
+
+/** The engine that each service of the config would have. */
+function enginesOf(
+  config: Config | undefined,
+  engines: readonly EngineReport[],
+): ReadonlyMap<string, EngineName> {
+  return new Map(
+    config?.services.map(({ name, engine }) => {
+      const asked = engine === "auto" ? config.engine : engine;
+      return [name, asked === "auto" ? usualEngine(engines) : asked] as const;
+    }),
+  );
+}
+
+/** The first that can work here; where none can, the one whose needs are worth a word. */
+function usualEngine(engines: readonly EngineReport[]): EngineName {
+  return engines.find(({ possible }) => possible)?.name ?? "nft";
+}
+
+/** What nobody needs here is no reason to do anything: a kernel without it is as good as any. */
+function neededCapabilities(
+  config: Config | undefined,
+  engines: readonly EngineReport[],
+  engineOf: ReadonlyMap<string, EngineName>,
+): ReadonlySet<string> {
+  const used = new Set(engineOf.size > 0 ? engineOf.values() : [usualEngine(engines)]);
+  return new Set(
+    ENGINES.filter(({ name }) => used.has(name)).flatMap((engine) => [
+      ...engine.requires,
+      ...(config?.services ?? []).filter(({ name }) => engineOf.get(name) === engine.name)
+        .flatMap((service) => engine.needs(service)),
+    ]),
+  );
+}
+
+function familiesServed({ services }: Config): Family[] {
+  return FAMILIES.filter((family) =>
+    services.some((service) => familiesOf(service).includes(family))
+  );
 }
 
 /** Who can set a sysctl here. */
@@ -61,14 +109,9 @@ function remedyFor(kernel: Kernel, config: Config | undefined) {
 function wantedSysctls(
   kernel: Kernel,
   config: Config,
-  engines: readonly EngineReport[],
+  engineOf: ReadonlyMap<string, EngineName>,
   journal: readonly JournalEntry[],
 ): readonly SysctlValueReport[] {
-  const possible = engines.filter(({ possible }) => possible).map(({ name }) => name);
-  const engineOf = new Map(config.services.map(({ name, engine }) => [
-    name,
-    engine === "auto" ? possible[0] ?? "nft" : engine,
-  ]));
   const need = hostWant(config, engineOf);
   const want = sysctlWant(config.services, addressResource.observe(kernel, []), need);
   return reportSysctlValues(kernel.files, want, journal);

@@ -38,4 +38,9 @@ export class FactsCache {
       );
     });
   }
+
+  /** The next run finds everything out anew. */
+  forget(): void {
+    this.#db.run("DELETE FROM facts");
+  }
 }

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
+import { context } from "../../../cmd/context.ts";
 import { makeProgram } from "../../../cmd/lb.ts";
+import { detect, isLasting, kernelRelease, nftVersion } from "../../../lib/capability/detect.ts";
 import { captured, inFolder, lb, placed } from "./capture.ts";
 
 const PROGRAM = makeProgram(() => {});
@@ -233,6 +235,42 @@ rootTest(
     assert.equal(exitCode, 0);
     assert.deepEqual(Array.from(Deno.readDirSync(`${folder}/run`), ({ name }) => name), ["theirs"]);
     assert.throws(() => Deno.statSync(`${folder}/lb.toml`), Deno.errors.NotFound);
+  }),
+);
+
+Deno.test(
+  "a doctor tells of a broken config beside everything else",
+  inFolder(async (folder) => {
+    Deno.writeTextFileSync(`${folder}/lb.toml`, '[lb]\nengine = "nftables"\n', { mode: 0o600 });
+    const text = await lb("doctor", ...placed(folder));
+    assert.equal(text.exitCode, 1, text.stderr);
+    assert.match(text.stdout, /Capabilities\n.*nft-program/s);
+    assert.match(text.stdout, /Needs attention\n {2}! .*lb\.toml:2:10: error: engine: expected/s);
+    const { exitCode, stdout } = await lb("doctor", "--json", ...placed(folder));
+    assert.equal(exitCode, 1);
+    assert.match(JSON.parse(stdout).attention[0], /lb\.toml:2:10: error/);
+    assert.deepEqual(Array.from(Deno.readDirSync(folder), ({ name }) => name), ["lb.toml"]);
+  }),
+);
+
+rootTest(
+  "what init finds out about the machine is remembered, and an init with a broken config tells of it",
+  inFolder(async (folder) => {
+    Deno.writeTextFileSync(`${folder}/lb.toml`, "[lb]\nnone = 1\n", { mode: 0o600 });
+    const { stdout } = await lb("init", "--json", ...placed(folder));
+    assert.match(JSON.parse(stdout).attention[0], /lb\.toml:2:1: error/);
+    const kernel = context.kernel({ config: "", state: "", runDir: "" });
+    const store = await context.readStore({ state: `${folder}/state` });
+    try {
+      const known = store?.facts.get({
+        boot_id: context.hostIdentity().boot_id,
+        kernel_release: kernelRelease(kernel),
+        nft_version: await nftVersion(kernel) ?? "",
+      });
+      assert.equal(known !== undefined, isLasting(kernel, await detect(kernel)));
+    } finally {
+      store?.close();
+    }
   }),
 );
 

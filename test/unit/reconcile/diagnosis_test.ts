@@ -11,7 +11,8 @@ async function diagnose(rig: Rig, text?: string) {
   const loaded = text === undefined ? undefined : await parseConfig(text, "lb.toml");
   const { kernel, host, store } = rig.machine;
   const journal = store.journal(host, () => 0).open("sysctl");
-  return diagnoseMachine(kernel, rig.facts, NOTHING_AROUND, loaded?.config, journal);
+  const [facts, around, config] = [rig.facts, NOTHING_AROUND, loaded?.config];
+  return diagnoseMachine(kernel, { facts, around, config, problems: [], journal });
 }
 
 Deno.test(
@@ -65,5 +66,23 @@ Deno.test(
     const { attention, engines } = await diagnose(rig);
     assert.deepEqual(attention, ["nft-jhash (schedulers sh): refused"]);
     assert.ok(engines.every(({ possible }) => !possible));
+  }),
+);
+
+Deno.test(
+  "what the machine lacks needs attention only where a service needs it",
+  withRig(async (rig) => {
+    const evidence = "not set";
+    const lacking = ["nft-connlimit", "proc-sys", "conntrack-netlink"].map((id) => (
+      { id, purpose: "testing", answer: "no" as const, evidence }
+    ));
+    const others = FACTS.capabilities.filter(({ id }) => !lacking.some((each) => each.id === id));
+    rig.facts = { ...FACTS, capabilities: [...others, ...lacking] };
+    assert.deepEqual((await diagnose(rig)).attention, []);
+    const limited = single("max_connections = 9");
+    const told = (await diagnose(rig, limited)).attention.filter((line) => /not set/.test(line));
+    assert.deepEqual(told, ["nft-connlimit (testing): not set"]);
+    const plain = (await diagnose(rig, single())).attention;
+    assert.ok(!plain.some((line) => line.includes("not set")), plain.join("\n"));
   }),
 );
