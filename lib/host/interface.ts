@@ -25,7 +25,15 @@ export function subnetOf({ length, ...address }: InterfaceAddress): Prefix {
   return { ...addressFromBytes(network), length };
 }
 
-/** Whether the interface has the address, in whatever subnet. */
-export function hasAddress(link: Interface, address: Address): boolean {
-  return link.addresses.some(({ text }) => text === address.text);
+/** Every address there is, with the interfaces that have it, in whatever subnet. */
+export function holdersOf(interfaces: readonly Interface[]): ReadonlyMap<string, Set<Interface>> {
+  const holders = new Map<string, Set<Interface>>();
+  for (const link of interfaces) {
+    for (const { text } of link.addresses) {
+      const known = holders.get(text);
+      if (known) known.add(link);
+      else holders.set(text, new Set([link]));
+    }
+  }
+  return holders;
 }

@@ -7,6 +7,8 @@ import type { Kernel } from "../sys/ports.ts";
 export interface JournalPort {
   /** Writes all of them or none; they survive a crash once it returns. Call before the kernel write. */
   record(records: readonly JournalRecord[]): readonly JournalEntry[];
+  /** What was changed has moved on: these entries say so from now on, all of them or none. */
+  amend(ids: readonly number[], after: string): void;
   /** The change was put back, or is no longer ours to put back. Call after the kernel write. */
   undone(id: number): void;
   /** Changes that stand, oldest first. */
@@ -31,9 +33,9 @@ export interface Blocked {
 
 /** What to do to the host. A plan with nothing wanted puts everything back. */
 export interface HostPlan<S extends Step> {
-  /** What services need: carried out before any engine (stages `sysctl`, `address`), in this order. */
+  /** What services need, in this order. When its turn comes is decided where plans are carried out. */
   readonly set: readonly S[];
-  /** What nobody needs any more: carried out last (stage `cleanup`), in this order. */
+  /** What nobody needs any more, in this order: carried out last. */
   readonly restore: readonly S[];
   /** What no step can bring about. */
   readonly blocked: readonly Blocked[];
@@ -81,6 +83,6 @@ export function emptyOutcome(): OutcomeDraft {
  * Whether an error is the kernel's own no. Where it gave no answer it may have done what was asked, and the
  * journal must go on saying so.
  */
-export function isRefusal(error: unknown): boolean {
+export function isRefusal(error: unknown): error is KernelError {
   return error instanceof KernelError && error.refusal.errno !== "ETIMEDOUT";
 }

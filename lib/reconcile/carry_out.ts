@@ -4,9 +4,16 @@ import { KernelError, LbError } from "../model/error.ts";
 import { addressOfKey } from "../model/service.ts";
 import type { BackendRow } from "../store/ids.ts";
 import { NOTHING_LEFT } from "./drift.ts";
-import { applyStage, hostChanges, type HostStages, hostSysctls } from "./host.ts";
+import {
+  applyStage,
+  doneStages,
+  hostChanges,
+  hostDrift,
+  type HostStages,
+  hostSysctls,
+} from "./host.ts";
 import type { Outcome } from "./outcome.ts";
-import type { EngineTask, RunPlan } from "./plan.ts";
+import { changesOf, type EngineTask, type RunPlan } from "./plan.ts";
 import { beginRevision, failRevision, recordRun, saveCounters } from "./record.ts";
 import type { Run } from "./request.ts";
 
@@ -39,8 +46,11 @@ export async function carryOut(run: Run, plan: RunPlan): Promise<Outcome> {
     await orBlocked(run, () => applyHostStage(run, stage, plan.host));
   }
   saveCounters(run, plan);
+  const host = doneStages(plan.host, run.done);
+  forgetUnrepaired(run, plan.host, host);
   const outcome = {
     ...plan.outcome,
+    ...changesOf(run, plan.tasks, host),
     drift: [...run.progress.drift],
     blocked: [...plan.outcome.blocked, ...run.blocked],
   };
@@ -80,11 +90,18 @@ function settleRecord({ machine }: Run, task: EngineTask, revision: number): voi
 }
 
 /** Sysctls come before what makes a plan stale: they are set by now. */
-function noteSysctls({ progress }: Run, host: HostStages): void {
-  const { sysctls } = host;
-  const done = { ...host, addresses: [], leftAddresses: [], leftSysctls: [], sysctls };
-  progress.changes.push(...hostChanges(done));
-  progress.sysctls.push(...hostSysctls(done));
+function noteSysctls({ progress, done }: Run, host: HostStages): void {
+  const came = doneStages(host, done);
+  progress.changes.push(...hostChanges(came));
+  progress.sysctls.push(...hostSysctls(came));
+}
+
+/** What is blocked was not put right. */
+function forgetUnrepaired({ progress }: Run, planned: HostStages, came: HostStages): void {
+  const repaired = new Set(hostDrift(came));
+  for (const object of hostDrift(planned)) {
+    if (!repaired.has(object)) progress.drift.delete(object);
+  }
 }
 
 /** What the kernel refuses is told and tried again by the next run. */
@@ -104,6 +121,7 @@ async function applyHostStage(
 ): Promise<void> {
   const done = await applyStage(run.machine, stage, host);
   run.notes.push(...done.notes);
+  for (const change of done.done) run.done.add(change);
   run.blocked.push(...done.blocked.map(({ message }) => message));
 }
 

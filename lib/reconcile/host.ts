@@ -36,6 +36,8 @@ export interface HostStages {
   readonly leftSysctls: readonly SysctlStep[];
   /** What is wanted and cannot be brought about, each with what the operator can do. */
   readonly blocked: readonly string[];
+  /** Those of them that a config which was never in force is refused for. */
+  readonly refusals: readonly string[];
 }
 
 /** What a config asks of the machine, in the resources' own terms. */
@@ -50,7 +52,7 @@ export function hostWant(config: Config, engineOf: ReadonlyMap<string, EngineNam
   };
 }
 
-/** Observes and plans. Changes nothing. @throws {LbError} where `vip_on` names an unknown interface */
+/** Observes and plans. Changes nothing. @throws {KernelError} where the kernel cannot be asked */
 export function planHost(machine: HostMachine, config: Config, need: Need): HostStages {
   const interfaces = addressResource.observe(machine.kernel, []);
   const addresses = planAddresses(machine, config.services, interfaces);
@@ -68,6 +70,7 @@ export function planHost(machine: HostMachine, config: Config, need: Need): Host
     // "check" writes nothing at all; what lb set before stays on record for when it may be put back.
     leftSysctls: reason === "check" ? [] : sysctls.restore,
     blocked: [...sysctls.blocked, ...addresses.blocked, ...reported].map(({ message }) => message),
+    refusals: addresses.blocked.map(({ message }) => message),
   };
 }
 
@@ -88,6 +91,24 @@ export function hostChanges(stages: HostStages): Change[] {
 /** Objects that were in place and were changed by somebody else. */
 export function hostDrift(stages: HostStages): string[] {
   return allSteps(stages).filter(({ drift }) => drift).map(({ key }) => key);
+}
+
+/** What came about of a plan. @param done changes that were carried out, as the resources tell */
+export function doneStages(stages: HostStages, done: ReadonlySet<Change>): HostStages {
+  const only = <S extends Step>(steps: readonly S[]) =>
+    steps.filter(({ change }) => change && done.has(change));
+  return {
+    ...stages,
+    sysctls: only(stages.sysctls),
+    addresses: only(stages.addresses),
+    leftAddresses: only(stages.leftAddresses),
+    leftSysctls: only(stages.leftSysctls),
+  };
+}
+
+/** Whether an earlier run was cut off before it told the neighbours of an address. */
+export function isHostBehind({ addresses }: HostStages): boolean {
+  return addresses.some(({ op }) => op === "announce");
 }
 
 /** Sysctls that are set or put back. */

@@ -1,6 +1,7 @@
 import type { Diagnostic } from "../config/diagnostic.ts";
 import type { Committed, Engine, EnginePlan, EngineSnapshot } from "../engine/engine.ts";
 import { ENGINES } from "../engine/registry.ts";
+import { LbError } from "../model/error.ts";
 import type { DesiredState } from "../model/state.ts";
 import { allocateIds, type BackendRow } from "../store/ids.ts";
 import { engineMemory, findDrift, markOf, type Memory } from "./drift.ts";
@@ -47,7 +48,11 @@ export interface RunPlan {
   readonly outcome: Outcome;
 }
 
-/** Observes the kernel and plans the way to the config. Changes nothing. */
+/**
+ * Observes the kernel and plans the way to the config. Changes nothing.
+ *
+ * @throws {LbError} `unsupported` where a new config asks for what is not there
+ */
 export async function planRun(run: Run): Promise<RunPlan> {
   const { config } = run.request.loaded;
   const known = run.machine.store.backends.all();
@@ -57,8 +62,15 @@ export async function planRun(run: Run): Promise<RunPlan> {
   const tasks: EngineTask[] = [];
   for (const engine of ENGINES) tasks.push(await planEngine(run, engine, rows, target));
   const host = planHost(run.machine, config, hostWant(config, run.engineOf));
+  if (target.isNew) refuse(host);
   for (const object of hostDrift(host)) run.progress.drift.add(object);
   return { target, rows, tasks, host, outcome: outcomeOf(run, target, tasks, host) };
+}
+
+/** What was in force once goes on with what there is; what never was had better be right. */
+function refuse({ refusals }: HostStages): void {
+  if (refusals.length === 0) return;
+  throw new LbError("unsupported", `${refusals.join("\n")}\nNothing was changed.`);
 }
 
 function findTarget({ machine, request, progress }: Run): Target {
@@ -103,20 +115,28 @@ function noteDrift(run: Run, engine: Engine, have: EngineSnapshot, memory: Memor
   if (note) notes.push(note);
 }
 
+/** @param host all that is planned, or what came about of it */
+export function changesOf(
+  { progress }: Run,
+  tasks: readonly EngineTask[],
+  host: HostStages,
+): Pick<Outcome, "changed" | "changes" | "sysctls"> {
+  // In the order they are carried out, but for the sysctls: what is to come matters most.
+  const planned = [...tasks.flatMap(({ plan }) => plan.changes), ...hostChanges(host)];
+  const changes = [...progress.changes, ...planned];
+  const sysctls = [...progress.sysctls, ...hostSysctls(host)];
+  return { changed: changes.length > 0, changes, sysctls };
+}
+
 function outcomeOf(
   run: Run,
   target: Target,
   tasks: readonly EngineTask[],
   host: HostStages,
 ): Outcome {
-  // In the order they are carried out, but for the sysctls: what is to come matters most.
-  const planned = [...tasks.flatMap(({ plan }) => plan.changes), ...hostChanges(host)];
-  const changes = [...run.progress.changes, ...planned];
   return {
     revision: target.revision,
-    changed: changes.length > 0,
-    changes,
-    sysctls: [...run.progress.sysctls, ...hostSysctls(host)],
+    ...changesOf(run, tasks, host),
     services: run.chosen,
     drift: [...run.progress.drift],
     blocked: host.blocked,

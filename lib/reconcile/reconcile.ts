@@ -1,6 +1,7 @@
 import { StalePlanError } from "../engine/engine.ts";
 import { KernelError, LbError } from "../model/error.ts";
 import { carryOut } from "./carry_out.ts";
+import { isHostBehind } from "./host.ts";
 import type { Outcome } from "./outcome.ts";
 import { planRun } from "./plan.ts";
 import { failRevision, recordQuietPass, saveCounters } from "./record.ts";
@@ -40,7 +41,8 @@ async function attempt(run: Run): Promise<Outcome> {
   const digest = stamps && await inputsDigest(machine, request.loaded.text, stamps);
   const plan = await planRun(run);
   if (request.dryRun) return plan.outcome;
-  const isBehind = plan.target.isNew || plan.tasks.some(({ isRecordBehind }) => isRecordBehind);
+  const isBehind = plan.target.isNew || isHostBehind(plan.host) ||
+    plan.tasks.some(({ isRecordBehind }) => isRecordBehind);
   if (plan.outcome.changed || isBehind) {
     const outcome = await carryOut(run, plan);
     if (stamps) await settleAfterChange(run, outcome, stamps);
@@ -69,6 +71,7 @@ function newRun(
     now_ms,
     notes: [],
     blocked: [],
+    done: new Set(),
     applied: new Map(),
   };
 }

@@ -54,6 +54,8 @@ export interface Run {
   readonly now_ms: number;
   readonly notes: string[];
   readonly blocked: string[];
+  /** Changes of the host that were carried out. */
+  readonly done: Set<Change>;
   /** The states that engines were brought to. */
   readonly applied: Map<EngineName, Applied<EngineSnapshot>>;
 }

@@ -53,7 +53,7 @@ export async function inputsDigest(
     [...sysctlResource.observe(kernel, sysctls)],
     addressResource.observe(kernel, addresses),
     sysctls.map(({ id }) => id),
-    addresses.map(({ id }) => id),
+    addresses.map(({ id, after }) => [id, after]),
     procSysMount(kernel.files),
   ];
   const bytes = new TextEncoder().encode(`${JSON.stringify(inputs)}\n${text}`);

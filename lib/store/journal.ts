@@ -30,6 +30,13 @@ export class Journal {
     return this.#db.transaction(() => records.map((record) => this.#insert(record)));
   }
 
+  /** What was changed has moved on: these entries say so from now on, all of them or none. */
+  amend(ids: readonly number[], after: string): void {
+    this.#db.transaction(() => {
+      for (const id of ids) this.#db.run('UPDATE journal SET "after" = ? WHERE id = ?', after, id);
+    });
+  }
+
   /** The change was put back, or is no longer ours to put back. */
   undone(id: number): void {
     this.#db.run("UPDATE journal SET undone_at = ? WHERE id = ?", this.#now_ms(), id);

@@ -19,6 +19,7 @@ export const RTM_DELADDR = 21;
 export const RTM_GETADDR = 22;
 const RTM_NEWLINK = 16;
 
+const EPERM = 1;
 const EEXIST = 17;
 const EADDRNOTAVAIL = 99;
 const ENODEV = 19;
@@ -35,6 +36,8 @@ export class FakeNetwork {
   readonly addresses: Set<string>;
   /** Changes are refused with this errno; 0: they are not. */
   refusal = 0;
+  /** Addresses that are refused by policy (EPERM). */
+  readonly refusals = new Set<string>();
 
   constructor(links: readonly string[], addresses: readonly string[]) {
     this.links = [...links];
@@ -58,7 +61,9 @@ export class FakeNetwork {
     const local = attributesOf(body.slice(8)).get(2);
     if (!name || !local) return -ENODEV;
     if (this.refusal !== 0) return -this.refusal;
-    return -act(`${name} ${addressFromBytes(local).text}/${body[1]}`);
+    const { text } = addressFromBytes(local);
+    if (this.refusals.has(text)) return -EPERM;
+    return -act(`${name} ${text}/${body[1]}`);
   }
 
   #add(text: string): number {

@@ -1,7 +1,7 @@
 import type { Address } from "../../model/address.ts";
 import { arpAnnouncement } from "../../packet/arp.ts";
 import { neighborAdvertisement } from "../../packet/ndisc.ts";
-import type { Kernel } from "../../sys/ports.ts";
+import type { Kernel, RawSocket } from "../../sys/ports.ts";
 import type { Interface } from "../interface.ts";
 
 /** Broadcasts get lost, and are never asked for again. */
@@ -23,32 +23,33 @@ export interface Arrival {
  */
 export async function announce(kernel: Kernel, arrivals: readonly Arrival[]): Promise<string[]> {
   const audible = arrivals.filter(({ link }) => link.up && link.mac);
+  const byLink = Map.groupBy(audible, ({ link }) => link);
   const failures = new Set<string>();
   for (let round = 0; round < ANNOUNCEMENTS && audible.length > 0; round++) {
     if (round > 0) await kernel.clock.sleep(ANNOUNCEMENT_INTERVAL_MS);
-    for (const arrival of audible) {
-      const failure = announceOnce(kernel, arrival);
-      if (failure) failures.add(failure);
+    for (const [link, theirs] of byLink) {
+      for (const failure of announceOn(kernel, link, theirs)) failures.add(failure);
     }
   }
   return [...failures];
 }
 
-function announceOnce(kernel: Kernel, arrival: Arrival): string | undefined {
-  try {
-    const frame = announcement(kernel, arrival);
-    const socket = kernel.sockets.packet(arrival.link.index);
+function announceOn(kernel: Kernel, link: Interface, arrivals: readonly Arrival[]): string[] {
+  let socket: RawSocket | undefined;
+  const failures: string[] = [];
+  for (const arrival of arrivals) {
     try {
+      const frame = announcement(kernel, arrival);
+      socket ??= kernel.sockets.packet(link.index);
       socket.send(frame);
-    } finally {
-      socket.close();
+    } catch (error) {
+      // The address is in place and works for whoever asks: not worth failing the run.
+      const reason = error instanceof Error ? error.message : String(error);
+      failures.push(`${arrival.address.text} could not be announced on ${link.name}: ${reason}`);
     }
-  } catch (error) {
-    // The address is in place and works for whoever asks: not worth failing the run.
-    const { address, link } = arrival;
-    const reason = error instanceof Error ? error.message : String(error);
-    return `${address.text} could not be announced on ${link.name}: ${reason}`;
   }
+  socket?.close();
+  return failures;
 }
 
 function announcement(kernel: Kernel, { link, address }: Arrival): Uint8Array {

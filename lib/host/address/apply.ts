@@ -8,12 +8,19 @@ import {
   type OutcomeDraft,
 } from "../resource.ts";
 import { announce, type Arrival } from "./announce.ts";
-import type { AddressStep } from "./plan.ts";
+import { type AddressStep, ANNOUNCED, PLACED } from "./plan.ts";
+
+/** An address that came, and its journal entries. */
+interface Arrived extends Arrival {
+  readonly entry_ids: readonly number[];
+}
 
 /**
- * Carries the steps out in order, each journalled before the kernel is told, and announces what came.
+ * Carries the steps out in order, each journalled before the kernel is told, and announces what came,
+ * whatever becomes of later steps. A run that is cut off leaves its addresses "placed" in the journal, and
+ * the next one announces them. What the kernel refuses is blocked, and holds up no other address.
  *
- * @throws {KernelError}
+ * @throws {KernelError} where the kernel does not answer
  */
 export async function applyAddresses(
   kernel: Kernel,
@@ -21,28 +28,62 @@ export async function applyAddresses(
   journal: JournalPort,
 ): Promise<Outcome> {
   const outcome = emptyOutcome();
-  const arrivals: Arrival[] = [];
-  for (const step of steps) {
-    if (step.op === "add") arrivals.push(...add(kernel, step, journal, outcome));
-    else remove(kernel, step, journal, outcome);
+  const arrivals: Arrived[] = [];
+  try {
+    for (const step of steps) {
+      arrivals.push(...orBlocked(step, outcome, () => carryOut(kernel, step, journal, outcome)));
+    }
+  } finally {
+    outcome.notes.push(...await announce(kernel, arrivals));
+    journal.amend(arrivals.flatMap(({ entry_ids }) => entry_ids), ANNOUNCED);
   }
-  outcome.notes.push(...await announce(kernel, arrivals));
   return outcome;
+}
+
+function orBlocked(step: AddressStep, outcome: OutcomeDraft, work: () => Arrived[]): Arrived[] {
+  try {
+    return work();
+  } catch (error) {
+    if (!isRefusal(error)) throw error;
+    const { key: object, op: value } = step;
+    outcome.blocked.push({ object, value, message: error.message });
+    return [];
+  }
+}
+
+function carryOut(
+  kernel: Kernel,
+  step: AddressStep,
+  journal: JournalPort,
+  outcome: OutcomeDraft,
+): Arrived[] {
+  if (step.op === "announce") return arrival(step);
+  if (step.op === "add") return add(kernel, step, journal, outcome);
+  remove(kernel, step, journal, outcome);
+  return [];
+}
+
+function arrival({ link, address, entry_id }: AddressStep): Arrived[] {
+  if (!link || !address) return [];
+  return [{ link, address, entry_ids: entry_id === undefined ? [] : [entry_id] }];
 }
 
 function add(
   kernel: Kernel,
-  { link, address, records, key, change }: AddressStep,
+  step: AddressStep,
   journal: JournalPort,
   outcome: OutcomeDraft,
-): Arrival[] {
+): Arrived[] {
+  const { link, address, records, key, change, entry_id } = step;
   if (!link || !address) return [];
   const entries = records.length === 0 ? [] : journal.record(records);
+  if (entry_id !== undefined) journal.amend([entry_id], PLACED);
   const giveUp = () => entries.forEach(({ id }) => journal.undone(id));
   try {
     if (addAddress(kernel.sockets, link.index, address) === "added") {
       if (change) outcome.done.push(change);
-      return [{ link, address }];
+      const ids = entries.map(({ id }) => id);
+      return [{ link, address, entry_ids: entry_id === undefined ? ids : [entry_id, ...ids] }];
     }
   } catch (error) {
     if (isRefusal(error)) giveUp();

@@ -1,14 +1,15 @@
 import {
   type Address,
   contains,
+  formatPrefix,
   fullLength,
   isSingle,
   parsePrefix,
   type Prefix,
 } from "../../model/address.ts";
-import { LbError } from "../../model/error.ts";
 import type { Service } from "../../model/service.ts";
-import { hasAddress, type Interface, subnetOf } from "../interface.ts";
+import { holdersOf, type Interface, subnetOf } from "../interface.ts";
+import type { Blocked } from "../resource.ts";
 
 /** What of a service decides where its VIPs go. */
 export type VipService = Pick<Service, "name" | "vip" | "vip_on">;
@@ -25,17 +26,16 @@ export interface Placement {
 
 /**
  * Where VIPs belong, as `vip_on` of config.md has it: each once, in the services' order. Prefixes are
- * never placed: they are routed here. Pure.
- *
- * @throws {LbError} `unsupported` where `vip_on` names interfaces that do not exist
+ * never placed: they are routed here. Nor is what {@linkcode homeless} lists. Pure.
  */
 export function placements(
   services: readonly VipService[],
   interfaces: readonly Interface[],
 ): Placement[] {
-  refuseUnknown(services, interfaces);
+  const subnets = subnetsOf(interfaces);
+  const links = new Map(interfaces.map((link) => [link.name, link]));
   const found = new Map<string, Placement>();
-  for (const placement of services.flatMap((service) => placementsOf(service, interfaces))) {
+  for (const placement of services.flatMap((service) => placementsOf(service, subnets, links))) {
     const key = placementKey(placement.link.name, placement.vip);
     // What is asked for by name outweighs what lb chose.
     if (!found.has(key) || !placement.auto) found.set(key, placement);
@@ -48,14 +48,30 @@ export function interfacesAfter(
   services: readonly VipService[],
   interfaces: readonly Interface[],
 ): Interface[] {
-  const placed = placements(services, interfaces);
-  return interfaces.map((link) => ({
-    ...link,
-    addresses: [
-      ...link.addresses,
-      ...placed.filter((one) => one.link === link && !hasAddress(link, one.vip))
-        .map(({ vip }) => vip),
-    ],
+  const holders = holdersOf(interfaces);
+  const missing = placements(services, interfaces)
+    .filter(({ link, vip }) => !holders.get(vip.text)?.has(link));
+  const byLink = Map.groupBy(missing, ({ link }) => link);
+  return interfaces.map((link) => {
+    const arriving = byLink.get(link) ?? [];
+    return { ...link, addresses: [...link.addresses, ...arriving.map(({ vip }) => vip)] };
+  });
+}
+
+/**
+ * VIPs that have nowhere to go, because `vip_on` names an interface that is not there: it may have been
+ * mistyped, or have gone since. Pure.
+ */
+export function homeless(
+  services: readonly VipService[],
+  interfaces: readonly Interface[],
+): Blocked[] {
+  const names = new Set(["auto", "none", ...interfaces.map(({ name }) => name)]);
+  return services.filter(({ vip_on }) => !names.has(vip_on)).map(({ name, vip_on }) => ({
+    object: vip_on,
+    value: name,
+    message: `vip_on = "${vip_on}" of service ${name}: there is no such interface; there are ` +
+      `${interfaces.map((link) => link.name).join(", ")} (or "auto", or "none")`,
   }));
 }
 
@@ -71,36 +87,33 @@ export function parsePlacementKey(key: string): { interfaceName: string; vip: Pr
   return vip && { interfaceName, vip };
 }
 
-function placementsOf(service: VipService, interfaces: readonly Interface[]): Placement[] {
-  const auto = service.vip_on === "auto";
-  return service.vip.filter(isSingle).flatMap((vip) => {
+interface Subnet {
+  readonly link: Interface;
+  readonly prefix: Prefix;
+}
+
+/** The subnets that interfaces are in, the narrowest first, then those of the lowest index. */
+function subnetsOf(interfaces: readonly Interface[]): Subnet[] {
+  return interfaces.filter((link) => !link.loopback).flatMap((link) => {
+    // A single address is no subnet, least of all the VIP itself once it is placed.
+    const prefixes = link.addresses
+      .filter(({ family, length }) => length < fullLength(family))
+      .map(subnetOf);
+    const distinct = new Map(prefixes.map((prefix) => [formatPrefix(prefix), prefix]));
+    return Array.from(distinct.values(), (prefix) => ({ link, prefix }));
+  }).sort((a, b) => b.prefix.length - a.prefix.length || a.link.index - b.link.index);
+}
+
+function placementsOf(
+  { name: service, vip: vips, vip_on }: VipService,
+  subnets: readonly Subnet[],
+  links: ReadonlyMap<string, Interface>,
+): Placement[] {
+  const auto = vip_on === "auto";
+  return vips.filter(isSingle).flatMap((vip) => {
     const link = auto
-      ? interfaceOf(vip, interfaces)
-      : interfaces.find(({ name }) => name === service.vip_on);
-    return link ? [{ link, vip, auto, service: service.name }] : [];
+      ? subnets.find(({ prefix }) => contains(prefix, vip))?.link
+      : links.get(vip_on);
+    return link ? [{ link, vip, auto, service }] : [];
   });
-}
-
-/** The interface in whose subnet the VIP is; the narrowest subnet, then the lowest index. */
-function interfaceOf(vip: Prefix, interfaces: readonly Interface[]): Interface | undefined {
-  // A single address is no subnet, least of all the VIP itself once it is placed.
-  const candidates = interfaces.filter((link) => !link.loopback).flatMap((link) =>
-    link.addresses.map(subnetOf)
-      .filter((subnet) => !isSingle(subnet) && contains(subnet, vip))
-      .map(({ length }) => ({ link, length }))
-  );
-  return candidates
-    .sort((a, b) => b.length - a.length || a.link.index - b.link.index)[0]?.link;
-}
-
-function refuseUnknown(services: readonly VipService[], interfaces: readonly Interface[]): void {
-  const names = new Set(["auto", "none", ...interfaces.map(({ name }) => name)]);
-  const unknown = services.filter(({ vip_on }) => !names.has(vip_on));
-  if (unknown.length === 0) return;
-  const asked = unknown.map(({ name, vip_on }) => `vip_on = "${vip_on}" of service ${name}`);
-  throw new LbError(
-    "unsupported",
-    `${asked.join(", ")}: there is no such interface; there are ` +
-      `${interfaces.map(({ name }) => name).join(", ")} (or "auto", or "none")`,
-  );
 }

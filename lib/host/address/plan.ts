@@ -1,9 +1,10 @@
 import type { Address } from "../../model/address.ts";
 import type { Change } from "../../model/change.ts";
 import type { JournalEntry, JournalRecord } from "../../model/journal.ts";
-import { hasAddress, type Interface } from "../interface.ts";
+import { holdersOf, type Interface } from "../interface.ts";
 import type { HostPlan, Step } from "../resource.ts";
 import {
+  homeless,
   parsePlacementKey,
   type Placement,
   placementKey,
@@ -11,20 +12,24 @@ import {
   type VipService,
 } from "./placement.ts";
 
-/** What the journal says an address is once it is placed. */
-const PLACED = "placed";
+/** What the journal says of an address that is on its interface, and of one that the neighbours know of. */
+export const PLACED = "placed";
+export const ANNOUNCED = "announced";
 
 /** One address to put on an interface or take off it, or the end of a journal entry. */
 export interface AddressStep extends Step {
-  /** `forget`: nothing of ours is there any more. */
-  readonly op: "add" | "remove" | "forget";
+  /**
+   * `announce`: it is there, but the run that put it there did not come to tell the neighbours.
+   * `forget`: nothing of ours is there any more.
+   */
+  readonly op: "add" | "announce" | "remove" | "forget";
   /** Interface and address, as the journal names them. */
   readonly key: string;
   /** undefined where the interface is gone. */
   readonly link?: Interface;
   readonly address?: Address;
   readonly records: readonly JournalRecord[];
-  /** The entry that ends with this step. */
+  /** Its entry: it ends with a step that removes or forgets. */
   readonly entry_id?: number;
   /** Said to the operator once the step is done. */
   readonly note?: string;
@@ -35,7 +40,6 @@ export interface AddressStep extends Step {
  * journal are never touched. Pure.
  *
  * @param open open journal entries for addresses
- * @throws {LbError} `unsupported` where `vip_on` names an interface that does not exist
  */
 export function planAddresses(
   services: readonly VipService[],
@@ -45,33 +49,42 @@ export function planAddresses(
   const entries = new Map(open.map((entry) => [entry.key, entry]));
   const wanted = placements(services, interfaces);
   const keys = new Set(wanted.map(({ link, vip }) => placementKey(link.name, vip)));
+  const holders = holdersOf(interfaces);
+  const links = new Map(interfaces.map((link) => [link.name, link]));
   return {
-    set: wanted.filter((placement) => !isThere(placement, interfaces, entries))
-      .map((placement) => addStep(placement, entries)),
+    set: wanted.flatMap((placement) => setStep(placement, holders, entries)),
     restore: open.filter(({ key }) => !keys.has(key)).toReversed()
-      .map((entry) => removeStep(entry, interfaces)),
-    blocked: [],
+      .map((entry) => removeStep(entry, links)),
+    blocked: homeless(services, interfaces),
   };
 }
 
 type Entries = ReadonlyMap<string, JournalEntry>;
 
-function isThere(
-  { link, vip, auto }: Placement,
-  interfaces: readonly Interface[],
+function setStep(
+  placement: Placement,
+  holders: ReturnType<typeof holdersOf>,
   entries: Entries,
-): boolean {
-  if (hasAddress(link, vip)) return true;
+): AddressStep[] {
+  const { link, vip, auto } = placement;
+  const here = holders.get(vip.text) ?? new Set();
+  if (here.has(link)) return announceStep(placement, entries);
+  const isForeign = ({ name }: Interface) => !entries.has(placementKey(name, vip));
   // Where the operator has put it on another interface, packets get here already.
-  return auto &&
-    interfaces.some((other) =>
-      hasAddress(other, vip) && !entries.has(placementKey(other.name, vip))
-    );
+  return auto && [...here].some(isForeign) ? [] : [addStep(placement, entries)];
+}
+
+function announceStep({ link, vip }: Placement, entries: Entries): AddressStep[] {
+  const key = placementKey(link.name, vip);
+  const entry = entries.get(key);
+  if (entry?.after !== PLACED) return [];
+  const address = { family: vip.family, text: vip.text };
+  return [{ op: "announce", key, link, address, records: [], entry_id: entry.id, drift: false }];
 }
 
 function addStep({ link, vip, service }: Placement, entries: Entries): AddressStep {
   const key = placementKey(link.name, vip);
-  const known = entries.has(key);
+  const known = entries.get(key);
   const why = `VIP of service ${service}`;
   const record = { resource: "address", key, before: null, after: PLACED, why } as const;
   return {
@@ -80,14 +93,15 @@ function addStep({ link, vip, service }: Placement, entries: Entries): AddressSt
     link,
     address: { family: vip.family, text: vip.text },
     records: known ? [] : [record],
-    drift: known,
+    entry_id: known?.id,
+    drift: known !== undefined,
     change: addressChange("add", key, why),
   };
 }
 
-function removeStep({ id: entry_id, key }: JournalEntry, interfaces: readonly Interface[]) {
-  const { interfaceName, vip } = parsePlacementKey(key) ?? {};
-  const link = interfaces.find(({ name }) => name === interfaceName);
+function removeStep({ id: entry_id, key }: JournalEntry, links: ReadonlyMap<string, Interface>) {
+  const { interfaceName = "", vip } = parsePlacementKey(key) ?? {};
+  const link = links.get(interfaceName);
   const step = { key, link, records: [], entry_id, drift: false };
   const found = link?.addresses.filter(({ text }) => text === vip?.text) ?? [];
   const ours = found.find(({ length }) => length === vip?.length);

@@ -5,7 +5,8 @@ import {
   placements,
   type VipService,
 } from "../../../lib/host/address/placement.ts";
-import { planAddresses } from "../../../lib/host/address/plan.ts";
+import { applyAddresses } from "../../../lib/host/address/apply.ts";
+import { ANNOUNCED, planAddresses } from "../../../lib/host/address/plan.ts";
 import type { Interface, InterfaceAddress } from "../../../lib/host/interface.ts";
 import { subnetOf } from "../../../lib/host/interface.ts";
 import {
@@ -15,6 +16,7 @@ import {
   type Prefix,
 } from "../../../lib/model/address.ts";
 import type { Kernel, RawSocket } from "../../../lib/sys/ports.ts";
+import { FakeNetwork as AddressBook } from "../../fake/network.ts";
 import { FakeJournal, link } from "./proc.ts";
 
 function prefix(text: string): Prefix {
@@ -56,7 +58,8 @@ class Host {
   reconcile(services: VipService[]): void {
     const { set, restore } = this.plan(services);
     for (const { records, link, address } of set) {
-      this.journal.record(records);
+      const entries = this.journal.record(records);
+      this.journal.amend(entries.map(({ id }) => id), ANNOUNCED);
       this.put(link!.name, `${address!.text}/${address!.family === 4 ? 32 : 128}`);
     }
     for (const step of restore) {
@@ -123,11 +126,60 @@ Deno.test("two services on one VIP place it once", () => {
   assert.deepEqual(placed(services), ["eth0 203.0.113.10"]);
 });
 
-Deno.test("an interface that does not exist is an error that lists those that do", () => {
-  assert.throws(() => placements([service("eth9", "203.0.113.10")], LINKS), {
-    code: "unsupported",
-    message: /vip_on = "eth9" of service web: there is no such interface; there are lo, eth0, eth1/,
-  });
+Deno.test("a VIP for an interface that does not exist is blocked, with those that do, and no other is", () => {
+  const host = new Host();
+  const services = [service("eth9", "203.0.113.10"), service("auto", "203.0.113.11")];
+  const { set, blocked } = host.plan(services);
+  assert.deepEqual(ops(set), ["add eth0 203.0.113.11/32"]);
+  assert.equal(blocked.length, 1);
+  assert.match(
+    blocked[0]!.message,
+    /vip_on = "eth9" of service web: there is no such interface; there are lo, eth0, eth1/,
+  );
+  assert.deepEqual(interfacesAfter([service("eth9", "203.0.113.10")], LINKS), LINKS);
+});
+
+Deno.test("a VIP that was placed and not announced is announced by the next run, once", async () => {
+  const host = new Host();
+  const want = [service("auto", "203.0.113.10", "2001:db8:1::10")];
+  host.reconcile(want);
+  host.journal.amend([2], "placed");
+  const { set } = host.plan(want);
+  assert.deepEqual(ops(set), ["announce eth0 2001:db8:1::10/128"]);
+  const network = new FakeNetwork();
+  const { done } = await applyAddresses(network.kernel, set, host.journal);
+  assert.deepEqual([done, network.sent.length], [[], 2]);
+  assert.deepEqual(host.plan(want).set, []);
+});
+
+Deno.test("where one thing of everything goes wrong, what came before it is announced", async () => {
+  const host = new Host();
+  const { set } = host.plan([service("auto", "203.0.113.10", "203.0.113.11")]);
+  const network = new FakeNetwork();
+  network.silentAfter = 1;
+  await assert.rejects(applyAddresses(network.kernel, set, host.journal), /no answer/);
+  assert.deepEqual(network.sent.map(({ frame }) => frame.slice(28, 32).join(".")), [
+    "203.0.113.10",
+    "203.0.113.10",
+  ]);
+  const states = host.journal.open("address").map(({ key, after }) => `${key} ${after}`);
+  assert.deepEqual(states, ["eth0 203.0.113.10/32 announced", "eth0 203.0.113.11/32 placed"]);
+});
+
+Deno.test("4,000 VIPs are planned in less than a second", () => {
+  const text = (index: number) => `10.0.${index >> 8}.${index & 255}`;
+  const vips = Array.from({ length: 4_000 }, (_, index) => text(index + 2));
+  const own = link("eth0", { addresses: [address("10.0.0.1/16")] });
+  const placedAll = {
+    ...own,
+    addresses: [...own.addresses, ...vips.map((ip) => address(`${ip}/32`))],
+  };
+  const services = [service("auto", ...vips)];
+  const began_ms = performance.now();
+  assert.equal(planAddresses(services, [own], []).set.length, 4_000);
+  assert.equal(planAddresses(services, [placedAll], []).set.length, 0);
+  assert.equal(interfacesAfter(services, [own])[0]?.addresses.length, 4_001);
+  assert.ok(performance.now() - began_ms < 1_000, `${performance.now() - began_ms} ms`);
 });
 
 Deno.test("a VIP is added once, journalled as absent before, and removed when nobody wants it", () => {
@@ -247,16 +299,26 @@ class FakeNetwork {
   open = 0;
   slept_ms = 0;
   failure: Error | undefined;
+  /** So many addresses are added, then nobody answers any more. */
+  silentAfter = 0;
 
   get kernel(): Kernel {
     const files = { read: () => "1\n" } as Partial<Kernel["files"]> as Kernel["files"];
-    const sockets = { packet: (ifindex: number) => this.#packet(ifindex) };
+    const sockets = {
+      packet: (ifindex: number) => this.#packet(ifindex),
+      netlink: () => this.#netlink(),
+    };
     const clock = { now_ms: () => 0, sleep: (ms: number) => Promise.resolve(void this.#tick(ms)) };
     return { files, sockets, clock } as Partial<Kernel> as Kernel;
   }
 
   #tick(ms: number): void {
     this.slept_ms += ms;
+  }
+
+  #netlink(): RawSocket {
+    if (this.silentAfter-- > 0) return new AddressBook(["lo", "eth0"], []).socket();
+    throw new Error("no answer");
   }
 
   #packet(ifindex: number): RawSocket {

@@ -106,6 +106,10 @@ export class FakeJournal implements JournalPort {
     });
   }
 
+  amend(ids: readonly number[], after: string): void {
+    for (const id of ids) this.entries[id - 1] = { ...this.entries[id - 1]!, after };
+  }
+
   undone(id: number): void {
     this.entries[id - 1] = { ...this.entries[id - 1]!, undone_at: 1 };
   }

@@ -123,3 +123,54 @@ Deno.test(
     assert.deepEqual(notes, [words]);
   }),
 );
+
+Deno.test(
+  "an interface that has vanished refuses a new config, and holds up no repair of the one in force",
+  withRig(async (rig) => {
+    const onPublic = single('vip_on = "eth0"');
+    await rig.run(onPublic);
+    rig.host.network.links[1] = "eth7";
+    for (const key of Object.keys(rig.host.proc.values)) {
+      if (key.includes(".eth0.")) delete rig.host.proc.values[key];
+    }
+    rig.host.network.addresses.clear();
+    rig.host.nft.edit("flush chain inet lb refuse");
+    const { drift, blocked } = await rig.run(onPublic);
+    assert.deepEqual(drift, ["chain refuse"]);
+    assert.match(blocked.join(), /vip_on = "eth0" of service web: there is no such interface/);
+    const { code } = await failureOf(rig.run(`${onPublic}# new\n`));
+    assert.equal(code, "unsupported");
+    assert.equal(rig.store.revisions.list().length, 1, "it was never begun");
+  }),
+);
+
+Deno.test(
+  "what could not be written is told as blocked, and nowhere as done",
+  withRig(async (rig) => {
+    await rig.run(single());
+    rig.host.proc.sysctl("net.ipv4.ip_forward", "0");
+    rig.host.proc.beforeWrite = () => {
+      throw Object.assign(new Error("Read-only file system"), { code: "EROFS" });
+    };
+    const outcome = await rig.run(single());
+    assert.match(outcome.blocked.join(), /set net\.ipv4\.ip_forward=1 from outside/);
+    const { changed, changes, sysctls, drift } = outcome;
+    assert.deepEqual([changed, changes, sysctls, drift], [false, [], [], []]);
+    assert.deepEqual(rig.events("drift"), []);
+    assert.equal(rig.events("sysctl").filter((text) => text.includes("ip_forward")).length, 1);
+  }),
+);
+
+Deno.test(
+  "an address that is refused holds up no other one",
+  withRig(async (rig) => {
+    rig.host.network.refusals.add("192.0.2.10");
+    const { blocked, changes } = await rig.run(BASE);
+    assert.equal(blocked.length, 1);
+    const addresses = changes.filter(({ engine }) => engine === "address");
+    assert.deepEqual(addresses.map(({ object }) => object), [
+      "eth0 2001:db8::10/128",
+      "eth0 192.0.2.53/32",
+    ]);
+  }),
+);
