@@ -1,9 +1,10 @@
 import { LbError } from "../lib/model/error.ts";
 import type { HostIdentity } from "../lib/store/journal.ts";
+import { secureFolder } from "../lib/store/folder.ts";
 import type { Store } from "../lib/store/store.ts";
 import { children } from "../lib/sys/children.ts";
 import { clock } from "../lib/sys/clock.ts";
-import { files } from "../lib/sys/files.ts";
+import { files, folderOf, sweepDrafts } from "../lib/sys/files.ts";
 import { locks } from "../lib/sys/lock.ts";
 import { netnsCookie } from "../lib/sys/netns.ts";
 import type { Kernel, Lock } from "../lib/sys/ports.ts";
@@ -16,6 +17,9 @@ export interface Places {
   readonly state: string;
   readonly runDir: string;
 }
+
+/** The lock's name inside the run folder. */
+export const LOCK_NAME = "lock";
 
 /** The composition root: builds the real ports, each when it is first asked for. */
 export const context = {
@@ -44,10 +48,15 @@ export const context = {
     return readStore(places.state, { files, uid: uid() }, options);
   },
 
-  /** @throws {LbError} `busy` after the time-out */
-  lock(places: Places, timeout_ms: number): Promise<Lock> {
-    files.mkdir(places.runDir, 0o700);
-    return locks.acquire(`${places.runDir}/lock`, timeout_ms);
+  /**
+   * @throws {LbError} `busy` after the time-out, `not-permitted` where somebody else could write in the
+   * run folder
+   */
+  async lock({ runDir, config }: Places, timeout_ms: number): Promise<Lock> {
+    secureFolder(runDir, { files, uid: uid(), option: "--run-dir" });
+    const lock = await locks.acquire(`${runDir}/${LOCK_NAME}`, timeout_ms);
+    for (const folder of [runDir, folderOf(config)]) sweepDrafts(folder);
+    return lock;
   },
 
   /** The config's text, without a look at what it says. */

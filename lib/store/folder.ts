@@ -10,11 +10,14 @@ export interface Owner {
   readonly files: FilesPort;
   /** Effective user id of this process. */
   readonly uid: number;
+  /** By which another folder can be chosen, for messages. @default "--state" */
+  readonly option?: string;
 }
 
 /**
- * Makes the state folder where there is none, and refuses one in which somebody else could put a
- * database of their own: lb acts on what it reads there as root.
+ * Makes a folder of lb's own where there is none, and refuses one in which somebody else could put files
+ * of their own: as root, lb acts on what it reads in the state folder, and writes what it finds in the run
+ * folder.
  *
  * @throws {LbError} `not-permitted`
  */
@@ -47,7 +50,7 @@ export function checkTrusted(path: string, owner: Owner): void {
     throw new LbError(
       "not-permitted",
       `${path} belongs to user ${stat.uid}, lb runs as user ${owner.uid}: ` +
-        `run lb as its owner, or choose another folder with --state`,
+        `run lb as its owner, or choose another folder with ${owner.option ?? "--state"}`,
     );
   }
   // The mode of a symbolic link means nothing: it is always 0777.

@@ -3,6 +3,12 @@ import type { FilesPort, FileStat } from "./ports.ts";
 /** Of a new file that nobody said anything about. */
 const PRIVATE = 0o600;
 
+/** A new content on its way to its name: nothing else of lb's is called so. */
+const DRAFT = { prefix: ".lb-", suffix: ".new" };
+
+/** A draft lives for the length of a write. One that is as old as this is of a run that was killed. */
+const DRAFT_AGE_MS_MAX = 60_000;
+
 /** The machine's files. */
 export const files: FilesPort = {
   read: (path) => orNothing(() => Deno.readTextFileSync(path)),
@@ -17,7 +23,7 @@ export const files: FilesPort = {
     const target = behindSymlink(path);
     const folder = folderOf(target);
     const kept = mode === undefined ? orNothing(() => Deno.statSync(target)) : undefined;
-    const draft = Deno.makeTempFileSync({ dir: folder, prefix: ".lb-", suffix: ".new" });
+    const draft = Deno.makeTempFileSync({ dir: folder, ...DRAFT });
     try {
       if (kept) keepOwner(draft, kept);
       writeThrough(draft, content, mode ?? modeOf(kept) ?? PRIVATE);
@@ -50,6 +56,32 @@ export const files: FilesPort = {
   },
 };
 
+/**
+ * Removes what killed runs left of {@linkcode FilesPort.replace}. One of another lb, that has a folder in
+ * common with this one, may be at work this very moment: its drafts are young.
+ *
+ * @param age_ms_min how old they must be
+ */
+export function sweepDrafts(folder: string, age_ms_min = DRAFT_AGE_MS_MAX): void {
+  const names = files.list(folder)
+    .filter((name) => name.startsWith(DRAFT.prefix) && name.endsWith(DRAFT.suffix));
+  for (const path of names.map((name) => `${folder}/${name}`)) {
+    const written_ms = orNothing(() => Deno.lstatSync(path))?.mtime?.getTime() ?? Infinity;
+    if (Date.now() - written_ms < age_ms_min) continue;
+    try {
+      files.remove(path);
+    } catch {
+      // On a file system that has become read-only: no reason not to balance.
+    }
+  }
+}
+
+/** The folder a file is in. */
+export function folderOf(path: string): string {
+  const end = path.lastIndexOf("/");
+  return end < 0 ? "." : path.slice(0, end) || "/";
+}
+
 function orNothing<T>(act: () => T): T | undefined {
   try {
     return act();
@@ -63,11 +95,6 @@ function orNothing<T>(act: () => T): T | undefined {
 /** A rename onto a symlink would put a file in its place and leave what it points to as it was. */
 function behindSymlink(path: string): string {
   return orNothing(() => Deno.realPathSync(path)) ?? path;
-}
-
-function folderOf(path: string): string {
-  const end = path.lastIndexOf("/");
-  return end < 0 ? "." : path.slice(0, end) || "/";
 }
 
 /** Only root can give files away, and only where the owner differs is there a need to. */

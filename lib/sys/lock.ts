@@ -1,5 +1,6 @@
 import { LbError } from "../model/error.ts";
 import { clock } from "./clock.ts";
+import { files } from "./files.ts";
 import type { Lock, LockPort } from "./ports.ts";
 
 const POLL_MS = 50;
@@ -7,6 +8,7 @@ const POLL_MS = 50;
 /** flock(2) on a file: the kernel lets go of it when the process dies, however it dies. */
 export const locks: LockPort = {
   async acquire(path, timeout_ms) {
+    refuseOddFile(path);
     // Deno opens with O_CLOEXEC, so that no program we start can outlive us holding the lock.
     const file = Deno.openSync(path, { read: true, write: true, create: true, mode: 0o600 });
     try {
@@ -18,6 +20,19 @@ export const locks: LockPort = {
     }
   },
 };
+
+/**
+ * The holder's name is written to the file: behind a link that would be somebody else's. Deno knows no
+ * O_NOFOLLOW; that nobody puts a link there between the two is for the folder's owner and mode to see to.
+ */
+function refuseOddFile(path: string): void {
+  const stat = files.stat(path);
+  if (!stat || Deno.lstatSync(path).isFile) return;
+  throw new LbError(
+    "not-permitted",
+    `${path} is no plain file, so that it cannot be the lock: find out who put it there, and remove it`,
+  );
+}
 
 async function lockWithin(file: Deno.FsFile, timeout_ms: number): Promise<boolean> {
   const deadline_ms = performance.now() + timeout_ms;

@@ -274,6 +274,44 @@ rootTest(
   }),
 );
 
+rootTest(
+  "a run folder that others can write in is refused, and what a link there leads to is left alone",
+  inFolder(async (folder) => {
+    const victim = `${folder}/victim`;
+    Deno.writeTextFileSync(victim, "precious\n");
+    Deno.mkdirSync(`${folder}/run`);
+    Deno.symlinkSync(victim, `${folder}/run/lock`);
+    Deno.chmodSync(`${folder}/run`, 0o777);
+    const open = await lb("init", ...placed(folder));
+    assert.deepEqual([open.exitCode, open.stdout], [5, ""]);
+    assert.match(open.stderr, /\/run is writable by others \(mode 0777\)/);
+    Deno.chmodSync(`${folder}/run`, 0o700);
+    Deno.chownSync(`${folder}/run`, 65534, 65534);
+    const theirs = await lb("init", ...placed(folder));
+    assert.equal(theirs.exitCode, 5);
+    assert.match(theirs.stderr, /belongs to user 65534.*--run-dir/);
+    Deno.chownSync(`${folder}/run`, 0, 0);
+    const link = await lb("init", ...placed(folder));
+    assert.equal(link.exitCode, 5);
+    assert.match(link.stderr, /\/run\/lock is no plain file/);
+    assert.equal(Deno.readTextFileSync(victim), "precious\n");
+  }),
+);
+
+rootTest(
+  "what a killed run left of its writes is gone after the next one",
+  inFolder(async (folder) => {
+    Deno.mkdirSync(`${folder}/run`, { mode: 0o700 });
+    const drafts = [`${folder}/.lb-1a.new`, `${folder}/run/.lb-2b.new`];
+    for (const path of drafts) {
+      Deno.writeTextFileSync(path, "");
+      Deno.utimeSync(path, 0, 0);
+    }
+    await lb("init", ...placed(folder));
+    for (const path of drafts) assert.throws(() => Deno.statSync(path), Deno.errors.NotFound, path);
+  }),
+);
+
 Deno.test("the equipment gives the streams back", async () => {
   const before = [Deno.stdout.writeSync, Deno.stderr.writeSync];
   await captured(() => 0);

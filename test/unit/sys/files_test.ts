@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { files } from "../../../lib/sys/files.ts";
+import { files, sweepDrafts } from "../../../lib/sys/files.ts";
 import { inFolder } from "./folder.ts";
 
 const IS_ROOT = Deno.uid() === 0;
@@ -122,4 +122,19 @@ Deno.test("remove takes a file, and a symlink without what it points to", () =>
     assert.deepEqual(files.list(folder), ["real"]);
     files.remove(`${folder}/real`);
     assert.deepEqual(files.list(folder), []);
+  }));
+
+Deno.test("what killed runs left of a write is swept, what is being written and other things are not", () =>
+  inFolder((folder) => {
+    const [old, young, theirs] = [".lb-a1.new", ".lb-b2.new", ".lb-notes"];
+    for (const name of [old, young, theirs]) Deno.writeTextFileSync(`${folder}/${name}`, "");
+    const [hour_s, now_s] = [3600, Date.now() / 1000];
+    for (const name of [old, theirs]) {
+      Deno.utimeSync(`${folder}/${name}`, now_s - hour_s, now_s - hour_s);
+    }
+    sweepDrafts(folder);
+    assert.deepEqual(files.list(folder), [young, theirs]);
+    sweepDrafts(folder, 0);
+    assert.deepEqual(files.list(folder), [theirs]);
+    assert.doesNotThrow(() => sweepDrafts(`${folder}/nonexistent`));
   }));

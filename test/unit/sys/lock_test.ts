@@ -55,6 +55,20 @@ Deno.test("another process holds the lock until it is killed", () =>
     }
   }));
 
+Deno.test("a lock that is a link is refused, and what it leads to keeps what is in it", () =>
+  inFolder(async (folder) => {
+    const [path, victim] = [`${folder}/lock`, `${folder}/victim`];
+    Deno.writeTextFileSync(victim, "precious\n");
+    Deno.symlinkSync(victim, path);
+    const isRefused = (error: unknown) =>
+      error instanceof LbError && error.code === "not-permitted" && error.message.includes(path);
+    await assert.rejects(locks.acquire(path, 0), isRefused);
+    assert.equal(Deno.readTextFileSync(victim), "precious\n");
+    Deno.removeSync(path);
+    Deno.mkdirSync(path);
+    await assert.rejects(locks.acquire(path, 0), isRefused);
+  }));
+
 function holderScript(path: string): string {
   return `
     const { locks } = await import(${JSON.stringify(LOCK_MODULE)});
