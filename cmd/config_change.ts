@@ -16,9 +16,6 @@ export interface ConfigChangeRequest extends Omit<ChangeRequest, "target"> {
   readonly config: (machine: Machine) => Promise<NewConfig>;
 }
 
-/** Behind the config file's name: edits that a rollback took out, and that nothing else has. */
-export const BACKUP_SUFFIX = ".before-rollback";
-
 /** Of a config file that was not there, as `lb init` has it: there are no secrets in it. */
 const NEW_FILE_MODE = 0o644;
 

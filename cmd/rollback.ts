@@ -2,7 +2,8 @@ import { LbError } from "../lib/model/error.ts";
 import type { Outcome } from "../lib/reconcile/outcome.ts";
 import type { Store } from "../lib/store/store.ts";
 import { report } from "./change.ts";
-import { BACKUP_SUFFIX, changeConfig, type NewConfig } from "./config_change.ts";
+import { backupPath } from "./backup.ts";
+import { changeConfig, type NewConfig } from "./config_change.ts";
 import { context, type Places } from "./context.ts";
 import { type End, examples, lockingCommand, parseRevision, placesOf } from "./options.ts";
 
@@ -13,7 +14,7 @@ export function rollbackCommand(end: End) {
     .description(
       "Writes the config of an earlier revision to lb.toml and applies it, as a revision of its own. " +
         "Established connections are not touched. Edits that were never applied are kept beside " +
-        "the file, in lb.toml.before-rollback.",
+        "the file, in lb.toml.before-rollback (the next ones in .2, .3 and so on).",
     )
     .argument("[revision]", "its number in lb history (default: the one before)", parseRevision)
     .option("--plan", "print what would change, and change nothing", false)
@@ -64,15 +65,13 @@ async function earlierConfig(
   const target = rollbackTarget(store.revisions, revision);
   const loaded = await parseConfig(target.config_text, `revision ${target.revision}`);
   notes.push(`the config of ${describeRevision(target)}`);
-  const backup = backupPath(store, places.config);
+  const edits = readConfig(places.config);
+  const isOnRecord = (text: string) => store.revisions.holdText(text);
+  const backup = edits === undefined
+    ? undefined
+    : backupPath(context.files, places.config, edits, isOnRecord);
   if (backup) notes.push(`${places.config} has edits that were never applied: kept in ${backup}`);
   return { loaded, command: `lb rollback ${target.revision}`, backup };
-}
-
-/** Where to keep edits that were never applied; what is on record need not be: `lb history` has it. */
-function backupPath({ revisions }: Store, config: string): string | undefined {
-  const text = readConfig(config);
-  return text === undefined || revisions.holdText(text) ? undefined : config + BACKUP_SUFFIX;
 }
 
 function readConfig(path: string): string | undefined {

@@ -1,6 +1,6 @@
 import { EXIT_OK } from "../lib/model/error.ts";
+import { backupsOf } from "./backup.ts";
 import { change, report } from "./change.ts";
-import { BACKUP_SUFFIX } from "./config_change.ts";
 import { context, type Places } from "./context.ts";
 import { printJson, say } from "./io.ts";
 import { type End, examples, lockingCommand, placesOf } from "./options.ts";
@@ -59,7 +59,7 @@ async function confirm(purge: boolean): Promise<boolean> {
 }
 
 function purge({ config, state, runDir }: Places): void {
-  for (const file of [config, config + BACKUP_SUFFIX]) context.files.remove(file);
+  for (const file of [config, ...backupsOf(context.files, config)]) context.files.remove(file);
   for (const folder of [state, runDir]) removeOurs(folder);
 }
 
