@@ -55,9 +55,11 @@ export interface RunPlan {
  */
 export async function planRun(run: Run): Promise<RunPlan> {
   const { config } = run.request.loaded;
-  const known = run.machine.store.backends.all();
+  const { backends, passes } = run.machine.store;
+  const known = backends.all();
   const wanted = backendNames(config.services);
-  const rows = allocateIds(known, wanted, config.marks.idMax - 1, run.now_ms);
+  const settled_ms = passes.last()?.at_ms;
+  const rows = allocateIds(known, wanted, config.marks.idMax - 1, run.now_ms, settled_ms);
   const target = findTarget(run);
   const tasks: EngineTask[] = [];
   for (const engine of ENGINES) tasks.push(await planEngine(run, engine, rows, target));

@@ -28,9 +28,13 @@ const ID_MAX = 0xff_ffff;
  * back. New ones take ids never used, then the ones released longest ago: conntrack and sticky
  * entries may still hold an id for a while after its release. Only then come ids that do not fit the mark.
  *
+ * An id is not given away before a run that released it came to its end: until then rules and flows of
+ * its old owner are in the kernel, where nothing would tell them from those of the new one.
+ *
  * @param known all rows of the table
  * @param markMax largest id that fits the mark
  * @param now_ms milliseconds since 1970
+ * @param settled_ms when a run last came to its end; by default none did
  * @returns all rows the table should hold
  * @throws {LbError} `unsupported` where there are more backends than ids
  */
@@ -39,17 +43,37 @@ export function allocateIds(
   wanted: readonly BackendName[],
   markMax: number,
   now_ms: number,
+  settled_ms = -Infinity,
 ): BackendRow[] {
   const names = new Map(wanted.map((name) => [nameOf(name), name]));
   const kept = known.filter((row) => names.has(nameOf(row))).map((row) => revive(row, now_ms));
-  const gone = known.filter((row) => !names.has(nameOf(row)))
-    .map((row) => ({ ...row, released_at_ms: row.released_at_ms ?? now_ms }));
+  const left = known.filter((row) => !names.has(nameOf(row)));
+  const gone = left.map((row) => ({ ...row, released_at_ms: row.released_at_ms ?? now_ms }));
   for (const row of kept) names.delete(nameOf(row));
-  const ids = takeIds(names.size, kept, gone, markMax);
+  const used = new Set(known.map((row) => row.id));
+  const ids = takeIds(names.size, used, idleIds(left, markMax, settled_ms), markMax);
   const added = [...names.values()].map((name, index) => newRow(name, ids[index]!, now_ms));
   const taken = new Set(ids);
   return [...kept, ...gone.filter((row) => !taken.has(row.id)), ...added]
     .sort((a, b) => a.id - b.id);
+}
+
+/**
+ * The rows as they belong on record before the kernel is changed: with every new id, so that no other
+ * backend is ever given it, but without the releases. Where the change is refused, what it leaves out
+ * is still there and goes on counting.
+ *
+ * @param known all rows of the table
+ * @param rows what {@linkcode allocateIds} made of them
+ */
+export function withoutReleases(
+  known: readonly BackendRow[],
+  rows: readonly BackendRow[],
+): BackendRow[] {
+  const living = new Map(
+    known.filter((row) => row.released_at_ms === null).map((row) => [row.id, row]),
+  );
+  return rows.map((row) => row.released_at_ms === null ? row : living.get(row.id) ?? row);
 }
 
 /**
@@ -66,18 +90,24 @@ export function foldCounter(row: BackendRow, raw: number | null): BackendRow {
 
 function takeIds(
   count: number,
-  kept: readonly BackendRow[],
-  gone: readonly (BackendRow & { released_at_ms: number })[],
+  used: ReadonlySet<number>,
+  idle: readonly number[],
   markMax: number,
 ): number[] {
-  const used = new Set([...kept, ...gone].map((row) => row.id));
   const ids = freeIds(1, markMax, count, used);
-  const oldestFirst = gone.filter(({ id }) => id <= markMax)
-    .toSorted((a, b) => a.released_at_ms - b.released_at_ms || a.id - b.id);
-  ids.push(...oldestFirst.slice(0, count - ids.length).map((row) => row.id));
+  ids.push(...idle.slice(0, count - ids.length));
   ids.push(...freeIds(markMax + 1, ID_MAX, count - ids.length, used));
   if (ids.length === count) return ids;
   throw new LbError("unsupported", `more than ${ID_MAX} backends: use fewer`);
+}
+
+/** Ids that fit the mark and that nothing in the kernel knows any more, released longest ago first. */
+function idleIds(left: readonly BackendRow[], markMax: number, settled_ms: number): number[] {
+  return left
+    .flatMap(({ id, released_at_ms: at_ms }) => at_ms === null ? [] : [{ id, at_ms }])
+    .filter(({ id, at_ms }) => id <= markMax && at_ms <= settled_ms)
+    .sort((a, b) => a.at_ms - b.at_ms || a.id - b.id)
+    .map(({ id }) => id);
 }
 
 function freeIds(first: number, last: number, count: number, used: ReadonlySet<number>): number[] {

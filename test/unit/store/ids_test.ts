@@ -5,6 +5,7 @@ import {
   type BackendName,
   type BackendRow,
   foldCounter,
+  withoutReleases,
 } from "../../../lib/store/ids.ts";
 import { inStore } from "./folder.ts";
 
@@ -58,10 +59,38 @@ Deno.test("a backend that is wanted twice has one id", () => {
 Deno.test("the id released longest ago is the first one used again", () => {
   const full = allocateIds([], named("a", "b", "c"), 3, 1);
   const less = allocateIds(allocateIds(full, named("a", "c"), 3, 2), named("c"), 3, 3);
-  const next = allocateIds(less, named("c", "new"), 3, 4);
+  const next = allocateIds(less, named("c", "new"), 3, 4, 3);
   assert.equal(idOf(next, "new"), 2);
   assert.equal(idOf(next, "b"), undefined);
   assert.equal(idOf(next, "a"), 1);
+});
+
+Deno.test("an id that is released in a run is not given away in it", () => {
+  const full = allocateIds([], named("a", "b", "c"), 3, 1);
+  const next = allocateIds(full, named("a", "b", "new"), 3, 2, 1);
+  assert.deepEqual([idOf(next, "c"), idOf(next, "new")], [3, 4]);
+});
+
+Deno.test("an id that was released by a run that was cut off is not given away by the next", () => {
+  const full = allocateIds([], named("a", "b", "c"), 3, 1);
+  const cut = allocateIds(full, named("a", "b"), 3, 5, 1);
+  assert.equal(idOf(allocateIds(cut, named("a", "b", "new"), 3, 6, 1), "new"), 4);
+  assert.equal(idOf(allocateIds(cut, named("a", "b", "new"), 3, 6, 5), "new"), 3, "it has ended");
+});
+
+Deno.test("a backend that comes back does not lose its id to a new one", () => {
+  const full = allocateIds([], named("a", "b"), 2, 1);
+  const less = allocateIds(full, named("a"), 2, 2, 1);
+  const next = allocateIds(less, named("a", "new", "b"), 2, 3, 2);
+  assert.deepEqual([idOf(next, "b"), idOf(next, "new")], [2, 3]);
+});
+
+Deno.test("before the kernel is changed new ids are on record, and nothing is released yet", () => {
+  const one = allocateIds([], named("a", "b"), 9, 1).map((row) => foldCounter(row, 40));
+  const two = allocateIds(one, named("b", "c"), 9, 2, 1);
+  assert.deepEqual(withoutReleases(one, two), [...one, two.find((row) => row.backend === "c")]);
+  const three = allocateIds(two, named("c"), 9, 3, 2);
+  assert.deepEqual(withoutReleases(two, three), two, "what is gone already stays so");
 });
 
 Deno.test("more backends than marks: the last ones have ids beyond them, in order", () => {
@@ -76,7 +105,7 @@ Deno.test("an id that fits the mark is used again before one that does not, but 
   const full = allocateIds([], named("a", "b", "c", "d"), 3, 1);
   const less = allocateIds(full, named("a", "c", "d"), 3, 2);
   assert.equal(idOf(less, "d"), 4, "the id of a backend is for life");
-  assert.equal(idOf(allocateIds(less, named("a", "c", "d", "new"), 3, 3), "new"), 2);
+  assert.equal(idOf(allocateIds(less, named("a", "c", "d", "new"), 3, 3, 2), "new"), 2);
 });
 
 Deno.test("ids beyond the mark are told apart in the store for as long as they are known", () => {
@@ -101,11 +130,13 @@ Deno.test("a narrower mark leaves the ids of known backends alone", () => {
 Deno.test("over any sequence of changes ids are unique, stable, fit the mark where they can, and are reused last", () => {
   const FITTING = 5;
   const step = fc.uniqueArray(fc.constantFrom(..."abcdefghijkl"), { maxLength: 8 });
-  fc.assert(fc.property(fc.array(step, { maxLength: 12 }), (steps) => {
+  const runs = fc.array(fc.tuple(step, fc.boolean()), { maxLength: 12 });
+  fc.assert(fc.property(runs, (steps) => {
     let rows: BackendRow[] = [];
-    for (const [now, wanted] of steps.entries()) {
+    let settled = -1;
+    for (const [now, [wanted, ends]] of steps.entries()) {
       const before = rows;
-      rows = allocateIds(before, named(...wanted), FITTING, now);
+      rows = allocateIds(before, named(...wanted), FITTING, now, settled);
       assert.equal(new Set(rows.map((row) => row.id)).size, rows.length);
       assert.ok(rows.every((row) => row.id >= 1));
       assert.deepEqual(live(rows).map((row) => row.backend).sort(), wanted.toSorted());
@@ -118,8 +149,12 @@ Deno.test("over any sequence of changes ids are unique, stable, fit the mark whe
       const beyond = rows.filter((row) =>
         row.id > FITTING && !before.some(({ id }) => id === row.id)
       );
-      const idle = fitting.filter((row) => row.released_at_ms !== null);
+      const idle = fitting.filter(({ released_at_ms: at_ms }) =>
+        at_ms !== null && at_ms <= settled
+      );
       assert.ok(beyond.length === 0 || idle.length === 0, "beyond the mark while one was idle");
+      for (const { released_at_ms: at_ms } of lost) assert.ok(at_ms !== null && at_ms <= settled);
+      if (ends) settled = now;
     }
   }));
 });
