@@ -1,9 +1,8 @@
 import { StalePlanError } from "../engine/engine.ts";
-import { flushUdp, type Gone } from "../host/conntrack/flush.ts";
 import { KernelError, LbError } from "../model/error.ts";
-import { addressOfKey } from "../model/service.ts";
-import type { BackendRow } from "../store/ids.ts";
+import { withoutReleases } from "../store/ids.ts";
 import { NOTHING_LEFT } from "./drift.ts";
+import { forgetGone, forgetUnbalanced, goneSince } from "./flows.ts";
 import {
   applyStage,
   doneStages,
@@ -28,7 +27,7 @@ export async function carryOut(run: Run, plan: RunPlan): Promise<Outcome> {
   beginRevision(run, plan.target);
   const removed = goneSince(run, plan.rows);
   // Ids are on record before the kernel knows them, so that no other backend is ever given one.
-  store.backends.save(plan.rows);
+  store.backends.save(withoutReleases(store.backends.all(), plan.rows));
   try {
     await applyHostStage(run, "sysctls", plan.host);
     for (const task of plan.tasks) await applyEngine(run, task, plan.target.revision);
@@ -41,7 +40,7 @@ export async function carryOut(run: Run, plan: RunPlan): Promise<Outcome> {
     throw withWhatStands(error, plan.host);
   }
   // From here on the rules are in force, whatever else is refused: that is attention, not failure.
-  await orBlocked(run, () => flushFlows(run, removed));
+  await orBlocked(run, () => forgetGone(run, removed));
   for (const stage of ["addresses", "leftAddresses", "leftSysctls"] as const) {
     await orBlocked(run, () => applyHostStage(run, stage, plan.host));
   }
@@ -60,13 +59,16 @@ export async function carryOut(run: Run, plan: RunPlan): Promise<Outcome> {
 
 async function applyEngine(run: Run, task: EngineTask, revision: number): Promise<void> {
   const { kernel, store, host } = run.machine;
-  const { engine, plan, want, committed } = task;
-  if (plan.changes.length === 0) return settleRecord(run, task, revision);
+  const { engine, state, plan, want, committed } = task;
+  if (plan.changes.length === 0) return await settleRecord(run, task, revision);
+  if (want.present) store.commits.useMask(host, state.marks.mask);
   const mark = want.present ? plan.token : NOTHING_LEFT;
   store.commits.announce(engine.name, mark, run.now_ms);
   run.progress.marks.set(mark, plan.changes);
   const applied = await engine.apply(kernel, plan, committed);
   run.applied.set(engine.name, applied);
+  // Before the record: a run that is cut off here is completed by the next one.
+  await orBlocked(run, () => forgetUnbalanced(run, state.services));
   if (!applied.have.present) return store.commits.forget(engine.name);
   const record = { ...applied.committed, ...host, revision, generation: null };
   store.commits.commit(engine.name, record);
@@ -77,9 +79,11 @@ async function applyEngine(run: Run, task: EngineTask, revision: number): Promis
 }
 
 /** The kernel is as wanted already: it only remains to put on record whose work that is. */
-function settleRecord({ machine }: Run, task: EngineTask, revision: number): void {
-  const { engine: { name }, have, plan, committed, isRecordBehind } = task;
+async function settleRecord(run: Run, task: EngineTask, revision: number): Promise<void> {
+  const { machine } = run;
+  const { engine: { name }, state, have, plan, committed, isRecordBehind } = task;
   if (!isRecordBehind) return;
+  await orBlocked(run, () => forgetUnbalanced(run, state.services));
   if (have.token === undefined) return machine.store.commits.forget(name);
   // What a plan does not touch was known by its listing: that is still the one on record.
   const objects = Array.from(plan.sources, ([object, source]) => {
@@ -123,20 +127,6 @@ async function applyHostStage(
   run.notes.push(...done.notes);
   for (const change of done.done) run.done.add(change);
   run.blocked.push(...done.blocked.map(({ message }) => message));
-}
-
-function flushFlows(run: Run, removed: readonly Gone[]): void {
-  const count = flushUdp(run.machine.kernel.sockets, run.request.loaded.config.marks, removed);
-  const flows = count === 1 ? "flow" : "flows";
-  if (count > 0) run.notes.push(`forgot ${count} udp ${flows} of removed backends`);
-}
-
-/** Backends that left since a run last came to its end: one that was cut off left their flows. */
-function goneSince({ machine, now_ms }: Run, rows: readonly BackendRow[]): Gone[] {
-  const last_ms = machine.store.passes.last()?.at_ms ?? -Infinity;
-  return rows.filter(({ released_at_ms: at_ms }) =>
-    at_ms !== null && (at_ms > last_ms || at_ms === now_ms)
-  ).map(({ id, backend }) => ({ id, address: addressOfKey(backend) }));
 }
 
 function withWhatStands(error: unknown, host: HostStages): unknown {

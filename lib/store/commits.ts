@@ -1,4 +1,5 @@
 import type { Database } from "./database.ts";
+import type { HostIdentity } from "./journal.ts";
 
 /** What an engine committed last: see `Committed` of lib/engine/engine.ts, with where and when it holds. */
 export interface CommitRecord {
@@ -14,7 +15,7 @@ export interface CommitRecord {
   readonly generation: number | null;
 }
 
-/** Tables `committed` and `pending_token`: what each engine left in the kernel. */
+/** Tables `committed`, `pending_token` and `mark_mask`: what engines left in the kernel. */
 export class Commits {
   readonly #db: Database;
 
@@ -69,6 +70,27 @@ export class Commits {
       );
       this.#db.run("DELETE FROM pending_token WHERE engine = ?", engine);
     });
+  }
+
+  /**
+   * Says which bits of conntrack marks the kernel is about to be told to write. Comes before the kernel
+   * transaction, and is never taken back while the machine runs: connections outlive rules and configs.
+   */
+  useMask({ boot_id, netns }: HostIdentity, mask: number): void {
+    this.#db.transaction(() => {
+      this.#db.run("DELETE FROM mark_mask WHERE boot_id <> ?", boot_id);
+      const row = "INSERT OR IGNORE INTO mark_mask (boot_id, netns, mask) VALUES (?, ?, ?)";
+      this.#db.run(row, boot_id, netns, mask);
+    });
+  }
+
+  /** Every mask that connections in this kernel may have been marked with. */
+  masks({ boot_id, netns }: HostIdentity): number[] {
+    return this.#db.all<{ mask: number }>(
+      "SELECT mask FROM mark_mask WHERE boot_id = ? AND netns = ? ORDER BY mask",
+      boot_id,
+      netns,
+    ).map(({ mask }) => mask);
   }
 
   /** The kernel holds nothing of this engine any more. */

@@ -21,19 +21,30 @@ const NEW_FLOW = 1 << 8;
 
 const ENOENT = 2;
 const AF_INET = 2;
+const CLIENT = "192.0.2.7";
+const NOBODY = "192.0.2.9";
+const DST_NAT = 0x20;
+
+/** Numbers of the attributes that a dump can be filtered by, each with that of its mask. */
+const FILTERS = { mark: [8, 21], status: [3, 26] } as const;
 
 /** An IPv4 conntrack entry. */
 export interface FakeFlow {
   readonly id: number;
   readonly protocol: "tcp" | "udp";
   readonly mark: number;
-  /** The backend that answers. @default "192.0.2.7" */
+  /** Where the client sent it. @default neither a VIP nor a port of anybody's */
+  readonly vip?: string;
+  readonly port?: number;
+  /** The backend that it was translated to, and that answers; undefined where it was not translated. */
   readonly answered_by?: string;
 }
 
 /** As many entries as a test puts into it. */
 export class FakeNetfilter {
   readonly flows: FakeFlow[] = [];
+  /** How many entries each dump has sent. */
+  readonly sent: number[] = [];
   readonly #generation: () => number;
 
   constructor(generation: () => number) {
@@ -50,10 +61,18 @@ export class FakeNetfilter {
       return [{ type: NEW_GENERATION, body: joined(new Uint8Array(4), value) }];
     }
     if (type === GET_FLOWS) {
-      return this.flows.map((flow) => ({ type: NEW_FLOW, body: entry(flow) }));
+      const found = this.#matching(attributesOf(body.slice(4)));
+      this.sent.push(found.length);
+      return found.map((flow) => ({ type: NEW_FLOW, body: entry(flow) }));
     }
     if (type === DELETE_FLOW) return this.#delete(body);
     throw new SyntaxError(`the fake kernel does not know netfilter message type ${type}`);
+  }
+
+  #matching(asked: ReadonlyMap<number, Uint8Array>): FakeFlow[] {
+    return this.flows.filter((flow) =>
+      matches(asked, FILTERS.mark, flow.mark) && matches(asked, FILTERS.status, statusOf(flow))
+    );
   }
 
   /** Without a tuple the real one would delete everything: here that is a fault of the test's subject. */
@@ -68,17 +87,46 @@ export class FakeNetfilter {
   }
 }
 
-/** struct nfgenmsg, then both tuples, the mark and the id. Of the tuples only the answering address counts. */
-function entry({ id, protocol, mark, answered_by }: FakeFlow): Uint8Array {
-  const parts = [tuple(1, protocol), tuple(2, protocol, answered_by)];
-  const numbers = [attribute(8, u32be(mark)), attribute(12, u32be(id))];
+function matches(
+  asked: ReadonlyMap<number, Uint8Array>,
+  [value, mask]: readonly [number, number],
+  actual: number,
+): boolean {
+  const number = (type: number) => {
+    const bytes = asked.get(type);
+    return bytes ? viewOf(bytes).getUint32(0) : 0;
+  };
+  return (actual & number(mask)) === (number(value) & number(mask));
+}
+
+function statusOf({ answered_by }: FakeFlow): number {
+  return answered_by === undefined ? 0 : DST_NAT;
+}
+
+/** struct nfgenmsg, then both tuples, status, mark and id. */
+function entry(flow: FakeFlow): Uint8Array {
+  const { id, protocol, mark, vip = NOBODY, port = 4321, answered_by = vip } = flow;
+  const parts = [
+    tuple(1, protocol, [CLIENT, vip], [4000, port]),
+    tuple(2, protocol, [answered_by, CLIENT], [port, 4000]),
+  ];
+  const numbers = [
+    attribute(3, u32be(statusOf(flow))),
+    attribute(8, u32be(mark)),
+    attribute(12, u32be(id)),
+  ];
   return joined(Uint8Array.of(AF_INET, 0, 0, 0), ...parts, ...numbers);
 }
 
-function tuple(type: number, protocol: FakeFlow["protocol"], source = "192.0.2.7"): Uint8Array {
+function tuple(
+  type: number,
+  protocol: FakeFlow["protocol"],
+  [src, dst]: readonly [string, string],
+  [sport, dport]: readonly [number, number],
+): Uint8Array {
   const bytes = (text: string) => addressBytes({ family: 4, text });
-  const ip = attribute(1, joined(attribute(1, bytes(source)), attribute(2, bytes("192.0.2.7"))));
+  const ip = attribute(1, joined(attribute(1, bytes(src)), attribute(2, bytes(dst))));
   const number = Uint8Array.of(protocol === "tcp" ? 6 : 17);
-  const ports = joined(attribute(2, u16be(4000)), attribute(3, u16be(53)));
+  const ports = joined(attribute(2, u16be(sport)), attribute(3, u16be(dport)));
   return attribute(type, joined(ip, attribute(2, joined(attribute(1, number), ports))));
 }

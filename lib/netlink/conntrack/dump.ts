@@ -2,14 +2,21 @@ import type { Family } from "../../model/address.ts";
 import type { SocketsPort } from "../../sys/ports.ts";
 import { nfgenmsg } from "../nfnetlink.ts";
 import { NETLINK_NETFILTER, type Request, withNetlink } from "../request.ts";
-import { type ConntrackEntry, readEntry } from "./entry.ts";
-import { CT_GET, CTA_MARK, CTA_MARK_MASK } from "./protocol.ts";
+import { type ConntrackEntry, type EntryKey, readEntry } from "./entry.ts";
+import { CT_GET, CTA_MARK, CTA_MARK_MASK, CTA_STATUS, CTA_STATUS_MASK } from "./protocol.ts";
 
 /** Which entries to read; the kernel does the picking. Everything where nothing is said. */
 export interface ConntrackFilter {
   readonly family?: Family;
   /** Entries whose mark has these values in the bits of the mask. */
-  readonly mark?: { readonly value: number; readonly mask: number };
+  readonly mark?: Bits;
+  /** The same of its status. Only a help: older kernels pass over it and send everything. */
+  readonly status?: Bits;
+}
+
+interface Bits {
+  readonly value: number;
+  readonly mask: number;
 }
 
 /**
@@ -26,8 +33,34 @@ export function dumpEntries(sockets: SocketsPort, filter: ConntrackFilter = {}):
     ));
 }
 
+/**
+ * What the wanted ones among the entries are known by. Of the others nothing is kept: a busy balancer
+ * has millions.
+ *
+ * @throws {KernelError} as {@linkcode dumpEntries}
+ */
+export function dumpKeys(
+  sockets: SocketsPort,
+  filter: ConntrackFilter,
+  isWanted: (entry: ConntrackEntry) => boolean,
+): EntryKey[] {
+  return withNetlink(sockets, NETLINK_NETFILTER, (connection) =>
+    connection.dump(
+      dumpRequest(filter),
+      () => new Array<EntryKey>(),
+      (keys, { body }) => {
+        const entry = readEntry(body);
+        if (isWanted(entry)) keys.push(keyOf(entry));
+      },
+    ));
+}
+
+function keyOf({ family, protocol, orig, id, zone }: ConntrackEntry): EntryKey {
+  return { family, protocol, orig, id, zone };
+}
+
 /** The request behind a dump. Without a family it covers both. */
-export function dumpRequest({ family, mark }: ConntrackFilter): Request {
+export function dumpRequest({ family, mark, status }: ConntrackFilter): Request {
   return {
     operation: "list",
     object: "conntrack entries",
@@ -35,6 +68,7 @@ export function dumpRequest({ family, mark }: ConntrackFilter): Request {
     header: nfgenmsg(family),
     attributes(writer) {
       if (mark) writer.u32be(CTA_MARK, mark.value).u32be(CTA_MARK_MASK, mark.mask);
+      if (status) writer.u32be(CTA_STATUS, status.value).u32be(CTA_STATUS_MASK, status.mask);
     },
   };
 }

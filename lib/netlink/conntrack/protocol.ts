@@ -15,6 +15,10 @@ export const CTA_MARK = 8;
 export const CTA_ID = 12;
 export const CTA_ZONE = 18;
 export const CTA_MARK_MASK = 21;
+export const CTA_STATUS_MASK = 26;
+
+/** Bit of the status: the destination was translated. Not set where it was translated to itself. */
+export const IPS_DST_NAT = 1 << 5;
 
 export const CTA_TUPLE_IP = 1;
 export const CTA_TUPLE_PROTO = 2;

@@ -21,7 +21,7 @@ function machine(...flows: FakeNetfilter["flows"]) {
 const udp = (id: number, of: number, answered_by?: string) =>
   ({ id, protocol: "udp", mark: markOfId(MARKS, of), answered_by }) as const;
 
-Deno.test("flush: of the udp flows, those whose mark has the id go, wherever they are answered", () => {
+Deno.test("flush: of the udp flows those go that bear the id and that the backend answers", () => {
   const { sockets, left } = machine(
     udp(1, 7, GONE.address),
     udp(2, 7),
@@ -29,13 +29,16 @@ Deno.test("flush: of the udp flows, those whose mark has the id go, wherever the
     { id: 4, protocol: "tcp", mark: markOfId(MARKS, 7) },
     { id: 5, protocol: "udp", mark: 0, answered_by: GONE.address },
   );
-  assert.equal(flushUdp(sockets, MARKS, [GONE]), 2);
-  assert.deepEqual(left(), [3, 4, 5]);
+  assert.equal(flushUdp(sockets, [MARKS], [GONE]), 1);
+  assert.deepEqual(left(), [2, 3, 4, 5], "2 was not translated: somebody else's mark");
 });
 
 Deno.test("flush: the flag for masquerade is no part of the id", () => {
-  const { sockets, left } = machine({ ...udp(1, 7), mark: markOfId(MARKS, 7) | MARKS.flag });
-  assert.equal(flushUdp(sockets, MARKS, [GONE]), 1);
+  const { sockets, left } = machine({
+    ...udp(1, 7, GONE.address),
+    mark: markOfId(MARKS, 7) | MARKS.flag,
+  });
+  assert.equal(flushUdp(sockets, [MARKS], [GONE]), 1);
   assert.deepEqual(left(), []);
 });
 
@@ -47,19 +50,30 @@ Deno.test("flush: ids that do not fit the mark share one, and are told apart by 
     { ...udp(4, 300, GONE_LARGE.address), protocol: "tcp" },
     { id: 5, protocol: "udp", mark: 0, answered_by: GONE_LARGE.address },
   );
-  assert.equal(flushUdp(sockets, MARKS, [GONE_LARGE]), 1);
+  assert.equal(flushUdp(sockets, [MARKS], [GONE_LARGE]), 1);
   assert.deepEqual(left(), [2, 3, 4, 5], "another's, one that fits, tcp, and nobody's stay");
 });
 
 Deno.test("flush: a small id that goes takes none of the flows of large ones with it", () => {
-  const { sockets, left } = machine(udp(1, 300, GONE.address), udp(2, 7));
-  assert.equal(flushUdp(sockets, MARKS, [GONE]), 1);
+  const { sockets, left } = machine(udp(1, 300, GONE.address), udp(2, 7, GONE.address));
+  assert.equal(flushUdp(sockets, [MARKS], [GONE]), 1);
   assert.deepEqual(left(), [1]);
+});
+
+Deno.test("flush: an id is looked for in every place that marks may have it in", () => {
+  const others = markLayout(0xffff0000)!;
+  const { sockets, left } = machine(
+    udp(1, 7, GONE.address),
+    { ...udp(2, 0, GONE.address), mark: markOfId(others, 7) },
+    { ...udp(3, 0, GONE.address), mark: markOfId(others, 8) },
+  );
+  assert.equal(flushUdp(sockets, [MARKS, others], [GONE]), 2);
+  assert.deepEqual(left(), [3]);
 });
 
 Deno.test("flush: where nobody is gone, conntrack is not even asked", () => {
   const never = () => {
     throw new Error("asked");
   };
-  assert.equal(flushUdp({ netlink: never, packet: never }, MARKS, []), 0);
+  assert.equal(flushUdp({ netlink: never, packet: never }, [MARKS], []), 0);
 });

@@ -194,25 +194,6 @@ Deno.test(
 );
 
 Deno.test(
-  "udp flows of a removed backend are forgotten, its tcp flows and all others stay",
-  withRig(async (rig) => {
-    await rig.run(BASE);
-    const ids = rig.ids();
-    const gone = ids["dns 198.51.100.13|"]! << 8;
-    const kept = ids["dns 198.51.100.11|"]! << 8;
-    rig.host.netfilter.flows.push(
-      { id: 1, protocol: "udp", mark: gone },
-      { id: 2, protocol: "tcp", mark: gone },
-      { id: 3, protocol: "udp", mark: kept },
-      { id: 4, protocol: "udp", mark: 0 },
-    );
-    const { notes } = await rig.run(CHANGED);
-    assert.deepEqual(rig.host.picture().flows, [2, 3, 4]);
-    assert.deepEqual(notes, ["forgot 1 udp flow of removed backends"]);
-  }),
-);
-
-Deno.test(
   'sysctl = "check" writes nothing to /proc/sys and says what to do',
   withRig(async (rig) => {
     const check = `[lb]\nsysctl = "check"\n${single()}`;

@@ -47,7 +47,8 @@ async function applyBase(rig: Rig): Promise<void> {
   for (const [index, backend] of backends.entries()) {
     for (const protocol of ["tcp", "udp"] as const) {
       const id = 2 * index + (protocol === "tcp" ? 0 : 1);
-      flows.push({ id, protocol, mark: ids[backend]! << 8 });
+      const [, answered_by] = / (.*)\|/.exec(backend)!;
+      flows.push({ id, protocol, mark: ids[backend]! << 8, answered_by });
     }
   }
 }

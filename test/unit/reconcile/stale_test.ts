@@ -138,7 +138,7 @@ Deno.test(
   withRig(async (rig) => {
     await rig.run(BASE);
     const mark = rig.ids()["dns 198.51.100.13|"]! << 8;
-    rig.host.netfilter.flows.push({ id: 1, protocol: "udp", mark });
+    rig.host.netfilter.flows.push({ id: 1, protocol: "udp", mark, answered_by: "198.51.100.13" });
     meddle(rig, "-f", 1, takeOver);
     await rig.run(CHANGED);
     assert.deepEqual(rig.host.picture().flows, []);

@@ -93,6 +93,23 @@ Deno.test(
 );
 
 Deno.test(
+  "every mask that connections of this boot and namespace may bear is known until the next boot",
+  inStore(({ commits }) => {
+    assert.deepEqual(commits.masks(HOST), []);
+    for (const mask of [0xffff0000, 0x00ffff00, 0xffff0000]) commits.useMask(HOST, mask);
+    const elsewhere = { ...HOST, netns: "2" };
+    commits.useMask(elsewhere, 0x0000ffff);
+    commits.forget("nft");
+    assert.deepEqual(commits.masks(HOST), [0x00ffff00, 0xffff0000]);
+    const later = { ...HOST, boot_id: "boot-2" };
+    commits.useMask(later, 0x0000ffff);
+    assert.deepEqual([HOST, elsewhere, later].map((host) => commits.masks(host)), [[], [], [
+      0x0000ffff,
+    ]]);
+  }),
+);
+
+Deno.test(
   "a commit of a revision that does not exist is refused",
   inStore(({ commits }) => {
     const record = { token: "t", objects: {}, revision: 5, ...HOST, generation: 1 };

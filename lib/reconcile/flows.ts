@@ -1,0 +1,37 @@
+import { flushUdp, type Gone } from "../host/conntrack/flush.ts";
+import { flushUnbalanced } from "../host/conntrack/unbalanced.ts";
+import { markLayout } from "../model/mark.ts";
+import { addressOfKey } from "../model/service.ts";
+import type { PlacedService } from "../model/state.ts";
+import type { BackendRow } from "../store/ids.ts";
+import type { Run } from "./request.ts";
+
+/** Backends that left since a run last came to its end: one that was cut off left their flows. */
+export function goneSince({ machine, now_ms }: Run, rows: readonly BackendRow[]): Gone[] {
+  const last_ms = machine.store.passes.last()?.at_ms ?? -Infinity;
+  return rows.filter(({ released_at_ms: at_ms }) =>
+    at_ms !== null && (at_ms > last_ms || at_ms === now_ms)
+  ).map(({ id, backend }) => ({ id, address: addressOfKey(backend) }));
+}
+
+/** Forgets the udp flows of backends that left. @throws {KernelError} */
+export function forgetGone(run: Run, gone: readonly Gone[]): void {
+  const { kernel: { sockets }, store, host } = run.machine;
+  // The config of this run may have another mask than flows were marked with: an uninstall has none.
+  const masks = new Set([...store.commits.masks(host), run.request.loaded.config.marks.mask]);
+  const layouts = [...masks].flatMap((mask) => markLayout(mask) ?? []);
+  tell(run, flushUdp(sockets, layouts, gone), "of removed backends");
+}
+
+/**
+ * Forgets the udp flows that were there before the rules of these services, which are in the kernel by
+ * now. @throws {KernelError}
+ */
+export function forgetUnbalanced(run: Run, services: readonly PlacedService[]): void {
+  const count = flushUnbalanced(run.machine.kernel.sockets, services);
+  tell(run, count, "that were there before their rules");
+}
+
+function tell({ notes }: Run, count: number, which: string): void {
+  if (count > 0) notes.push(`forgot ${count} udp ${count === 1 ? "flow" : "flows"} ${which}`);
+}
