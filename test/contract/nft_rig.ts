@@ -94,16 +94,16 @@ function tamperings(host: NftHost): Tampering[] {
     by("a counter added", ["counter n-99"], "add counter inet lb n-99"),
     by(
       "a set made anew with another type",
-      ["set hp4", "elements hp4", "chain snat-lb"],
-      "flush chain inet lb snat-lb",
-      "delete set inet lb hp4",
-      "add set inet lb hp4 { typeof ip daddr . th dport; }",
+      ["set be4", "elements be4", "chain badflow"],
+      "flush chain inet lb badflow",
+      "delete set inet lb be4",
+      "add set inet lb be4 { typeof ip daddr . th dport; }",
     ),
     by(
       "two things at once",
-      ["chain refuse", "elements hp4"],
+      ["chain refuse", "elements hp-web4"],
       "flush chain inet lb refuse",
-      "delete element inet lb hp4 { 198.51.100.11 }",
+      "delete element inet lb hp-web4 { 198.51.100.11 }",
     ),
     by("the table deleted", ["table inet lb"], "delete table inet lb"),
   ];

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
+import { backendAddress, vipAddress } from "../../lib/demo/layout.ts";
 import { FAMILIES } from "../../lib/model/address.ts";
 import { door } from "./config.ts";
 import { kernelTests } from "./harness.ts";
-import { allAnswered, apply, send } from "./steps.ts";
+import { allAnswered, apply, must, send } from "./steps.ts";
 
 const test = kernelTests({ backends: 2 });
 
@@ -26,6 +27,32 @@ for (const family of FAMILIES) {
     });
     allAnswered(result);
     assert.deepEqual(result.per_backend, { b1: 20, b2: 20 });
+  });
+
+  test(`a backend that is a client of another service keeps its address, IPv${family}`, async (lab) => {
+    const other = { name: "other", vips: [11], weights: [undefined, 1] };
+    await apply(lab, { weights: [1] }, other);
+    const [client] = lab.topology.backends;
+    await lab.traffic.send(client!, {
+      doors: [door(family, 10), door(family, 11)],
+      count: 2,
+      timeout_ms: 500,
+    });
+    const reply = async (host: number) => {
+      const list = await must(
+        lab,
+        "conntrack",
+        "-L",
+        "-f",
+        `ipv${family}`,
+        "-d",
+        vipAddress(family, host),
+      );
+      return /dst=\S+ .*dst=(\S+)/.exec(list)?.[1];
+    };
+    const own = backendAddress(family, 0);
+    assert.equal(await reply(11), own);
+    assert.notEqual(await reply(10), own, "while as a client of its own service it is masqueraded");
   });
 
   test(`masquerade on a routed balancer shows its address to the backends, IPv${family}`, async (lab) => {

@@ -22,11 +22,23 @@ export function backendRules(
   if (idMap) rules.push("meta priority set none");
   // Only lb's bits are written: the others are the user's.
   rules.push(`ct mark set ct mark & ${hex(~marks.mask)} | ${hex(mark)}`);
+  if (!service.masquerade) rules.push(hairpinRule(service, backend, marks));
   if (service.mark !== 0) rules.push(`meta mark set meta mark | ${hex(service.mark)}`);
   if (service.persistence) rules.push(stickyUpdate(service, backend));
   const to = formatEndpoint(backend.address, backend.port);
   rules.push(`meta l4proto ${service.protocol} dnat ${family === 4 ? "ip" : "ip6"} to ${to}`);
   return rules;
+}
+
+/** Answers to a client in the backends' own network would take the short way, past the translation. */
+function hairpinRule(
+  service: PlacedService,
+  { address: { family } }: PlacedBackend,
+  marks: MarkLayout,
+): string {
+  const { hairpins } = serviceNames(service, family);
+  const saddr = family === 4 ? "ip saddr" : "ip6 saddr";
+  return `${saddr} @${hairpins} ct mark set ct mark | ${hex(marks.flag)}`;
 }
 
 /** Rules of a service's quality chains, for packets after the first. */
@@ -53,7 +65,13 @@ export function hasQuality({ mark, dscp, priority }: PlacedService): boolean {
 function stickyUpdate(service: PlacedService, backend: PlacedBackend): string {
   const { family } = backend.address;
   const { sticky } = serviceNames(service, family);
-  const timeout = `timeout ${service.persistence!.timeout_ms}ms`;
+  const timeout = durationText(service.persistence!.timeout_ms);
   const source = stickySource(service, family);
-  return `update @${sticky} { ${source} ${timeout} : ${priorityOfId(backend.id)} }`;
+  return `update @${sticky} { ${source} timeout ${timeout} : ${priorityOfId(backend.id)} }`;
+}
+
+/** nft takes eight digits of a unit at most (time_parse, src/datatype.c): 27 hours in milliseconds. */
+function durationText(duration_ms: number): string {
+  const [seconds, rest_ms] = [Math.floor(duration_ms / 1000), duration_ms % 1000];
+  return (seconds > 0 ? `${seconds}s` : "") + (rest_ms > 0 ? `${rest_ms}ms` : "");
 }

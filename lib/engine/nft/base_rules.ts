@@ -7,6 +7,7 @@ import { hex } from "./names.ts";
  * proved with packets on kernel 6.18 with nft 1.0.6.
  */
 
+/** A chain that is not of one service or backend. */
 export interface StaticChain {
   readonly name: string;
   /** Base chains only. */
@@ -65,15 +66,9 @@ export function staticChains(marks: MarkLayout, shape: Shape): StaticChain[] {
     {
       name: "post-nat",
       hook: natHook("postrouting", 95),
-      rules: [`ct status & dnat == dnat ct mark & ${hex(marks.mask)} != 0 jump snat-lb`],
-    },
-    {
-      name: "snat-lb",
-      comment: "masquerade where asked for, and where the client is itself a backend (hairpin)",
+      comment: "masquerade where a backend's chain said so",
       rules: [
-        "ip saddr @hp4 masquerade",
-        "ip6 saddr @hp6 masquerade",
-        `ct mark & ${hex(marks.flag)} == ${hex(marks.flag)} masquerade`,
+        `ct status & dnat == dnat ct mark & ${hex(marks.flag)} == ${hex(marks.flag)} masquerade`,
       ],
     },
     ...(shape.quality ? qualityChains(marks) : []),

@@ -81,7 +81,6 @@ function declareShared(draft: Draft, shape: Shape): void {
       draft.collection("set", `vp${family}`, `typeof ${ip} daddr; flags interval;`);
     }
     draft.collection("set", `be${family}`, `typeof ${ip} saddr . meta l4proto;`);
-    draft.collection("set", `hp${family}`, `typeof ${ip} saddr;`);
   }
   if (!shape.quality) return;
   for (const map of ["qm", "qp"]) draft.collection("map", map, "typeof ct mark : verdict;");
@@ -118,6 +117,7 @@ function declareService(
   if (form.idSlots) draft.collection("map", names.idSlots, `${slot} : meta priority;`);
   else draft.collection("map", names.verdictSlots, `${slot} : verdict;`);
   if (form.idMap) draft.collection("map", names.backends, "typeof meta priority : verdict;");
+  if (!service.masquerade) draft.collection("set", names.hairpins, `typeof ${saddr};`);
   if (service.persistence) {
     draft.collection("map", names.sticky, `typeof ${saddr} : meta priority; ${dynamic}`);
   }
@@ -170,7 +170,7 @@ function addBackend(
     draft.element(backends, priorityOfId(backend.id), `jump ${chain}`);
   }
   draft.element(`be${family}`, `${text} . ${service.protocol}`);
-  draft.element(`hp${family}`, text);
+  if (!service.masquerade) draft.element(serviceNames(service, family).hairpins, text);
 }
 
 function addLimit(

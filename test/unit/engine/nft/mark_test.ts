@@ -27,6 +27,24 @@ Deno.test("a backend that is a client of its own service is masqueraded (hairpin
   }
 });
 
+Deno.test("a backend that is a client of another service keeps its address, as any other client", () => {
+  const ruleset = new Ruleset([
+    { name: "web", vip: ["203.0.113.10", "2001:db8:1::10"], backends: [B1] },
+    { name: "web2", vip: ["203.0.113.11"], backends: [B2] },
+  ]);
+  const masqueraded = (from: string, to: string) => ruleset.tracer.send({ from, to }).masqueraded;
+  const [b1, b2] = ["198.51.100.11:40000", "198.51.100.12:40000"];
+  const other = "203.0.113.11:80";
+  assert.deepEqual([masqueraded(b1, VIP), masqueraded(b1, other)], [true, false]);
+  assert.deepEqual([masqueraded(b2, VIP), masqueraded(b2, other)], [false, true]);
+});
+
+Deno.test("a hairpin is masqueraded though the backend's id does not fit the mark", () => {
+  const ruleset = new Ruleset([{ backends: [{ ...B1, id: 0x1_0000 }] }]);
+  assert.equal(ruleset.tracer.send({ from: "198.51.100.11:40000", to: VIP }).masqueraded, true);
+  assert.equal(ruleset.tracer.send({ from: CLIENT, to: VIP }).masqueraded, false);
+});
+
 Deno.test("a backend's own connections elsewhere are left alone", () => {
   const ruleset = new Ruleset([{ backends: [B1] }]);
   const fate = ruleset.tracer.send({ from: "198.51.100.11:40000", to: "192.0.2.9:443" });

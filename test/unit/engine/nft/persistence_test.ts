@@ -188,3 +188,15 @@ Deno.test("persistence: another time-out, scheduler or backend keeps the entries
     assert.deepEqual(places(ruleset, "192.0.2.1", 3), before, JSON.stringify(more));
   }
 });
+
+for (const timeout_ms of [1, 1_500, 99_999_999, 100_800_000, 365 * 86_400_000, 86_400_001]) {
+  Deno.test(`a persistence of ${timeout_ms} ms is in words that nft takes, and lasts as long`, () => {
+    const persistence = { timeout_ms, mask: 32, mask6: 128 };
+    const ruleset = new Ruleset([service({ persistence })]);
+    const first = ruleset.to("192.0.2.1:1024", VIP);
+    ruleset.tracer.now_ms += timeout_ms - 1;
+    assert.equal(ruleset.to("192.0.2.1:1025", VIP), first);
+    ruleset.tracer.now_ms += timeout_ms;
+    assert.notEqual(ruleset.to("192.0.2.1:1026", VIP), first);
+  });
+}

@@ -113,7 +113,8 @@ function readLimit(words: Words): Rate {
 }
 
 function readTimeout(words: Words): number {
-  const [, ms] = /^(\d+)ms$/.exec(words.next()) ?? [];
-  if (ms === undefined) throw words.unknown("timeout");
-  return Number(ms);
+  // nft takes no more digits of a unit.
+  const [, s, ms] = /^(?=\d)(?:(\d{1,8})s)?(?:(\d{1,8})ms)?$/.exec(words.next()) ?? [];
+  if (s === undefined && ms === undefined) throw words.unknown("timeout");
+  return Number(s ?? 0) * 1000 + Number(ms ?? 0);
 }

@@ -111,12 +111,12 @@ class RuleRun {
     this.#flow.counters.push(name);
   }
 
-  /** `ct mark set ct mark & KEEP | ADD` */
+  /** `ct mark set ct mark [& KEEP] | ADD` */
   #setCtMark(): undefined {
-    this.#words.expect("ct mark set ct mark &");
-    const kept = this.#flow.ct_mark & this.#words.constant();
+    this.#words.expect("ct mark set ct mark");
+    const kept = this.#words.take("&") ? this.#words.constant() : -1;
     this.#words.expect("|");
-    this.#flow.ct_mark = (kept | this.#words.constant()) >>> 0;
+    this.#flow.ct_mark = (this.#flow.ct_mark & kept | this.#words.constant()) >>> 0;
   }
 
   #setMark(): undefined {

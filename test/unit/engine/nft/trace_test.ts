@@ -23,7 +23,7 @@ for (
     "meta skuid 1 drop",
     "meta mark set 1",
     "ct mark & 1 vmap @nowhere",
-    "add @m { ip saddr timeout 5s }",
+    "add @m { ip saddr timeout 5h }",
     "update @m { ip saddr limit rate 5/minute }",
     "ct count 5 drop",
     "ip daddr @nowhere drop",
