@@ -1,5 +1,5 @@
 import type { LoadedConfig } from "../lib/config/load.ts";
-import { EXIT_ATTENTION, EXIT_OK, LbError } from "../lib/model/error.ts";
+import { EXIT_ATTENTION, EXIT_OK, InForceError, LbError } from "../lib/model/error.ts";
 import type { Outcome } from "../lib/reconcile/outcome.ts";
 import type { Machine } from "../lib/reconcile/request.ts";
 import { context, type Places } from "./context.ts";
@@ -23,6 +23,8 @@ export interface ChangeRequest {
   readonly text?: (machine: Machine) => Promise<string | undefined>;
   /** Called with the lock held. undefined: there is nothing to do. */
   readonly target: (machine: Machine, text: string | undefined) => Promise<Wanted | undefined>;
+  /** Called with the lock held, after it came about. @returns what there is to report */
+  readonly finish?: (machine: Machine, outcome: Outcome) => Outcome;
 }
 
 /** The way of every command that changes the kernel: lock, state, config, the one path. */
@@ -37,12 +39,14 @@ export async function change(request: ChangeRequest): Promise<Outcome | undefine
     if (!wanted) return undefined;
     const { loaded, command, undo } = wanted;
     const { dryRun, lockTimeout_ms: patience_ms } = request;
+    let outcome: Outcome;
     try {
       const who = context.who();
-      return await reconcile(machine, { loaded, who, command, dryRun, patience_ms });
+      outcome = await reconcile(machine, { loaded, who, command, dryRun, patience_ms });
     } catch (error) {
-      throw undone(error, undo);
+      throw error instanceof InForceError ? error : undone(error, undo);
     }
+    return request.finish?.(machine, outcome) ?? outcome;
   });
 }
 

@@ -18,15 +18,13 @@ export interface Places {
   readonly runDir: string;
 }
 
-/** The lock's name inside the run folder. */
-export const LOCK_NAME = "lock";
-
 /** The composition root: builds the real ports, each when it is first asked for. */
 export const context = {
   files,
   clock,
   process,
   children,
+  sweepDrafts,
 
   /** Everything an engine or a host resource may touch. */
   kernel(places: Places): Kernel {
@@ -54,9 +52,14 @@ export const context = {
    */
   async lock({ runDir, config }: Places, timeout_ms: number): Promise<Lock> {
     secureFolder(runDir, { files, uid: uid(), option: "--run-dir" });
-    const lock = await locks.acquire(`${runDir}/${LOCK_NAME}`, timeout_ms);
+    const lock = await locks.acquire(`${runDir}/lock`, timeout_ms);
     for (const folder of [runDir, folderOf(config)]) sweepDrafts(folder);
     return lock;
+  },
+
+  /** Whether there is a state database. */
+  hasState({ state }: Pick<Places, "state">): boolean {
+    return files.stat(`${state}/lb.db`) !== undefined;
   },
 
   /** The config's text, without a look at what it says. */

@@ -1,5 +1,6 @@
-import { EXIT_OK } from "../lib/model/error.ts";
-import { backupsOf } from "./backup.ts";
+import { EXIT_OK, LbError } from "../lib/model/error.ts";
+import type { Outcome } from "../lib/reconcile/outcome.ts";
+import type { Remnant } from "../lib/store/remains.ts";
 import { change, report } from "./change.ts";
 import { context, type Places } from "./context.ts";
 import { printJson, say } from "./io.ts";
@@ -14,7 +15,8 @@ export function uninstallCommand(end: End) {
     .summary("remove rules and addresses, put every sysctl back")
     .description(
       "Removes lb's rules and addresses and puts every sysctl back to what it was before lb changed " +
-        "it, unless somebody else has changed it since. Config and state stay, unless --purge.",
+        "it, unless somebody else has changed it since. Config and state stay, unless --purge; they stay " +
+        "then, too, while anything is left that only they tell how to put back.",
     )
     .option("--purge", "remove the config file and the state folder too", false)
     .option("-y, --yes", "do not ask", false)
@@ -29,24 +31,86 @@ export function uninstallCommand(end: End) {
       context.needRoot("uninstall");
       const places = placesOf(options);
       if (!options.yes && !await confirm(options.purge)) return end(EXIT_OK);
-      const { parseConfig } = await import("../lib/config/load.ts");
-      const outcome = context.files.stat(places.state)
-        ? await change({
-          places,
-          lockTimeout_ms: options.lockTimeout,
-          dryRun: false,
-          target: async () => {
-            const loaded = await parseConfig(NOTHING_WANTED, "lb uninstall");
-            return { loaded, command: "lb uninstall" };
-          },
-        })
-        : undefined;
-      if (options.purge) purge(places);
-      if (outcome) return end(await report(outcome, { json: options.json, planned: false }));
+      const lockTimeout_ms: number = options.lockTimeout;
+      const isKnown = context.hasState(places);
+      const found = isKnown ? { isThere: true, doubt: "" } : await lookForRules(places);
+      if (found.isThere) {
+        const request = { places, lockTimeout_ms, purges: options.purge, isKnown };
+        return end(await report(await uninstall(request), { json: options.json, planned: false }));
+      }
+      if (options.purge) await purgeAlone(places, lockTimeout_ms);
       if (options.json) printJson({ revision: null, changed: false, changes: [], drift: [] });
-      else say(`There is no state in ${places.state}: lb changed nothing here.`);
+      else say(`There is no state in ${places.state}: lb changed nothing here${found.doubt}.`);
       end(EXIT_OK);
     });
+}
+
+interface Request {
+  readonly places: Places;
+  readonly lockTimeout_ms: number;
+  readonly purges: boolean;
+  /** Whether there is a state that tells what lb changed. */
+  readonly isKnown: boolean;
+}
+
+async function uninstall(
+  { places, lockTimeout_ms, purges, isKnown }: Request,
+): Promise<Outcome> {
+  const [{ parseConfig }, { purge, remainsElsewhere, whyKept }] = await Promise.all([
+    import("../lib/config/load.ts"),
+    import("./purge.ts"),
+  ]);
+  let elsewhere: readonly Remnant[] = [];
+  const outcome = await change({
+    places,
+    lockTimeout_ms,
+    dryRun: false,
+    async target(machine) {
+      elsewhere = remainsElsewhere(machine);
+      const loaded = await parseConfig(NOTHING_WANTED, "lb uninstall");
+      return { loaded, command: "lb uninstall" };
+    },
+    finish(machine, outcome) {
+      const unknown = isKnown ? [] : [unknownPast(places)];
+      const blocked = [...outcome.blocked, ...unknown];
+      if (!purges) return { ...outcome, blocked };
+      const kept = whyKept(machine, elsewhere, outcome.blocked.length > 0);
+      if (kept.length === 0) purge(places);
+      return { ...outcome, blocked: [...blocked, ...kept] };
+    },
+  });
+  return outcome!;
+}
+
+function unknownPast({ state }: Places): string {
+  return `there was no state in ${state}: which sysctls and addresses lb set here is not known, and ` +
+    "nothing was done to them; a reboot ends them, or you put them back by hand";
+}
+
+/** Rules of lb's can be here without a state that tells of them: somebody has deleted it. */
+async function lookForRules(
+  places: Places,
+): Promise<{ readonly isThere: boolean; readonly doubt: string }> {
+  const { ENGINES } = await import("../lib/engine/registry.ts");
+  const kernel = context.kernel(places);
+  try {
+    const seen = await Promise.all(ENGINES.map((engine) => engine.observe(kernel)));
+    return { isThere: seen.some(({ present }) => present), doubt: "" };
+  } catch (error) {
+    if (!(error instanceof LbError)) throw error;
+    return { isThere: false, doubt: `, as far as can be seen (${error.message})` };
+  }
+}
+
+/** There is nothing to put back, but maybe a config and what a killed run left. */
+async function purgeAlone(places: Places, lockTimeout_ms: number): Promise<void> {
+  const { purge } = await import("./purge.ts");
+  const lock = await context.lock(places, lockTimeout_ms);
+  try {
+    purge(places);
+  } finally {
+    lock.release();
+  }
 }
 
 /** Asks on a terminal only. */
@@ -56,20 +120,4 @@ async function confirm(purge: boolean): Promise<boolean> {
   const message = "Remove lb's rules and addresses, and put all sysctls back" +
     (purge ? ", and delete config and state?" : "?");
   return await prompts.confirm({ message, initialValue: false }) === true;
-}
-
-function purge({ config, state, runDir }: Places): void {
-  for (const file of [config, ...backupsOf(context.files, config)]) context.files.remove(file);
-  for (const folder of [state, runDir]) removeOurs(folder);
-}
-
-/** What lb made, by name: somebody may have pointed --state at a folder with other things in it. */
-function removeOurs(folder: string): void {
-  const ours = /^(lb\.db(-wal|-shm)?|lock|transaction\.nft|probe-[a-z-]+\.nft)$/;
-  for (const name of context.files.list(folder)) {
-    if (ours.test(name)) context.files.remove(`${folder}/${name}`);
-  }
-  if (context.files.stat(folder) && context.files.list(folder).length === 0) {
-    context.files.remove(folder);
-  }
 }

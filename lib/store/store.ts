@@ -9,6 +9,7 @@ import { type HostIdentity, Journal } from "./journal.ts";
 import { migrate, refuseNewer, schemaVersion } from "./migrate.ts";
 import { SCHEMA_VERSION } from "./migration/all.ts";
 import { Passes } from "./passes.ts";
+import { Remains } from "./remains.ts";
 import { Revisions } from "./revisions.ts";
 import { SettledState } from "./settled.ts";
 
@@ -24,6 +25,7 @@ export class Store {
   readonly facts: FactsCache;
   readonly passes: Passes;
   readonly settled: SettledState;
+  readonly remains: Remains;
   readonly #db: Database;
 
   constructor(db: Database) {
@@ -35,6 +37,7 @@ export class Store {
     this.facts = new FactsCache(db);
     this.passes = new Passes(db);
     this.settled = new SettledState(db);
+    this.remains = new Remains(db);
   }
 
   /** The journal of what was changed on this boot, in this network namespace. */

@@ -100,11 +100,64 @@ test("after uninstall an apply starts anew", async (lab) => {
   await uninstall(lab);
 });
 
-test("--purge removes config and state too", async (lab) => {
+/** Names of lb's things that there are. */
+function things({ topology: { folder } }: Lab): string[] {
+  const ours = ["lb.toml", "state", "run"];
+  return Array.from(Deno.readDirSync(folder), ({ name }) => name).filter((name) =>
+    ours.includes(name)
+  ).sort();
+}
+
+test("--purge removes config and state too, and leaves the lock for who waits on it", async (lab) => {
   await apply(lab, { weights: [1] });
   await uninstall(lab, "--purge");
-  const left = [...Deno.readDirSync(lab.topology.folder)].map(({ name }) => name);
-  assert.deepEqual(left.filter((name) => ["lb.toml", "state", "run"].includes(name)), []);
+  assert.deepEqual(things(lab), ["run"]);
+  const left = Array.from(Deno.readDirSync(`${lab.topology.folder}/run`), ({ name }) => name);
+  assert.deepEqual(left, ["lock"]);
+});
+
+test("--purge removes nothing while a sysctl cannot be put back, and says so", async (lab) => {
+  const { balancer } = lab;
+  await pristine(lab);
+  const before = await look(lab);
+  await apply(lab, { weights: [1] });
+  const frozen =
+    'mount --bind /proc/sys /proc/sys && mount -o remount,bind,ro /proc/sys && exec "$@"';
+  const argv = balancer.argv("uninstall", "--yes", "--purge");
+  const stuck = await balancer.run(["unshare", "--mount", "sh", "-c", frozen, "sh", ...argv]);
+  assert.equal(stuck.code, 1, stuck.stderr);
+  assert.match(stuck.stderr, /--purge removed nothing/);
+  assert.match(stuck.stderr, /sysctl net\.ipv4\.ip_forward is not put back/);
+  assert.deepEqual(things(lab), ["lb.toml", "run", "state"]);
+  await uninstall(lab, "--purge");
+  assert.deepEqual(differences(before, await look(lab)), []);
+  assert.deepEqual(things(lab), ["run"]);
+});
+
+test("--purge in another network namespace leaves the state, which the first one needs", async (lab) => {
+  const { balancer, topology } = lab;
+  await pristine(lab);
+  const before = await look(lab);
+  await apply(lab, { weights: [1] });
+  const argv = balancer.argv("uninstall", "--yes", "--purge");
+  const astray = await topology.run(topology.client, argv);
+  assert.equal(astray.code, 1, astray.stderr);
+  assert.match(astray.stderr, /in network namespace net:.* too: run "lb uninstall" there/);
+  assert.deepEqual(things(lab), ["lb.toml", "run", "state"]);
+  await uninstall(lab, "--purge");
+  assert.deepEqual(differences(before, await look(lab)), []);
+  assert.deepEqual(things(lab), ["run"]);
+});
+
+test("with the state gone, uninstall removes the rules and says what it cannot know", async (lab) => {
+  const { balancer, topology } = lab;
+  await apply(lab, { weights: [1] });
+  Deno.removeSync(`${topology.folder}/state`, { recursive: true });
+  const { code, stderr } = await balancer.lb("uninstall", "--yes");
+  assert.equal(code, 1, stderr);
+  assert.match(stderr, /there was no state in .*: which sysctls and addresses lb set/);
+  assert.equal((await balancer.run(["nft", "list", "table", "inet", "lb"])).code, 1);
+  await uninstall(lab, "--purge");
 });
 
 test('sysctl = "check" reports and changes none', async (lab) => {
