@@ -17,9 +17,10 @@ export function goneSince({ machine, now_ms }: Run, rows: readonly BackendRow[])
 /** Forgets the udp flows of backends that left. @throws {KernelError} */
 export function forgetGone(run: Run, gone: readonly Gone[]): void {
   const { kernel: { sockets }, store, host } = run.machine;
-  // The config of this run may have another mask than flows were marked with: an uninstall has none.
-  const masks = new Set([...store.commits.masks(host), run.request.loaded.config.marks.mask]);
-  const layouts = [...masks].flatMap((mask) => markLayout(mask) ?? []);
+  // Not this config's mask, where another is known of: it may be a new one, and an uninstall has none.
+  const known = store.commits.masks(host);
+  const masks = known.length > 0 ? known : [run.request.loaded.config.marks.mask];
+  const layouts = masks.flatMap((mask) => markLayout(mask) ?? []);
   tell(run, flushUdp(sockets, layouts, gone), "of removed backends");
 }
 

@@ -92,6 +92,42 @@ Deno.test(
 );
 
 Deno.test(
+  "counts survive an apply that leaves their backend out and is refused",
+  withRig(async (rig) => {
+    await rig.run(BASE);
+    const out = "web 198.51.100.12|8080";
+    count(rig, out, 617);
+    await rig.run(BASE);
+    rig.host.nft.edit("delete table inet lb");
+    await rig.run(BASE);
+    const stderr = "Error: Could not process rule: No space left on device\n";
+    rig.host.answerRun = (argv) =>
+      argv.includes("-f") ? { code: 1, stdout: "", stderr } : undefined;
+    await assert.rejects(rig.run(CHANGED));
+    rig.host.answerRun = () => undefined;
+    count(rig, out, 3);
+    await rig.run(BASE);
+    assert.equal(total(rig, out), 620);
+  }),
+);
+
+Deno.test(
+  "an id that a run let go is given away once a run has come to its end",
+  withRig(async (rig) => {
+    const narrow = `[lb]\nmark_mask = 0x1ff\n${single()}`;
+    const backend = (id: number) => ({ service: "old", backend: `192.0.2.${id}|` });
+    const times = { added_at_ms: 1, released_at_ms: rig.host.kernel.clock.now_ms() };
+    rig.store.backends.save(Array.from({ length: 254 }, (_, index) => {
+      return { ...backend(index + 1), ...times, id: index + 1, new_total: 0, last_raw: 0 };
+    }));
+    await rig.run(narrow);
+    assert.deepEqual(rig.ids(), { "web 198.51.100.11|": 255 }, "that of none, though none is left");
+    await rig.run(narrow.replace("198.51.100.11", "198.51.100.12"));
+    assert.deepEqual(rig.ids(), { "web 198.51.100.12|": 1 });
+  }),
+);
+
+Deno.test(
   "counts survive a reboot, and begin at 0 for a backend that was away",
   withRig(async (rig) => {
     await rig.run(BASE);
