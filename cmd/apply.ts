@@ -26,6 +26,7 @@ export function applyCommand(end: End) {
         dryRun: options.plan,
         // Read with the lock held: another lb may be editing the file just now.
         text: () => context.readConfig(places),
+        file: places.config,
         async target(_machine, text) {
           const { parseConfig } = await import("../lib/config/load.ts");
           return { loaded: await parseConfig(text!, places.config), command: "lb apply" };

@@ -21,6 +21,8 @@ export interface ChangeRequest {
   readonly dryRun: boolean;
   /** The config's text, where the target is no more than that. Called with the lock held. */
   readonly text?: (machine: Machine) => Promise<string | undefined>;
+  /** Where that text is; undefined where it is the revision that was applied last. */
+  readonly file?: string;
   /** Called with the lock held. undefined: there is nothing to do. */
   readonly target: (machine: Machine, text: string | undefined) => Promise<Wanted | undefined>;
   /** Called with the lock held, after it came about. @returns what there is to report */
@@ -32,7 +34,7 @@ export async function change(request: ChangeRequest): Promise<Outcome | undefine
   const { withMachine } = await import("./machine.ts");
   return await withMachine(request.places, request.lockTimeout_ms, async (machine) => {
     const text = await request.text?.(machine);
-    const settled = text === undefined ? undefined : await settledOutcome(machine, text);
+    const settled = text === undefined ? undefined : await settledOutcome(machine, text, request);
     if (settled) return settled;
     const { reconcile } = await import("../lib/reconcile/reconcile.ts");
     const wanted = await request.target(machine, text);
@@ -51,9 +53,9 @@ export async function change(request: ChangeRequest): Promise<Outcome | undefine
 }
 
 /** Most runs of cron end here: nothing has changed since there was nothing to do. */
-async function settledOutcome(machine: Machine, text: string) {
+async function settledOutcome(machine: Machine, text: string, { file, dryRun }: ChangeRequest) {
   const { settledOutcome } = await import("../lib/reconcile/settled.ts");
-  return await settledOutcome(machine, text);
+  return await settledOutcome(machine, text, { file, dryRun });
 }
 
 /** @returns the error, which says so where things could not be put back */

@@ -61,20 +61,56 @@ export async function inputsDigest(
   return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
+/** What is asked besides the config's text. */
+export interface SettledRequest {
+  /** Under which name warnings speak of the config. @default the revision in force */
+  readonly file?: string;
+  /** Puts nothing on record. */
+  readonly dryRun: boolean;
+}
+
+/** What a run that left nothing to do had to report of a config, which it knew by that name. */
+interface Known {
+  readonly file: string;
+  readonly outcome: Outcome;
+}
+
 /** What there is to report where nothing has changed since a run that left nothing to do. */
-export async function settledOutcome(machine: Machine, text: string): Promise<Outcome | undefined> {
-  const settled = machine.store.settled.get();
-  const age_ms = machine.kernel.clock.now_ms() - (settled?.at_ms ?? 0);
+export async function settledOutcome(
+  machine: Machine,
+  text: string,
+  { file, dryRun }: SettledRequest,
+): Promise<Outcome | undefined> {
+  const { store, kernel } = machine;
+  const settled = store.settled.get();
+  const now_ms = kernel.clock.now_ms();
+  const age_ms = now_ms - (settled?.at_ms ?? 0);
   if (!settled || age_ms < 0 || age_ms > SETTLED_MS_MAX) return undefined;
   const stamps = readStamps(machine);
   if (!stamps || await inputsDigest(machine, text, stamps) !== settled.digest) return undefined;
-  const outcome = JSON.parse(settled.outcome_json) as Outcome;
-  return { ...outcome, changed: false, changes: [], sysctls: [], drift: [], notes: [] };
+  const known = parseKnown(settled.outcome_json);
+  if (!known) return undefined;
+  // A pass it is, though without a look: what the last one repaired is in order by now.
+  if (!dryRun && (store.passes.last()?.drift ?? 0) > 0) {
+    store.passes.record({ at_ms: now_ms, drift: 0 });
+  }
+  const warnings = renamed(known, file ?? `revision ${known.outcome.revision}`);
+  const nothing = { changed: false, changes: [], sysctls: [], drift: [], notes: [] };
+  return { ...known.outcome, ...nothing, warnings };
+}
+
+/** Apply and reconcile know the same text under different names. */
+function renamed({ file, outcome }: Known, name: string): string[] {
+  return outcome.warnings.map((warning) =>
+    warning.startsWith(`${file}:`) ? name + warning.slice(file.length) : warning
+  );
 }
 
 /** Puts on record that a run found nothing to do. @param digest from before it looked */
-export function recordSettled({ machine, now_ms }: Run, outcome: Outcome, digest: string): void {
-  machine.store.settled.put({ at_ms: now_ms, digest, outcome_json: JSON.stringify(outcome) });
+export function recordSettled(run: Run, outcome: Outcome, digest: string): void {
+  const { machine, request, now_ms } = run;
+  const known: Known = { file: request.loaded.warnings[0]?.file ?? "", outcome };
+  machine.store.settled.put({ at_ms: now_ms, digest, outcome_json: JSON.stringify(known) });
 }
 
 /**
@@ -90,4 +126,13 @@ export async function settleAfterChange(run: Run, outcome: Outcome, before: Stam
   // Planned after the digest was taken: what changes in between shows in one of the two.
   const left = planHost(run.machine, loaded.config, hostWant(loaded.config, run.engineOf));
   if (hostChanges(left).length === 0) recordSettled(run, outcome, digest);
+}
+
+/** A cache that cannot be read is no cache. */
+function parseKnown(json: string): Known | undefined {
+  try {
+    return JSON.parse(json) as Known;
+  } catch {
+    return undefined;
+  }
 }

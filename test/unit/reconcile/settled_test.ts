@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
-import { settledOutcome } from "../../../lib/reconcile/settled.ts";
-import { BASE } from "./configs.ts";
+import { settledOutcome, type SettledRequest } from "../../../lib/reconcile/settled.ts";
+import { BASE, single } from "./configs.ts";
 import { type Rig, withRig } from "./rig.ts";
 
 /** What is told without a look at the kernel. */
-function told(rig: Rig, text = BASE) {
-  return settledOutcome(rig.machine, text);
+function told(rig: Rig, text = BASE, more: Partial<SettledRequest> = {}) {
+  return settledOutcome(rig.machine, text, { file: "lb.toml", dryRun: false, ...more });
 }
 
 Deno.test(
@@ -48,7 +48,8 @@ Deno.test(
   withRig(async (rig) => {
     await rig.run(BASE);
     assert.equal(await told(rig, `${BASE}# edited\n`), undefined);
-    assert.equal(await settledOutcome({ ...rig.machine, version: "other" }, BASE), undefined);
+    const other = { ...rig.machine, version: "other" };
+    assert.equal(await settledOutcome(other, BASE, { dryRun: false }), undefined);
   }),
 );
 
@@ -57,5 +58,35 @@ Deno.test(
   withRig(async (rig) => {
     await rig.plan(BASE);
     assert.equal(await told(rig), undefined);
+  }),
+);
+
+Deno.test(
+  "warnings name the file that was asked about, whoever looked at the kernel",
+  withRig(async (rig) => {
+    const familiesApart = single("", '192.0.2.10", "2001:db8::10').replace(
+      /vip = (.*)/,
+      "vip = [$1]",
+    );
+    const { warnings } = await rig.run(familiesApart);
+    assert.match(warnings.join(), /^lb\.toml:\d+:\d+: /);
+    assert.deepEqual((await told(rig, familiesApart))?.warnings, warnings);
+    const atApplied = warnings.map((warning) => warning.replace("lb.toml", "revision 1"));
+    const asApplied = await told(rig, familiesApart, { file: undefined });
+    assert.deepEqual(asApplied?.warnings, atApplied);
+  }),
+);
+
+Deno.test(
+  "a pass without a look ends what the last one repaired; a plan does not",
+  withRig(async (rig) => {
+    await rig.run(BASE);
+    rig.host.proc.sysctl("net.ipv4.ip_forward", "0");
+    await rig.run(BASE);
+    const drift = () => rig.store.passes.last()?.drift;
+    assert.ok(await told(rig, BASE, { dryRun: true }));
+    assert.equal(drift(), 1);
+    assert.ok(await told(rig));
+    assert.equal(drift(), 0);
   }),
 );
