@@ -23,7 +23,7 @@ export function initCommand(end: End) {
       )
         .choices(["cron", "systemd", "none"]).default("none"),
     )
-    .option("-y, --yes", "take the defaults", false)
+    .option("-y, --yes", "take the defaults; in this version there is nothing to ask", false)
     .addHelpText(
       "after",
       examples(

@@ -1,7 +1,6 @@
 import { Command, InvalidArgumentError, Option } from "@commander-js/extra-typings";
+import { parseDuration } from "../lib/config/duration.ts";
 import type { Places } from "./context.ts";
-
-const DURATION_UNITS_MS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 } as const;
 
 /** How a command says with which exit code it ended. */
 export type End = (exitCode: number) => void;
@@ -19,7 +18,7 @@ export function placedCommand(name: string) {
 export function lockingCommand(name: string) {
   return placedCommand(name).addOption(
     new Option("--lock-timeout <time>", "how long to wait for another run")
-      .argParser(parseDuration).default(10_000, "10s"),
+      .argParser(parsePatience).default(10_000, "10s"),
   );
 }
 
@@ -29,13 +28,10 @@ export function placesOf(options: { config: string; state: string; runDir: strin
 }
 
 /** `500ms`, `5s`, `2m`, `1h`, or `0`, in milliseconds. @throws {InvalidArgumentError} */
-export function parseDuration(text: string): number {
-  const match = /^(\d+)(ms|s|m|h)?$/.exec(text);
-  const unit = match?.[2] as keyof typeof DURATION_UNITS_MS | undefined;
-  if (!match || (!unit && match[1] !== "0")) {
-    throw new InvalidArgumentError('write a time such as "500ms", "5s", "2m" or "1h".');
-  }
-  return Number(match[1]) * (unit ? DURATION_UNITS_MS[unit] : 1);
+export function parsePatience(text: string): number {
+  const duration_ms = text === "0" ? 0 : parseDuration(text);
+  if (duration_ms !== undefined) return duration_ms;
+  throw new InvalidArgumentError('write a time such as "500ms", "5s", "2m" or "1h".');
 }
 
 /** Number of a revision, as `lb history` lists it. @throws {InvalidArgumentError} */

@@ -3,6 +3,7 @@ import type { FilesPort } from "../sys/ports.ts";
 /** Where a kernel feature is, by passive evidence alone: nothing is loaded by asking. */
 export type Presence = "built-in" | "loaded" | "loadable" | "absent" | "unknown";
 
+/** Where a module is, and how that is known. */
 export interface ModuleEvidence {
   readonly presence: Presence;
   readonly evidence: string;

@@ -1,10 +1,8 @@
 import {
   type Address,
-  addressBytes,
-  addressFromBytes,
-  contains,
   formatPrefix,
   fullLength,
+  networkOf,
   parseAddress,
   parsePrefix,
   type Prefix,
@@ -47,7 +45,7 @@ export function addressText(): Schema<string> {
 /** An address or a prefix without bits behind its length. */
 export function prefix(): Schema<Prefix> {
   return text("an address or prefix", parsePrefix, (value) => {
-    const network = typeof value === "string" ? networkOf(value) : undefined;
+    const network = typeof value === "string" ? meantPrefix(value) : undefined;
     return network && `did you mean \`${formatPrefix(network)}\`?`;
   });
 }
@@ -230,14 +228,9 @@ function durationHint(value: unknown): string | undefined {
 }
 
 /** The prefix that an address with bits behind the prefix length lies in. */
-function networkOf(value: string): Prefix | undefined {
+function meantPrefix(value: string): Prefix | undefined {
   const [head = "", tail = ""] = value.split("/");
   const host = parseAddress(head);
   if (!host || !/^\d{1,3}$/.test(tail) || Number(tail) > fullLength(host.family)) return undefined;
-  const bytes = addressBytes(host);
-  for (let bit = Number(tail); bit < bytes.length * 8; bit++) {
-    bytes[bit >> 3] = (bytes[bit >> 3] ?? 0) & ~(0x80 >> (bit & 7));
-  }
-  const network = { ...addressFromBytes(bytes), length: Number(tail) };
-  return contains(network, host) ? network : undefined;
+  return networkOf(host, Number(tail));
 }

@@ -1,4 +1,4 @@
-import { type Address, addressBytes, addressFromBytes, type Prefix } from "../model/address.ts";
+import { type Address, networkOf, type Prefix } from "../model/address.ts";
 
 /** An address on an interface, with the length of its subnet in bits. */
 export interface InterfaceAddress extends Address {
@@ -17,12 +17,8 @@ export interface Interface {
 }
 
 /** The subnet an interface's address is in. */
-export function subnetOf({ length, ...address }: InterfaceAddress): Prefix {
-  const network = addressBytes(address).map((byte, index) => {
-    const hostBits = Math.min(8, Math.max(0, (index + 1) * 8 - length));
-    return byte & (0xff << hostBits);
-  });
-  return { ...addressFromBytes(network), length };
+export function subnetOf(address: InterfaceAddress): Prefix {
+  return networkOf(address, address.length);
 }
 
 /** Every address there is, with the interfaces that have it, in whatever subnet. */

@@ -90,6 +90,11 @@ export function contains(outer: Prefix, inner: Address | Prefix): boolean {
     sameBytes(maskedBytes(inner, outer.length), addressBytes(outer));
 }
 
+/** The network of this prefix length in bits that the address is in. */
+export function networkOf(address: Address, length: number): Prefix {
+  return { ...addressFromBytes(maskedBytes(address, length)), length };
+}
+
 /** `ADDRESS:PORT`, `[V6]:PORT`, or the bare address where there is no port. */
 export function formatEndpoint(address: Address, port?: number): string {
   if (port === undefined) return address.text;

@@ -1,10 +1,3 @@
-/**
- * When a change is carried out (architecture.md, "a plan is ordered stages"): what a service needs
- * first, then the service, then what is no longer needed.
- */
-export const STAGES = ["sysctl", "address", "engine", "conntrack", "cleanup"] as const;
-export type Stage = typeof STAGES[number];
-
 /** One thing that differs between what is wanted and what is there. */
 export interface Change {
   /** `nft`, `sysctl`, `address`, `conntrack`. */

@@ -27,6 +27,7 @@ export interface BackendStatus {
   readonly added_at_ms: number;
 }
 
+/** One service as it is now, and why its engine serves it. */
 export interface ServiceStatus {
   readonly service: PlacedService;
   readonly engine: EngineName;

@@ -13,6 +13,7 @@ export interface NewEvent {
   readonly data_json?: string;
 }
 
+/** An event on record. */
 export interface Event extends NewEvent {
   readonly id: number;
 }

@@ -9,6 +9,7 @@ export interface RevisionStart {
   readonly at_ms: number;
 }
 
+/** How a revision came to its end. */
 export interface RevisionEnd {
   readonly outcome: "applied" | "failed";
   readonly plan_json: string;

@@ -10,6 +10,7 @@ export interface RunResult {
   readonly stderr: string;
 }
 
+/** How a program is run. */
 export interface RunOptions {
   readonly stdin?: string;
   /** The program is killed and the result has code 124 after this time. @default 60000 */
@@ -22,6 +23,7 @@ export interface ProcessPort {
   run(argv: readonly [string, ...string[]], options?: RunOptions): Promise<RunResult>;
 }
 
+/** What a file is. */
 export interface FileStat {
   readonly mode: number;
   readonly uid: number;
@@ -56,6 +58,7 @@ export interface FilesPort {
   remove(path: string): void;
 }
 
+/** Time, and waiting for it. */
 export interface ClockPort {
   /** Milliseconds since 1970. */
   now_ms(): number;
@@ -71,6 +74,7 @@ export interface RawSocket {
   close(): void;
 }
 
+/** Sockets that Deno has not. */
 export interface SocketsPort {
   /** AF_NETLINK, SOCK_RAW, strict checking and extended acks on. `protocol`: NETLINK_ROUTE 0, NETLINK_NETFILTER 12, … */
   netlink(protocol: number): RawSocket;
@@ -83,6 +87,7 @@ export interface Lock {
   release(): void;
 }
 
+/** Keeps two lbs out of each other's way. */
 export interface LockPort {
   /**
    * Takes an exclusive flock(2) on a file, made if need be (0600).
@@ -115,6 +120,7 @@ export interface Child {
   kill(): void;
 }
 
+/** Runs programs beside us. */
 export interface ChildrenPort {
   /** Starts a program: an argument list, never a shell. @throws {LbError} `unsupported` where it does not exist */
   spawn(argv: readonly [string, ...string[]]): Child;

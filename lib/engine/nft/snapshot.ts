@@ -33,6 +33,7 @@ export interface Counter {
   readonly bytes: number;
 }
 
+/** The table, as wanted or as found. */
 export interface Snapshot {
   /** Whether the table exists. */
   readonly present: boolean;
@@ -47,6 +48,7 @@ export interface Snapshot {
   readonly foreign: readonly string[];
 }
 
+/** No table at all. */
 export const EMPTY_SNAPSHOT: Snapshot = {
   present: false,
   known: true,
@@ -59,7 +61,7 @@ export const EMPTY_SNAPSHOT: Snapshot = {
 /** Name of the set that holds the token. */
 export const REVISION_SET = "revision";
 
-/** Short fingerprint of a text (64-bit FNV-1a): to recognise our own objects, not a defence. */
+/** Short fingerprint of a text (two lanes of 32-bit FNV-1a): to recognise our own objects, not a defence. */
 export function fingerprint(text: string): string {
   let low = 0x811c9dc5;
   let high = 0x050c5d1f;

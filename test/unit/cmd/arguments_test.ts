@@ -7,7 +7,7 @@ import {
   parseEndpoint,
   parseWeightedEndpoint,
 } from "../../../cmd/endpoint.ts";
-import { parseCount, parseDuration, parseRevision } from "../../../cmd/options.ts";
+import { parseCount, parsePatience, parseRevision } from "../../../cmd/options.ts";
 import { formatEndpoint } from "../../../lib/model/address.ts";
 
 const V4 = { family: 4, text: "198.51.100.11" } as const;
@@ -105,12 +105,12 @@ const DURATIONS = [
 ] as const;
 
 Deno.test("a time is a whole number with its unit", () => {
-  for (const [text, ms] of DURATIONS) assert.equal(parseDuration(text), ms, text);
+  for (const [text, ms] of DURATIONS) assert.equal(parsePatience(text), ms, text);
 });
 
 Deno.test("a number without a unit is no time: seconds and milliseconds are easily mixed up", () => {
-  refuses(parseDuration, ["5", "", "s", "1.5s", "-5s", "5 s", "5S", "5d", "5s5s", "1h30m", "soon"]);
-  assert.throws(() => parseDuration("5"), /"500ms", "5s", "2m" or "1h"/);
+  refuses(parsePatience, ["5", "", "s", "1.5s", "-5s", "5 s", "5S", "5d", "5s5s", "1h30m", "soon"]);
+  assert.throws(() => parsePatience("5"), /"500ms", "5s", "2m" or "1h"/);
 });
 
 Deno.test("revisions and counts are whole numbers from 1", () => {

@@ -6,7 +6,9 @@ import {
   contains,
   formatEndpoint,
   formatPrefix,
+  fullLength,
   isSingle,
+  networkOf,
   parseAddress,
   parsePrefix,
 } from "../../../lib/model/address.ts";
@@ -127,4 +129,15 @@ Deno.test("formatEndpoint: brackets where a port follows an IPv6 address", () =>
     [formatEndpoint(v4!, 80), formatEndpoint(v4!), formatEndpoint(v6!, 80), formatEndpoint(v6!)],
     ["192.0.2.1:80", "192.0.2.1", "[2001:db8::1]:80", "2001:db8::1"],
   );
+});
+
+Deno.test("addresses: a network holds its address at every length, and has no bits behind it", () => {
+  for (const text of ["203.0.113.255", "2001:db8:ffff::ffff"]) {
+    const address = parseAddress(text)!;
+    for (let length = 0; length <= fullLength(address.family); length++) {
+      const network = networkOf(address, length);
+      assert.ok(contains(network, address), `${text}/${length}`);
+      assert.deepEqual(parsePrefix(`${network.text}/${length}`), network);
+    }
+  }
 });
