@@ -43,8 +43,9 @@ function writeConfig(path: string, text: string, backup: string | undefined): ()
   const undo: (() => void)[] = [];
   const undoAll = () => undo.toReversed().forEach((each) => each());
   const write = (file: string, content: string | Uint8Array, mode?: number) => {
-    undo.push(remembered(file));
+    const back = remembered(file);
     files.replace(file, content, mode);
+    undo.push(back);
   };
   try {
     // Private: who may read the config need not be known of a file that nobody looks after.

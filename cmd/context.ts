@@ -9,6 +9,7 @@ import { locks } from "../lib/sys/lock.ts";
 import { netnsCookie } from "../lib/sys/netns.ts";
 import type { Kernel, Lock } from "../lib/sys/ports.ts";
 import { process } from "../lib/sys/process.ts";
+import { holdSignals } from "../lib/sys/signals.ts";
 import { sockets } from "../lib/sys/socket.ts";
 
 /** Where lb keeps its things: the options every command has. */
@@ -73,6 +74,9 @@ export const context = {
     return loadConfig(files, places.config, { privileged: uid() === 0 });
   },
 
+  /** {@linkcode holdSignals} */
+  holdSignals,
+
   /** This boot and this network namespace: what is true here need not be elsewhere. */
   hostIdentity(): HostIdentity {
     const inode = files.readLink("/proc/self/ns/net") ?? "unknown";
@@ -84,8 +88,10 @@ export const context = {
 
   /** Whom a revision is put down to: the user behind sudo, if there is one. */
   who(): string {
-    return Deno.env.get("SUDO_USER") ?? Deno.env.get("LOGNAME") ?? Deno.env.get("USER") ??
+    const name = Deno.env.get("SUDO_USER") ?? Deno.env.get("LOGNAME") ?? Deno.env.get("USER") ??
       (uid() === 0 ? "root" : `uid ${uid()}`);
+    // It is printed again later: what comes from the environment must not steer a terminal.
+    return name.replaceAll(/[^\x20-\x7e]/g, "?");
   },
 
   /** Folder with the templates: set by the launcher, else beside main.ts. */

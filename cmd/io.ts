@@ -7,6 +7,7 @@ export function print(text: string): void {
   writeAll(Deno.stdout, text + "\n");
 }
 
+/** A line for people, on stderr. */
 export function say(text: string): void {
   writeAll(Deno.stderr, text + "\n");
 }
@@ -21,6 +22,7 @@ export function stdoutPaint(): Paint {
   return painter(Deno.stdout.isTerminal() && wantsColour());
 }
 
+/** Colours for stderr, where they are wanted. */
 export function stderrPaint(): Paint {
   return painter(Deno.stderr.isTerminal() && wantsColour());
 }
@@ -70,12 +72,22 @@ function wantsColour(): boolean {
   return !Deno.env.get("NO_COLOR");
 }
 
+/** How long a reader that does not read is waited for. */
+const FULL_PIPE_MS_MAX = 5_000;
+const FULL_PIPE_PAUSE_MS = 20;
+
+/** Output that nobody takes is lost, and no reason to fail: what was to be done is done. */
 function writeAll(stream: { writeSync(bytes: Uint8Array): number }, text: string): void {
   const bytes = new TextEncoder().encode(text);
-  try {
-    for (let at = 0; at < bytes.length;) at += stream.writeSync(bytes.subarray(at));
-  } catch (error) {
-    // The reader has gone ("lb status | head"): nobody is left to be told.
-    if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
+  const deadline_ms = performance.now() + FULL_PIPE_MS_MAX;
+  for (let at = 0; at < bytes.length;) {
+    try {
+      at += stream.writeSync(bytes.subarray(at));
+    } catch (error) {
+      // A pipe that does not block and is full; any other error (the reader has gone, the disk is full)
+      // does not go away.
+      if (!(error instanceof Deno.errors.WouldBlock) || performance.now() > deadline_ms) return;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, FULL_PIPE_PAUSE_MS);
+    }
   }
 }

@@ -7,6 +7,7 @@ import type { HostIdentity } from "../lib/store/journal.ts";
 import type { Store } from "../lib/store/store.ts";
 import type { Kernel } from "../lib/sys/ports.ts";
 import { context, type Places } from "./context.ts";
+import { say } from "./io.ts";
 import { VERSION } from "./version.ts";
 
 /**
@@ -20,6 +21,7 @@ export async function withMachine<T>(
   work: (machine: Machine) => Promise<T>,
 ): Promise<T> {
   const lock = await context.lock(places, lockTimeout_ms);
+  const release = context.holdSignals(() => say("lb: finishing what is begun"));
   try {
     const store = await context.openStore(places);
     try {
@@ -31,6 +33,7 @@ export async function withMachine<T>(
       store.close();
     }
   } finally {
+    release();
     lock.release();
   }
 }

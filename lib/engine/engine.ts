@@ -51,6 +51,13 @@ export interface Applied<Snapshot> {
 /** A plan was made against a state that the kernel no longer has: observe and plan again. */
 export class StalePlanError extends Error {
   override readonly name = "StalePlanError";
+  /** The plan was carried out nevertheless; somebody was there between that and the look after it. */
+  readonly hasLanded: boolean;
+
+  constructor(message: string, options?: { cause?: unknown; hasLanded?: boolean }) {
+    super(message, options);
+    this.hasLanded = options?.hasLanded ?? false;
+  }
 }
 
 /** One data path: turns a desired state into kernel objects, and back. Engines never import each other. */

@@ -62,3 +62,15 @@ export class KernelError extends LbError {
     this.refusal = refusal;
   }
 }
+
+/** The kernel was changed, and that could not be put on record: what was there before is not to come back. */
+export class InForceError extends LbError {
+  override readonly name = "InForceError";
+
+  constructor(cause: unknown) {
+    const words = cause instanceof Error ? cause.message : String(cause);
+    const stands = "The new rules are in force, but not on record; " +
+      'once this is mended, "lb apply" puts that right.';
+    super(cause instanceof LbError ? cause.code : "bug", `${words}\n${stands}`, { cause });
+  }
+}

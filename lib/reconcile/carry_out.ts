@@ -1,5 +1,5 @@
 import { StalePlanError } from "../engine/engine.ts";
-import { KernelError, LbError } from "../model/error.ts";
+import { InForceError, KernelError, LbError } from "../model/error.ts";
 import { withoutReleases } from "../store/ids.ts";
 import { NOTHING_LEFT } from "./drift.ts";
 import { forgetGone, forgetUnbalanced, goneSince } from "./flows.ts";
@@ -39,7 +39,19 @@ export async function carryOut(run: Run, plan: RunPlan): Promise<Outcome> {
     if (plan.target.isNew) failRevision(run.machine, plan.target.revision, error);
     throw withWhatStands(error, plan.host);
   }
-  // From here on the rules are in force, whatever else is refused: that is attention, not failure.
+  try {
+    return await finish(run, plan, removed);
+  } catch (error) {
+    throw new InForceError(error);
+  }
+}
+
+/** The rules are in force: whatever else is refused is attention, not failure. */
+async function finish(
+  run: Run,
+  plan: RunPlan,
+  removed: ReturnType<typeof goneSince>,
+): Promise<Outcome> {
   await orBlocked(run, () => forgetGone(run, removed));
   for (const stage of ["addresses", "leftAddresses", "leftSysctls"] as const) {
     await orBlocked(run, () => applyHostStage(run, stage, plan.host));
@@ -75,7 +87,8 @@ async function applyEngine(run: Run, task: EngineTask, revision: number): Promis
   const left = engine.plan(want, applied.have, plan.token).changes;
   if (left.length === 0) return;
   for (const { object } of left) run.progress.drift.add(object);
-  throw new StalePlanError(`somebody else changed ${left.map(({ object }) => object).join(", ")}`);
+  const objects = left.map(({ object }) => object).join(", ");
+  throw new StalePlanError(`somebody else changed ${objects}`, { hasLanded: true });
 }
 
 /** The kernel is as wanted already: it only remains to put on record whose work that is. */

@@ -10,6 +10,8 @@ export interface Drift {
   readonly objects: readonly string[];
   /** A word for the operator where the difference is nobody's fault. */
   readonly note?: string;
+  /** A run left this behind and never came to its end: nobody else's doing, but not on record either. */
+  readonly isCutOff?: boolean;
 }
 
 /** What is known of earlier runs in this boot and network namespace. */
@@ -43,7 +45,8 @@ export function findDrift(engine: Engine, have: EngineSnapshot, memory: Memory):
   const { committed, pending } = memory;
   const mark = markOf(have);
   if (mark !== undefined && pending.includes(mark)) {
-    return { objects: [], note: `${engine.name}: completed a run that was cut off` };
+    const note = `${engine.name}: settled what a run that was cut off had left`;
+    return { objects: [], note, isCutOff: true };
   }
   if (!committed) {
     const note = have.present ? `${engine.name}: took over what an unknown lb left` : undefined;

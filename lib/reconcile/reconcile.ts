@@ -1,5 +1,5 @@
 import { StalePlanError } from "../engine/engine.ts";
-import { KernelError, LbError } from "../model/error.ts";
+import { InForceError, KernelError, LbError } from "../model/error.ts";
 import { carryOut } from "./carry_out.ts";
 import { isHostBehind } from "./host.ts";
 import type { Outcome } from "./outcome.ts";
@@ -28,6 +28,7 @@ export async function reconcile(machine: Machine, request: ReconcileRequest): Pr
       return await attempt(newRun(machine, request, chosen, progress));
     } catch (error) {
       if (!(error instanceof StalePlanError)) throw error;
+      progress.hasLanded ||= error.hasLanded;
       if (clock.now_ms() >= deadline_ms) throw giveUp(machine, request, progress, error);
       await clock.sleep(RETRY_PAUSE_MS);
     }
@@ -79,12 +80,12 @@ function newRun(
 function giveUp(
   machine: Machine,
   { patience_ms }: ReconcileRequest,
-  { begun }: Progress,
+  { begun, hasLanded }: Progress,
   error: StalePlanError,
 ): LbError {
   const final = new LbError("kernel-refused", giveUpWords(patience_ms, error), { cause: error });
   if (begun !== undefined) failRevision(machine, begun, final);
-  return final;
+  return hasLanded ? new InForceError(final) : final;
 }
 
 /** The kernel has one errno for a table that changed and for an expression it does not know. */

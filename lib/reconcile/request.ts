@@ -40,6 +40,8 @@ export interface Progress {
   /** What earlier attempts are known to have changed. */
   readonly changes: Change[];
   readonly sysctls: SysctlOutcome[];
+  /** An attempt has changed the rules, though it did not come to its end. */
+  hasLanded?: boolean;
   /** The new revision, once it is on record. */
   begun?: number;
 }

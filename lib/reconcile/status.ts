@@ -78,7 +78,9 @@ export async function readStatus(
     const memory = engineMemory(machine, engine.name);
     if (state.services.length === 0 && !memory.committed) continue;
     const have = await engine.observe(machine.kernel, memory.committed);
-    drifted.push(...findDrift(engine, have, memory).objects);
+    const { objects, isCutOff } = findDrift(engine, have, memory);
+    drifted.push(...objects);
+    if (isCutOff) drifted.push(`${engine.name}: everything (a run was cut off)`);
     // After a reboot nothing is remembered of this kernel, and nothing is there until it is restored.
     if (!have.present && !memory.committed) drifted.push(`${engine.name}: everything`);
     const backends = joinById(rows, await engine.counters(machine.kernel, state));

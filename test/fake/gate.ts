@@ -8,6 +8,11 @@ export class Crash extends Error {
   override readonly name = "Crash";
 }
 
+/** Whether an error is, or was caused by, a crash. */
+export function isCrash(error: unknown): boolean {
+  return error instanceof Crash || error instanceof Error && isCrash(error.cause);
+}
+
 /**
  * How a call goes wrong. `killed`: it is not done, and neither is anything after it, as with kill -9 or a
  * power cut. `refused`: it is not done and throws. `unheard`: it is done, but throws.

@@ -62,11 +62,15 @@ interface Look {
   readonly generation: number;
 }
 
+/** @returns the generation from before the look: whoever changes something meanwhile makes it another */
 async function look(kernel: Kernel, hasDynamic: boolean): Promise<Look> {
   for (let attempt = 0; attempt < LOOKS_MAX; attempt++) {
     const generation = readGeneration(kernel.sockets);
     const entries = await listTable(kernel, hasDynamic);
-    if (readGeneration(kernel.sockets) === generation) return { entries, generation };
+    // One run of nft shows one generation, for it starts anew where that moves; several do not.
+    if (!hasDynamic || readGeneration(kernel.sockets) === generation) {
+      return { entries, generation };
+    }
   }
   throw new StalePlanError("nftables changes faster than it can be listed");
 }
@@ -120,7 +124,8 @@ function refuseForeign(plan: NftPlan, have: Snapshot, entries: readonly ListedEn
   }
   const isWhole = [...plan.ruleCounts].every(([name, count]) => (counts.get(name) ?? 0) === count);
   if (isRemoval ? !have.present : have.token === plan.token && isWhole) return;
-  throw new StalePlanError("somebody else changed the table at the same moment");
+  const words = "somebody else changed the table at the same moment";
+  throw new StalePlanError(words, { hasLanded: true });
 }
 
 function record(

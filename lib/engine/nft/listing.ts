@@ -71,7 +71,6 @@ class SnapshotReader {
   readonly #counters = new Map<string, Counter>();
   readonly #foreign: string[] = [];
   readonly #source: (object: string) => string;
-
   readonly #known: boolean;
 
   constructor(source: (object: string) => string, known: boolean) {
@@ -80,12 +79,18 @@ class SnapshotReader {
   }
 
   read(entry: ListedEntry): void {
-    const { chain, map, set, counter } = entry;
+    const { chain, map, set, counter, table } = entry;
     if (chain) this.#chains.set(chain.name, this.#chain(chain));
     else if (map) this.#collection("map", map);
     else if (set) this.#collection("set", set);
     else if (counter) this.#counters.set(counter.name, readCounter(counter));
-    else if (!entry.rule && !entry.table && !entry.metainfo) this.#foreign.push(describe(entry));
+    else if (table) this.#table(table);
+    else if (!entry.rule && !entry.metainfo) this.#foreign.push(describe(entry));
+  }
+
+  /** A flag is "dormant", whatever nft 1.0.6 prints for it: then no rule of the table is asked. */
+  #table(table: ListedObject): void {
+    if (table.flags !== undefined) this.#foreign.push("a flag that makes it dormant");
   }
 
   #chain({ name, hook }: ListedObject): Chain {

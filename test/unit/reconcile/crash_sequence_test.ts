@@ -1,7 +1,7 @@
 /** Runs that are cut off one after the other, each towards another config: what is left is still known. */
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { Crash, type Fate } from "../../fake/gate.ts";
+import { type Fate, isCrash } from "../../fake/gate.ts";
 import { BASE, CHANGED, NOTHING, single } from "./configs.ts";
 import { type Rig, withRig } from "./rig.ts";
 
@@ -22,7 +22,7 @@ const cuts = fc.array(
 
 async function runAndDie(rig: Rig, config: string, at: number, fate: Fate): Promise<void> {
   rig.host.gate.spoil(at, fate);
-  await rig.run(config).catch((error: unknown) => assert.ok(error instanceof Crash, String(error)));
+  await rig.run(config).catch((error: unknown) => assert.ok(isCrash(error), String(error)));
   rig.restart();
 }
 

@@ -3,7 +3,7 @@
  * picked: each call of a port and each statement that writes to the database is one.
  */
 import assert from "node:assert/strict";
-import { Crash, type Fate, FATES } from "../../fake/gate.ts";
+import { type Fate, FATES, isCrash } from "../../fake/gate.ts";
 import { BASE, CHANGED, NOTHING } from "./configs.ts";
 import { type Rig, withRig } from "./rig.ts";
 
@@ -89,10 +89,6 @@ async function cutOff(rig: Rig, config: string, at: number, fate: Fate): Promise
   } finally {
     rig.restart();
   }
-}
-
-function isCrash(error: unknown): boolean {
-  return error instanceof Crash || error instanceof Error && isCrash(error.cause);
 }
 
 /** Before and after these the machine and the database are the same. */

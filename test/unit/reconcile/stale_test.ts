@@ -5,7 +5,7 @@ import { BASE, CHANGED, NOTHING, single } from "./configs.ts";
 import { type Rig, withRig } from "./rig.ts";
 
 /** Acts before each run of nft with these first arguments, `times` times. */
-function meddle(rig: Rig, with_: "-f" | "-j", times: number, act: (rig: Rig) => void): void {
+function meddle(rig: Rig, with_: "-f" | "-n", times: number, act: (rig: Rig) => void): void {
   let left = times;
   rig.host.inside.beforeRun = (argv) => {
     if (argv[1] !== with_ || left-- <= 0) return;
@@ -18,8 +18,10 @@ function takeOver({ host: { nft } }: Rig): void {
   const [token] = nft.table("inet lb")?.collections.get("revision")?.elements.keys() ?? [];
   if (token) nft.edit(`delete element inet lb revision { ${token} }`);
   else nft.edit("add table inet lb");
-  if (token) nft.edit("add element inet lb revision { 77 . 77 }");
+  if (token) nft.edit(`add element inet lb revision { 77 . ${++takeOvers} }`);
 }
+
+let takeOvers = 0;
 
 Deno.test(
   "a plan that went stale is made again, and converges",
@@ -82,7 +84,7 @@ Deno.test(
 Deno.test(
   "somebody who changes other tables all the time is named as the reason",
   withRig(async (rig) => {
-    meddle(rig, "-j", Infinity, ({ host: { nft } }) => nft.edit("add table ip theirs"));
+    meddle(rig, "-n", Infinity, ({ host: { nft } }) => nft.edit("add table ip theirs"));
     const error = await rig.run(BASE, { patience_ms: 1_000 }).catch((error: unknown) => error);
     assert.ok(error instanceof LbError);
     assert.match(error.message, /^nftables was changed by somebody else again and again for 1 s/);
@@ -95,7 +97,7 @@ function meddleAfterCommit(rig: Rig, ...lines: string[]): void {
   let isCommitted = false;
   rig.host.inside.beforeRun = (argv) => {
     if (argv[1] === "-f") isCommitted = true;
-    if (!isCommitted || argv[1] !== "-j") return;
+    if (!isCommitted || argv[1] !== "-n") return;
     rig.host.nft.edit(...lines);
     rig.host.inside.beforeRun = () => {};
   };
