@@ -1,6 +1,7 @@
 /** Test equipment: command lines in this process, with what they print. */
 import process from "node:process";
 import { runCommandLine } from "../../../cmd/lb.ts";
+import { closeLibc } from "../../../lib/sys/ffi.ts";
 
 export interface Captured {
   readonly exitCode: number;
@@ -26,6 +27,8 @@ export async function captured(work: () => number | Promise<number>): Promise<Ca
     return { exitCode: await work(), ...texts };
   } finally {
     for (const each of undo) each();
+    // Open resources are counted, and a command line may have spoken to the kernel.
+    closeLibc();
   }
 }
 

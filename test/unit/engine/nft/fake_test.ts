@@ -56,7 +56,11 @@ for (const [line, words] of REFUSED) {
     const { code, stderr } = nft.run(`add set inet lb fresh { typeof ip daddr; }\n${line}\n`);
     assert.equal(code, 1);
     assert.match(stderr, words);
-    assert.deepEqual([nft.list("table inet lb").stdout, nft.generation], before, "wholly or not at all");
+    assert.deepEqual(
+      [nft.list("table inet lb").stdout, nft.generation],
+      before,
+      "wholly or not at all",
+    );
   });
 }
 
