@@ -27,8 +27,6 @@ export async function captured(work: () => number | Promise<number>): Promise<Ca
     return { exitCode: await work(), ...texts };
   } finally {
     for (const each of undo) each();
-    // Open resources are counted, and a command line may have spoken to the kernel.
-    closeLibc();
   }
 }
 
@@ -44,6 +42,8 @@ export function inFolder(work: (folder: string) => Promise<void>): () => Promise
     try {
       await work(folder);
     } finally {
+      // Open resources are counted, and a command line may have spoken to the kernel.
+      closeLibc();
       Deno.removeSync(folder, { recursive: true });
     }
   };
