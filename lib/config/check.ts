@@ -1,5 +1,5 @@
 import { DEFAULT_MARK_MASK } from "../model/mark.ts";
-import { type Family, fullLength } from "../model/address.ts";
+import { type Family, fullLength, isSingle } from "../model/address.ts";
 import { backendKey } from "../model/service.ts";
 import {
   type Draft,
@@ -23,7 +23,7 @@ export function checkAll(file: DraftFile): Problem[] {
   const services = (file.service ?? []).flatMap((service, index) =>
     service ? SERVICE_CHECKS.flatMap((check) => check(service, ["service", index], file)) : []
   );
-  return [...sameNames(file), ...overlapsBetween(file), ...services];
+  return [...sameNames(file), ...overlapsBetween(file), ...backendsThatAreVips(file), ...services];
 }
 
 type ServiceCheck = (service: DraftService, path: Path, file: DraftFile) => Problem[];
@@ -51,6 +51,24 @@ function sameNames(file: DraftFile): Problem[] {
       { other: ["service", owner, "name"] },
     )];
   });
+}
+
+/** A connection is translated once: what is sent to a VIP from here is answered by this machine itself. */
+function backendsThatAreVips({ service: services = [] }: DraftFile): Problem[] {
+  const vips = new Map<string, Path>();
+  for (const [index, service] of services.entries()) {
+    for (const [at, vip] of (service?.vip ?? []).entries()) {
+      if (vip && isSingle(vip)) vips.set(vip.text, ["service", index, "vip", at]);
+    }
+  }
+  return services.flatMap((service, index) =>
+    (service?.backend ?? []).flatMap((backend, at): Problem[] => {
+      const other = vips.get(backend?.address?.text ?? "");
+      const path = ["service", index, "backend", at, "address"];
+      const message = "a backend cannot be a VIP of lb's: name the machines behind it";
+      return other ? [valueError(path, message, { other })] : [];
+    })
+  );
 }
 
 function specialAddresses({ vip = [], backend = [] }: DraftService, path: Path): Problem[] {

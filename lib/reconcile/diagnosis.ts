@@ -52,8 +52,9 @@ export function diagnoseMachine(kernel: Kernel, found: Findings): Diagnosis {
   const unset = sysctls.filter(({ ok }) => !ok).map(({ key, wanted, found }) =>
     `${key} is ${found ?? "absent"}, the config needs ${wanted}: ${remedy(key, wanted)}`
   );
+  const closed = config && familiesServed(config).includes(4) ? closedInterfaces(kernel) : [];
   const met = conflicts(around, config?.marks, config && familiesServed(config));
-  const attention = [...found.problems, ...lacking, ...unset, ...met];
+  const attention = [...found.problems, ...lacking, ...unset, ...closed, ...met];
   return { facts, engines, sysctls, conntrack: around.conntrack, conflicts: met, attention };
 }
 
@@ -95,6 +96,21 @@ function familiesServed({ services }: Config): Family[] {
   return FAMILIES.filter((family) =>
     services.some((service) => familiesOf(service).includes(family))
   );
+}
+
+/** ip_forward opens all interfaces; one that was closed since drops what comes in there for a VIP. */
+function closedInterfaces(kernel: Kernel): string[] {
+  const isOff = (key: string) => kernel.files.read(`/proc/sys/net/ipv4/${key}`)?.trim() === "0";
+  if (isOff("ip_forward")) return [];
+  return addressResource.observe(kernel, [])
+    .filter(({ up, loopback, addresses }) =>
+      up && !loopback && addresses.some(({ family }) => family === 4)
+    )
+    .filter(({ name }) => isOff(`conf/${name}/forwarding`))
+    .map(({ name }) =>
+      `net.ipv4.conf.${name}.forwarding is 0: what comes in at ${name} is not passed on to any ` +
+      "backend; set it to 1 if clients or backends are there"
+    );
 }
 
 /** Who can set a sysctl here. */

@@ -117,6 +117,14 @@ refuses([
     ],
   },
   {
+    is: "a backend that is another service's VIP",
+    text: service("").replace("198.51.100.1", "203.0.113.11") +
+      service("").replace('"web"', '"shop"').replace(".10", ".11"),
+    says: [
+      "7:11 address: a backend cannot be a VIP of lb's: name the machines behind it; see line 10",
+    ],
+  },
+  {
     is: "a backend that is written twice, in two spellings",
     text: service("").replace('"203.0.113.10"', '"2001:db8:1::1"').replace(
       "198.51.100.1",

@@ -86,3 +86,16 @@ Deno.test(
     assert.ok(!plain.some((line) => line.includes("not set")), plain.join("\n"));
   }),
 );
+
+Deno.test(
+  "an interface that was closed after forwarding was opened needs attention",
+  withRig(async (rig) => {
+    await rig.run(single());
+    rig.host.proc.values["net.ipv4.conf.eth0.forwarding"] = "0";
+    const { attention } = await diagnose(rig, single());
+    assert.match(
+      attention.join("\n"),
+      /^net\.ipv4\.conf\.eth0\.forwarding is 0: what comes in at eth0/,
+    );
+  }),
+);
