@@ -1,4 +1,4 @@
-import type { Edit } from "../lib/config/edit.ts";
+import type { Edit } from "../lib/config/edit/edit.ts";
 import { formatEndpoint } from "../lib/model/address.ts";
 import { LbError } from "../lib/model/error.ts";
 import { report } from "./change.ts";
@@ -103,7 +103,7 @@ function editsOf(service: string, options: ScaleOptions): Edit[] {
 
 async function editedConfig(places: Places, edits: readonly Edit[]): Promise<NewConfig> {
   const [{ editConfig }, { parseConfig }] = await Promise.all([
-    import("../lib/config/edit.ts"),
+    import("../lib/config/edit/edit.ts"),
     import("../lib/config/load.ts"),
   ]);
   const { text } = await context.loadConfig(places);

@@ -48,7 +48,7 @@ export async function findValues(
 }
 
 async function services(_: Situation, { config }: Places): Promise<Completion> {
-  const { serviceNames } = await import("../../lib/config/outline.ts");
+  const { serviceNames } = await import("../../lib/config/edit/outline.ts");
   return words(serviceNames(context.files.read(config) ?? "").map((value) => ({ value })));
 }
 
@@ -58,7 +58,7 @@ async function backends(
   { config }: Places,
   tail: string,
 ): Promise<Completion> {
-  const { serviceBackends } = await import("../../lib/config/outline.ts");
+  const { serviceBackends } = await import("../../lib/config/edit/outline.ts");
   const all = serviceBackends(context.files.read(config) ?? "", operands[0] ?? "");
   const named = [...values.values()].flat().map((value) => value.replace(/=\d*$/, ""));
   const candidates = all.filter(({ endpoint }) => !named.includes(endpoint))

@@ -1,6 +1,6 @@
 import { deepStrictEqual } from "node:assert/strict";
 import fc from "fast-check";
-import { type Edit, editConfig } from "../../../lib/config/edit.ts";
+import { type Edit, editConfig } from "../../../lib/config/edit/edit.ts";
 import { isTable, parseToml } from "../../../lib/config/parse.ts";
 import { parseAddress } from "../../../lib/model/address.ts";
 

@@ -1,5 +1,5 @@
 import { deepStrictEqual, ok, throws } from "node:assert/strict";
-import { serviceBackends, serviceNames } from "../../../lib/config/outline.ts";
+import { serviceBackends, serviceNames } from "../../../lib/config/edit/outline.ts";
 import { BACKEND, SERVICE } from "./refusal.ts";
 
 const SECOND = `[[service]]

@@ -1,6 +1,6 @@
 import type { AST } from "toml-eslint-parser";
-import { namesOf, parseSlice, type Range } from "./position.ts";
-import { endOfLine, scanHeaders, serviceSlices, startOfLine } from "./scan.ts";
+import { namesOf, parseSlice, type Range } from "../position.ts";
+import { endOfLine, scanHeaders, serviceSlices, startOfLine } from "../scan.ts";
 
 /** One `[[service]]` with its sub-tables, as text and as a tree. */
 export interface Block {

@@ -1,6 +1,6 @@
-import { formatEndpoint, parseAddress } from "../model/address.ts";
-import { isTable, parseToml, withoutBom } from "./parse.ts";
-import { scanHeaders, serviceSlices } from "./scan.ts";
+import { formatEndpoint, parseAddress } from "../../model/address.ts";
+import { isTable, parseToml, withoutBom } from "../parse.ts";
+import { scanHeaders, serviceSlices } from "../scan.ts";
 
 /** A backend as `lb scale` names it. */
 export interface BackendOutline {

@@ -13,7 +13,7 @@ import {
   serviceTables,
   type Splice,
 } from "./block.ts";
-import { startOfLine } from "./scan.ts";
+import { startOfLine } from "../scan.ts";
 
 /** A key and its value in TOML. */
 export type Assignment = readonly [key: string, value: string];

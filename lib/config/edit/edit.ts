@@ -1,5 +1,5 @@
-import { type Address, formatEndpoint, parseAddress } from "../model/address.ts";
-import { LbError } from "../model/error.ts";
+import { type Address, formatEndpoint, parseAddress } from "../../model/address.ts";
+import { LbError } from "../../model/error.ts";
 import {
   applySplices,
   backendArray,
@@ -8,10 +8,10 @@ import {
   serviceBlock,
   type Splice,
 } from "./block.ts";
-import { addInline, removeInline, setInline } from "./edit_inline.ts";
-import { addTable, type Assignment, removeTables, setInTable } from "./edit_table.ts";
-import { isTable, parseToml, type Table, withoutBom } from "./parse.ts";
-import { didYouMean } from "./suggest.ts";
+import { addInline, removeInline, setInline } from "./inline.ts";
+import { addTable, type Assignment, removeTables, setInTable } from "./table.ts";
+import { isTable, parseToml, type Table, withoutBom } from "../parse.ts";
+import { didYouMean } from "../suggest.ts";
 
 /** Names one backend. Without a port, the only one with this address. */
 interface Place {

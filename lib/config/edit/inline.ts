@@ -10,7 +10,7 @@ import {
   nextLine,
   type Splice,
 } from "./block.ts";
-import type { Assignment } from "./edit_table.ts";
+import type { Assignment } from "./table.ts";
 
 /** Sets a key of `{ address = … }`, in place or directly after its address. */
 export function setInline(
