@@ -74,6 +74,12 @@ function undone(error: unknown, undo: (() => void) | undefined): unknown {
   }
 }
 
+/** Prints what a run that had nothing to go by has to report, as JSON. */
+export async function printNothing(): Promise<void> {
+  const { NOTHING_IN_FORCE, outcomeJson } = await import("../lib/report/outcome.ts");
+  printJson(outcomeJson(NOTHING_IN_FORCE));
+}
+
 /** Prints what a run did, and returns the exit code for it. */
 export async function report(
   outcome: Outcome,

@@ -66,7 +66,7 @@ function writeSample({ config }: Places): boolean {
 }
 
 async function tell(places: Places, written: boolean, json: boolean): Promise<number> {
-  const { diagnose } = await import("./doctor.ts");
+  const { diagnose } = await import("./diagnose.ts");
   const { diagnosisJson, diagnosisText } = await import("../lib/report/doctor.ts");
   const diagnosis = await diagnose(places);
   const made = { config: places.config, config_written: written, state: places.state };

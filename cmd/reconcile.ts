@@ -1,7 +1,7 @@
 import { EXIT_OK } from "../lib/model/error.ts";
-import { change, report } from "./change.ts";
+import { change, printNothing, report } from "./change.ts";
 import { context } from "./context.ts";
-import { printJson, say } from "./io.ts";
+import { say } from "./io.ts";
 import { type End, examples, lockingCommand, placesOf } from "./options.ts";
 
 /** `lb reconcile` */
@@ -36,7 +36,7 @@ export function reconcileCommand(end: End) {
       if (outcome) {
         return end(await report(outcome, { json: options.json, planned: false, quiet: true }));
       }
-      if (options.json) printJson({ revision: null, changed: false, changes: [], drift: [] });
+      if (options.json) await printNothing();
       else if (Deno.stderr.isTerminal()) say('Nothing was applied yet; "lb apply" does that.');
       end(EXIT_OK);
     });

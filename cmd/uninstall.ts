@@ -1,9 +1,9 @@
 import { EXIT_OK, LbError } from "../lib/model/error.ts";
 import type { Outcome } from "../lib/reconcile/outcome.ts";
 import type { Remnant } from "../lib/store/remains.ts";
-import { change, report } from "./change.ts";
+import { change, printNothing, report } from "./change.ts";
 import { context, type Places } from "./context.ts";
-import { printJson, say } from "./io.ts";
+import { say } from "./io.ts";
 import { type End, examples, lockingCommand, placesOf } from "./options.ts";
 
 /** A config without services: what is left of it in the kernel is nothing. */
@@ -39,7 +39,7 @@ export function uninstallCommand(end: End) {
         return end(await report(await uninstall(request), { json: options.json, planned: false }));
       }
       if (options.purge) await purgeAlone(places, lockTimeout_ms);
-      if (options.json) printJson({ revision: null, changed: false, changes: [], drift: [] });
+      if (options.json) await printNothing();
       else say(`There is no state in ${places.state}: lb changed nothing here${found.doubt}.`);
       end(EXIT_OK);
     });

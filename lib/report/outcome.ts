@@ -10,6 +10,19 @@ export function outcomeJson(outcome: Outcome): Record<string, unknown> {
   return { ...outcome };
 }
 
+/** What there is to report where lb has nothing in force: the same keys as always. */
+export const NOTHING_IN_FORCE: Outcome = {
+  revision: null,
+  changed: false,
+  changes: [],
+  sysctls: [],
+  services: [],
+  drift: [],
+  blocked: [],
+  warnings: [],
+  notes: [],
+};
+
 /** What a run did, for people. @param planned it is a plan: nothing was done */
 export function outcomeText(outcome: Outcome, planned: boolean, paint: Paint): string {
   return [

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { Change } from "../../../lib/model/change.ts";
 import type { Outcome } from "../../../lib/reconcile/outcome.ts";
-import { outcomeJson, outcomeText } from "../../../lib/report/outcome.ts";
+import { NOTHING_IN_FORCE, outcomeJson, outcomeText } from "../../../lib/report/outcome.ts";
 import { painter } from "../../../lib/report/table.ts";
 
 const plain = painter(false);
@@ -41,6 +41,11 @@ function outcome(more: Partial<Outcome> = {}): Outcome {
 }
 
 const NOTHING = outcome({ changed: false, changes: [], sysctls: [] });
+
+Deno.test("where nothing is in force, JSON has the same names", () => {
+  const keys = (of: Outcome) => Object.keys(outcomeJson(of)).sort();
+  assert.deepEqual(keys(NOTHING_IN_FORCE), keys(outcome()));
+});
 
 Deno.test("an outcome as JSON has the names of the contract", () => {
   const json = outcomeJson(outcome());

@@ -1,0 +1,52 @@
+import { ConfigError, formatDiagnostics } from "../lib/config/diagnostic.ts";
+import { LbError } from "../lib/model/error.ts";
+import type { JournalEntry } from "../lib/model/journal.ts";
+import type { Config } from "../lib/model/settings.ts";
+import type { Diagnosis } from "../lib/reconcile/diagnosis.ts";
+import { context, type Places } from "./context.ts";
+
+/** Probes the machine anew, and holds it against the config if there is one. */
+export async function diagnose(places: Places): Promise<Diagnosis> {
+  const [{ detect }, { lookAround }, { diagnoseMachine }] = await Promise.all([
+    import("../lib/capability/detect.ts"),
+    import("../lib/capability/surroundings.ts"),
+    import("../lib/reconcile/diagnosis.ts"),
+  ]);
+  const kernel = context.kernel(places);
+  const [facts, around] = [await detect(kernel), await lookAround(kernel)];
+  if (context.isRoot()) {
+    const { keepFacts } = await import("./machine.ts");
+    await keepFacts(places, facts);
+  }
+  const { config, problems } = await readableConfig(places);
+  const journal = await openSysctls(places);
+  return diagnoseMachine(kernel, { facts, around, config, problems, journal });
+}
+
+/** A config that cannot be used is one more thing to tell of, beside what the machine is like. */
+async function readableConfig(
+  places: Places,
+): Promise<{ readonly config?: Config; readonly problems: readonly string[] }> {
+  if (!context.files.stat(places.config)) return { problems: [] };
+  try {
+    return { config: (await context.loadConfig(places)).config, problems: [] };
+  } catch (error) {
+    if (!(error instanceof LbError)) throw error;
+    const problems = error instanceof ConfigError
+      ? error.diagnostics.map((one) => formatDiagnostics([one], false))
+      : [error.message];
+    return { problems };
+  }
+}
+
+/** What lb has set and not put back; nothing for somebody who may not read the state. */
+async function openSysctls(places: Places): Promise<readonly JournalEntry[]> {
+  if (!context.isRoot()) return [];
+  const store = await context.readStore(places);
+  try {
+    const journal = store?.journal(context.hostIdentity(), () => context.clock.now_ms());
+    return journal?.open("sysctl") ?? [];
+  } finally {
+    store?.close();
+  }
+}
