@@ -4,6 +4,7 @@ import { conflicts, type ConntrackFill, type Surroundings } from "../capability/
 import type { EngineReport } from "../capability/select.ts";
 import { ENGINES } from "../engine/registry.ts";
 import { addressResource } from "../host/address/address.ts";
+import { homeless } from "../host/address/placement.ts";
 import { reportSysctlValues, type SysctlValueReport } from "../host/sysctl/report.ts";
 import { FAMILIES, type Family } from "../model/address.ts";
 import type { JournalEntry } from "../model/journal.ts";
@@ -53,8 +54,10 @@ export function diagnoseMachine(kernel: Kernel, found: Findings): Diagnosis {
     `${key} is ${found ?? "absent"}, the config needs ${wanted}: ${remedy(key, wanted)}`
   );
   const closed = config && familiesServed(config).includes(4) ? closedInterfaces(kernel) : [];
+  const misplaced = config ? homeless(config.services, addressResource.observe(kernel, [])) : [];
+  const astray = misplaced.map(({ message }) => message);
   const met = conflicts(around, config?.marks, config && familiesServed(config));
-  const attention = [...found.problems, ...lacking, ...unset, ...closed, ...met];
+  const attention = [...found.problems, ...lacking, ...unset, ...astray, ...closed, ...met];
   return { facts, engines, sysctls, conntrack: around.conntrack, conflicts: met, attention };
 }
 

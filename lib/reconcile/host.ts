@@ -3,7 +3,7 @@ import { addressResource } from "../host/address/address.ts";
 import { interfacesAfter } from "../host/address/placement.ts";
 import type { AddressStep } from "../host/address/plan.ts";
 import type { Interface } from "../host/interface.ts";
-import type { HostPlan, Outcome as StepsOutcome, Step } from "../host/resource.ts";
+import type { Blocked, HostPlan, Outcome as StepsOutcome, Step } from "../host/resource.ts";
 import { reportSysctls } from "../host/sysctl/apply.ts";
 import type { SysctlStep } from "../host/sysctl/plan.ts";
 import { type Need, NO_NEED } from "../host/sysctl/rules.ts";
@@ -36,8 +36,8 @@ export interface HostStages {
   readonly leftSysctls: readonly SysctlStep[];
   /** What is wanted and cannot be brought about, each with what the operator can do. */
   readonly blocked: readonly string[];
-  /** Those of them that a config which was never in force is refused for. */
-  readonly refusals: readonly string[];
+  /** VIPs that have nowhere to go. A config that was never in force is refused for them. */
+  readonly homeless: readonly Blocked[];
 }
 
 /** What a config asks of the machine, in the resources' own terms. */
@@ -70,7 +70,7 @@ export function planHost(machine: HostMachine, config: Config, need: Need): Host
     // "check" writes nothing at all; what lb set before stays on record for when it may be put back.
     leftSysctls: reason === "check" ? [] : sysctls.restore,
     blocked: [...sysctls.blocked, ...addresses.blocked, ...reported].map(({ message }) => message),
-    refusals: addresses.blocked.map(({ message }) => message),
+    homeless: addresses.blocked,
   };
 }
 

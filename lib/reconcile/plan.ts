@@ -70,9 +70,10 @@ export async function planRun(run: Run): Promise<RunPlan> {
 }
 
 /** What was in force once goes on with what there is; what never was had better be right. */
-function refuse({ refusals }: HostStages): void {
-  if (refusals.length === 0) return;
-  throw new LbError("unsupported", `${refusals.join("\n")}\nNothing was changed.`);
+function refuse({ homeless }: HostStages): void {
+  if (homeless.length === 0) return;
+  const reasons = homeless.map(({ message }) => `${message}\n`);
+  throw new LbError("unsupported", `${reasons.join("")}Nothing was changed.`);
 }
 
 function findTarget({ machine, request, progress }: Run): Target {

@@ -90,7 +90,7 @@ export async function readStatus(
   }
   const { config } = applied.loaded;
   const host = planHost(machine, config, hostWant(config, engineOf));
-  drifted.push(...hostDrift(host));
+  drifted.push(...hostDrift(host), ...host.homeless.map(({ object }) => object));
   return { ...base, drifted, services: chosen.map(({ name }) => services.get(name)!) };
 }
 

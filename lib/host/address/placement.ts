@@ -68,8 +68,8 @@ export function homeless(
 ): Blocked[] {
   const names = new Set(["auto", "none", ...interfaces.map(({ name }) => name)]);
   return services.filter(({ vip_on }) => !names.has(vip_on)).map(({ name, vip_on }) => ({
-    object: vip_on,
-    value: name,
+    object: `VIP of service ${name}`,
+    value: vip_on,
     message: `vip_on = "${vip_on}" of service ${name}: there is no such interface; there are ` +
       `${interfaces.map((link) => link.name).join(", ")} (or "auto", or "none")`,
   }));

@@ -99,3 +99,15 @@ Deno.test(
     );
   }),
 );
+
+Deno.test(
+  "an interface of the config that is not there needs attention, and ends no diagnosis",
+  withRig(async (rig) => {
+    const { attention, sysctls } = await diagnose(rig, single('vip_on = "eth9"'));
+    assert.match(
+      attention.join("\n"),
+      /^vip_on = "eth9" of service web: there is no such interface/m,
+    );
+    assert.notEqual(sysctls.length, 0);
+  }),
+);

@@ -2,7 +2,9 @@
 import assert from "node:assert/strict";
 import { LbError } from "../../../lib/model/error.ts";
 import { BASE, NOTHING, single } from "./configs.ts";
-import { type Rig, withRig } from "./rig.ts";
+import { parseConfig } from "../../../lib/config/load.ts";
+import { readStatus } from "../../../lib/reconcile/status.ts";
+import { FACTS, type Rig, withRig } from "./rig.ts";
 
 const EACCES = 13;
 const EIO = 5;
@@ -138,6 +140,10 @@ Deno.test(
     const { drift, blocked } = await rig.run(onPublic);
     assert.deepEqual(drift, ["chain refuse"]);
     assert.match(blocked.join(), /vip_on = "eth0" of service web: there is no such interface/);
+    const loaded = await parseConfig(onPublic, "lb.toml");
+    const about = { version: "test", config_text: onPublic };
+    const { drifted } = await readStatus(rig.machine, { loaded, facts: FACTS }, about);
+    assert.deepEqual(drifted, ["VIP of service web"]);
     const { code } = await failureOf(rig.run(`${onPublic}# new\n`));
     assert.equal(code, "unsupported");
     assert.equal(rig.store.revisions.list().length, 1, "it was never begun");
