@@ -16,7 +16,7 @@ export function reconcileCommand(end: End) {
       "after",
       examples(
         ["lb reconcile", "one pass; exit code 1 if something had to be repaired"],
-        ["* * * * * root lb reconcile", "in /etc/cron.d/lb"],
+        ["* * * * * root /usr/local/bin/lb reconcile", "in /etc/cron.d/lb"],
       ),
     )
     .action(async (options) => {

@@ -118,10 +118,14 @@ function unservedVips(service: DraftService, path: Path, file: DraftFile): Probl
   if (!families || unreadable) return [];
   const relayed = mayRelay(service, file) && backends.length > 0;
   const served = (family: Family) =>
-    relayed || backends.some((one) => one?.address?.family === family);
+    relayed || backends.some((one) => one?.address?.family === family && one.weight !== 0);
+  const isThere = (family: Family) => backends.some((one) => one?.address?.family === family);
   return families.filter((family) => !served(family)).map((family): Problem => {
     const index = service.vip?.findIndex((vip) => vip?.family === family) ?? 0;
-    const message = `no backend has an IPv${family} address: connections to it are refused`;
+    const lacking = isThere(family)
+      ? `every backend with an IPv${family} address has weight 0`
+      : `no backend has an IPv${family} address`;
+    const message = `${lacking}: connections to it are refused`;
     return { ...valueError([...path, "vip", index], message), severity: "warning" };
   });
 }

@@ -78,7 +78,17 @@ function serviceText({ service, engine, backends }: ServiceStatus, paint: Paint)
     shown(each.new_connections),
     shown(each.active_connections),
   ]);
-  return `\n${title}\n${columns([head, ...rows])}`;
+  const refused = service.vip.map(({ family }) => family)
+    .filter((family, index, all) => all.indexOf(family) === index)
+    .filter((family) =>
+      !backends.some(({ backend, effective_weight }) =>
+        backend.address.family === family && effective_weight > 0
+      )
+    )
+    .map((family) =>
+      paint(`\n  ! no IPv${family} backend takes connections: they are refused`, "yellow")
+    );
+  return `\n${title}\n${columns([head, ...rows])}${refused.join("")}`;
 }
 
 function shown(count: number | null): string {

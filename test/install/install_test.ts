@@ -1,5 +1,13 @@
 import assert from "node:assert/strict";
-import { type Ended, filesBelow, forRoot, type Machine, makeMachine, names } from "./machine.ts";
+import {
+  type Ended,
+  filesBelow,
+  forRoot,
+  forRootAndNobody,
+  type Machine,
+  makeMachine,
+  names,
+} from "./machine.ts";
 import { putInPlace } from "./release.ts";
 
 /** A folder as an earlier build left it. */
@@ -63,7 +71,7 @@ Deno.test("a wrong option is a usage error, and --help explains the right ones",
 });
 
 Deno.test({
-  ...forRoot("what another user cannot do is refused before anything is built"),
+  ...forRootAndNobody("what another user cannot do is refused before anything is built"),
   async fn() {
     const nobody = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"] as const;
     const refusals: readonly (readonly [string[], RegExp])[] = [

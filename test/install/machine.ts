@@ -28,6 +28,17 @@ export function forRoot(name: string): { name: string; ignore: boolean } {
   return { name: IS_ROOT ? name : `${name} (skipped: needs root)`, ignore: !IS_ROOT };
 }
 
+/** The same for a test that runs this checkout's install.sh as nobody: below /root nobody gets at it. */
+export function forRootAndNobody(name: string): { name: string; ignore: boolean } {
+  if (!IS_ROOT) return forRoot(name);
+  const asNobody = ["--reuid", "65534", "--regid", "65534", "--clear-groups"];
+  const { success } = new Deno.Command("setpriv", {
+    args: [...asNobody, "test", "-r", `${ROOT}install.sh`],
+  }).outputSync();
+  const why = " (skipped: other users cannot read this checkout)";
+  return { name: success ? name : name + why, ignore: !success };
+}
+
 export function makeMachine(): Machine {
   const folder = Deno.makeTempDirSync({ prefix: "lb-install-" });
   const env = {

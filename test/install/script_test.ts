@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { forRoot, type Machine, names } from "./machine.ts";
+import { forRoot, forRootAndNobody, type Machine, names } from "./machine.ts";
 import { fileName, publish, standIn, withServer } from "./release.ts";
 import { everyWay, installByUrl, onMachine, pathFor, versionOf, type Way, WAYS } from "./way.ts";
 
@@ -140,7 +140,9 @@ Deno.test({
 });
 
 Deno.test({
-  ...forRoot("without root it installs into a folder of its user's, and elsewhere says so"),
+  ...forRootAndNobody(
+    "without root it installs into a folder of its user's, and elsewhere says so",
+  ),
   fn: () =>
     withServer(async (server) => {
       await publish(server, VERSION);

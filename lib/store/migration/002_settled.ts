@@ -1,9 +1,6 @@
 import type { Migration } from "./migration.ts";
 
-/**
- * What the last run ended with, by everything that its result depended on; and the mark masks that
- * connections of a boot may bear.
- */
+/** What the last run ended with, by everything that its result depended on. */
 export const settled: Migration = {
   version: 2,
   statements: [
@@ -12,12 +9,6 @@ export const settled: Migration = {
        at_ms        INTEGER NOT NULL,
        digest       TEXT NOT NULL,
        outcome_json TEXT NOT NULL
-     ) STRICT`,
-    `CREATE TABLE mark_mask (
-       boot_id TEXT NOT NULL,
-       netns   TEXT NOT NULL,
-       mask    INTEGER NOT NULL,
-       PRIMARY KEY (boot_id, netns, mask)
      ) STRICT`,
   ],
 };

@@ -1,9 +1,10 @@
 import { first } from "./001_first.ts";
 import { settled } from "./002_settled.ts";
+import { markMask } from "./003_mark_mask.ts";
 import type { Migration } from "./migration.ts";
 
 /** Every step, oldest first. */
-export const MIGRATIONS: readonly Migration[] = [first, settled];
+export const MIGRATIONS: readonly Migration[] = [first, settled, markMask];
 
 /** The schema this lb works with. */
 export const SCHEMA_VERSION = MIGRATIONS.length;

@@ -37,7 +37,7 @@ for (const name of ["", ...COMMANDS]) {
 
 /** Its command and its options exist. */
 function checkExample(example: string): void {
-  const [, words = ""] = /(?:^|[\s(])lb ([^|)]*)/.exec(example) ?? [];
+  const [, words = ""] = /(?:^|[\s(/])lb ([^|)]*)/.exec(example) ?? [];
   const [name, ...rest] = words.trim().split(" ");
   const command = PROGRAM.commands.find((each) => each.name() === name);
   assert.ok(command, example);
