@@ -6,12 +6,11 @@ import { ENGINES } from "../engine/registry.ts";
 import { addressResource } from "../host/address/address.ts";
 import { homeless } from "../host/address/placement.ts";
 import { reportSysctlValues, type SysctlValueReport } from "../host/sysctl/report.ts";
-import { FAMILIES, type Family } from "../model/address.ts";
 import type { JournalEntry } from "../model/journal.ts";
-import { type EngineName, familiesOf } from "../model/service.ts";
+import type { EngineName } from "../model/service.ts";
 import type { Config } from "../model/settings.ts";
 import type { Kernel } from "../sys/ports.ts";
-import { hostWant, sysctlWant } from "./host.ts";
+import { familiesServed, hostWant, sysctlWant } from "./host.ts";
 import { engineReports } from "./selection.ts";
 
 /** What `lb doctor` and `lb init` tell. */
@@ -92,12 +91,6 @@ function neededCapabilities(
       ...(config?.services ?? []).filter(({ name }) => engineOf.get(name) === engine.name)
         .flatMap((service) => engine.needs(service)),
     ]),
-  );
-}
-
-function familiesServed({ services }: Config): Family[] {
-  return FAMILIES.filter((family) =>
-    services.some((service) => familiesOf(service).includes(family))
   );
 }
 

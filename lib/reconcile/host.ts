@@ -1,3 +1,4 @@
+import { FAMILIES, type Family } from "../model/address.ts";
 import { procSysMount } from "../capability/proc_sys.ts";
 import { addressResource } from "../host/address/address.ts";
 import { interfacesAfter } from "../host/address/placement.ts";
@@ -45,11 +46,16 @@ export function hostWant(config: Config, engineOf: ReadonlyMap<string, EngineNam
   if (config.services.length === 0) return NO_NEED;
   return {
     engines: [...new Set(engineOf.values())],
-    families: ([4, 6] as const).filter((family) =>
-      config.services.some((service) => familiesOf(service).includes(family))
-    ),
+    families: familiesServed(config),
     masquerade: config.services.some(({ masquerade }) => masquerade),
   };
+}
+
+/** The IP versions that the services have VIPs of. */
+export function familiesServed({ services }: Config): Family[] {
+  return FAMILIES.filter((family) =>
+    services.some((service) => familiesOf(service).includes(family))
+  );
 }
 
 /** Observes and plans. Changes nothing. @throws {KernelError} where the kernel cannot be asked */

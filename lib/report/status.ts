@@ -1,5 +1,5 @@
 import { formatEndpoint, formatPrefix } from "../model/address.ts";
-import { formatPorts } from "../model/service.ts";
+import { familiesOf, formatPorts } from "../model/service.ts";
 import type { ServiceStatus, Status } from "../reconcile/status.ts";
 import { columns, type Paint } from "./table.ts";
 
@@ -78,8 +78,7 @@ function serviceText({ service, engine, backends }: ServiceStatus, paint: Paint)
     shown(each.new_connections),
     shown(each.active_connections),
   ]);
-  const refused = service.vip.map(({ family }) => family)
-    .filter((family, index, all) => all.indexOf(family) === index)
+  const refused = familiesOf(service)
     .filter((family) =>
       !backends.some(({ backend, effective_weight }) =>
         backend.address.family === family && effective_weight > 0

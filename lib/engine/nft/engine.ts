@@ -63,7 +63,7 @@ interface Look {
 }
 
 /** @returns the generation from before the look: whoever changes something meanwhile makes it another */
-async function look(kernel: Kernel, hasDynamic: boolean): Promise<Look> {
+async function look(kernel: Kernel, hasDynamic: boolean, hasLanded = false): Promise<Look> {
   for (let attempt = 0; attempt < LOOKS_MAX; attempt++) {
     const generation = readGeneration(kernel.sockets);
     const entries = await listTable(kernel, hasDynamic);
@@ -72,7 +72,7 @@ async function look(kernel: Kernel, hasDynamic: boolean): Promise<Look> {
       return { entries, generation };
     }
   }
-  throw new StalePlanError("nftables changes faster than it can be listed");
+  throw new StalePlanError("nftables changes faster than it can be listed", { hasLanded });
 }
 
 async function observe(kernel: Kernel, committed?: Committed): Promise<Snapshot> {
@@ -108,7 +108,7 @@ async function apply(
 ): Promise<Applied<Snapshot>> {
   await commit(kernel, plan);
   const hasDynamic = [...plan.sources.keys()].some(isDynamicObject);
-  const { entries, generation } = await look(kernel, hasDynamic);
+  const { entries, generation } = await look(kernel, hasDynamic, true);
   const recorded = record(plan, listingFingerprints(entries ?? []), committed);
   const have = entries ? readSnapshot(entries, recorded) : EMPTY_SNAPSHOT;
   refuseForeign(plan, have, entries ?? []);
