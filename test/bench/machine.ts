@@ -46,12 +46,12 @@ async function busyShare(): Promise<number> {
   return busy_s / (busy_s + idle_s);
 }
 
-async function versions(programs: Programs): Promise<Machine> {
+/** Of the programs that this run has looked for, by name. */
+export async function versions(programs: Pick<Programs, "names" | "argv">): Promise<Machine> {
   const found: Record<string, string> = {};
-  for (const [name, [flag, pattern]] of Object.entries(VERSIONS)) {
-    const program = name as ProgramName;
-    if (programs.missing(program)) continue;
-    found[name] = await firstMatch([...programs.argv(program), flag], pattern);
+  for (const name of programs.names) {
+    const [flag, pattern] = VERSIONS[name];
+    found[name] = await firstMatch([...programs.argv(name), flag], pattern);
   }
   return found;
 }

@@ -28,6 +28,8 @@ const FOLDERS = ["usr/sbin", "usr/bin", "sbin", "bin"];
 
 /** Where programs are that can be run here, and why the others cannot. */
 export interface Programs {
+  /** Those that were looked for and can be run. */
+  readonly names: readonly ProgramName[];
   /** Start of an argument list. @throws {Error} why it is not there */
   argv(name: ProgramName): readonly [string, ...string[]];
   /** Why it cannot be run; undefined where it can. */
@@ -51,6 +53,7 @@ export async function findPrograms(names: readonly ProgramName[]): Promise<Progr
     }
   }
   return {
+    names: [...roots.keys()],
     argv(name) {
       const root = roots.get(name);
       if (root === undefined) throw new Error(reasons.get(name) ?? `nobody looked for ${name}`);
