@@ -1,0 +1,20 @@
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { MIGRATIONS } from "../../../lib/store/migration/all.ts";
+
+/**
+ * SHA-256 of each step's statements. A database that has taken a step never takes it again, so an edit of
+ * one reaches new machines only: what is to change is a new step, and a new line here.
+ */
+const HASHES: readonly string[] = [
+  "0a2bcd948cfd4360548fe7974fc0e1bda2df3c039a0d7cdbb264642619f1f311",
+  "d218152d03cd7cd79096e8c0ed62bc195322820cabd1ed12dc7d373b8a2e64ca",
+  "2bab7b85c9e27f642ee72097a4e2b5f8bd74a9b2c5cb95a9f96e4b1bf6239f24",
+];
+
+Deno.test("no step of the schema that databases have taken was edited since", () => {
+  const found = MIGRATIONS.map(({ statements }) =>
+    createHash("sha256").update(JSON.stringify(statements)).digest("hex")
+  );
+  assert.deepEqual(found, HASHES);
+});
