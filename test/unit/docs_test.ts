@@ -143,6 +143,30 @@ Deno.test("every link inside the docs leads to a page and a heading", () => {
   }
 });
 
+/** Programs that neither a small Debian nor lb brings, and the packages that have them. */
+const PACKAGES: Readonly<Record<string, string>> = {
+  arping: "iputils-arping",
+  conntrack: "conntrack",
+  curl: "curl",
+  jq: "jq",
+  sqlite3: "sqlite3",
+  tcpdump: "tcpdump",
+};
+
+/** Whether a page has it as a command: behind a prompt, or in words. */
+function uses({ text }: Page, program: string): boolean {
+  return new RegExp(`(^[#$] |\\| |\`)${program} -?\\w`, "m").test(text);
+}
+
+Deno.test("a page says which Debian packages have the programs that it uses", () => {
+  const missing = DOCS.flatMap((one) =>
+    Object.keys(PACKAGES).filter((program) => uses(one, program)).filter((program) =>
+      !new RegExp(`(apt-get install|packages?)[^.]*\\b${PACKAGES[program]}\\b`).test(one.text)
+    ).map((program) => `${one.path}: ${program}`)
+  );
+  assert.deepEqual(missing, []);
+});
+
 Deno.test("docs/README.md lists every page", () => {
   const listed = links(page("docs/README.md")).map(({ path }) => path);
   const missing = DOCS.filter(({ path }) => path !== "docs/README.md" && !listed.includes(path));
