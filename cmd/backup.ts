@@ -20,7 +20,7 @@ export function backupPath(
   if (isOnRecord(text)) return undefined;
   const isFree = (path: string) => {
     const stat = files.stat(path);
-    const kept = stat && !stat.isDirectory ? files.read(path) : undefined;
+    const kept = stat?.isFile ? files.read(path) : undefined;
     return !stat || kept === text || kept !== undefined && isOnRecord(kept);
   };
   for (let number = 1;; number++) {

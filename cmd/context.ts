@@ -69,6 +69,16 @@ export const context = {
     return readConfig(files, places.config, { privileged: uid() === 0 });
   },
 
+  /**
+   * What is in the config file, for comparing; undefined where there is none.
+   *
+   * @throws {LbError} where something else is in its place, or it cannot be read
+   */
+  async peekConfig({ config }: Pick<Places, "config">): Promise<string | undefined> {
+    const { peekConfig } = await import("../lib/config/read.ts");
+    return peekConfig(files, config);
+  },
+
   async loadConfig(places: Places) {
     const { loadConfig } = await import("../lib/config/load.ts");
     return loadConfig(files, places.config, { privileged: uid() === 0 });

@@ -65,21 +65,11 @@ async function earlierConfig(
   const target = rollbackTarget(store.revisions, revision);
   const loaded = await parseConfig(target.config_text, `revision ${target.revision}`);
   notes.push(`the config of ${describeRevision(target)}`);
-  const edits = readConfig(places.config);
+  const edits = await context.peekConfig(places);
   const isOnRecord = (text: string) => store.revisions.holdText(text);
   const backup = edits === undefined
     ? undefined
     : backupPath(context.files, places.config, edits, isOnRecord);
   if (backup) notes.push(`${places.config} has edits that were never applied: kept in ${backup}`);
   return { loaded, command: `lb rollback ${target.revision}`, backup };
-}
-
-function readConfig(path: string): string | undefined {
-  try {
-    return context.files.read(path);
-  } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    const message = `cannot read ${path}: ${reason}; nothing was changed`;
-    throw new LbError("not-permitted", message, { cause });
-  }
 }

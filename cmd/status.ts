@@ -45,10 +45,20 @@ async function currentStatus(places: Places): Promise<Status> {
     const loaded = await appliedConfig(store);
     const facts = loaded && await readFacts(kernel, store, host);
     const applied = loaded && facts && { loaded, facts };
-    const about = { version: VERSION, config_text: context.files.read(places.config) };
+    const about = { version: VERSION, config_text: await configText(places) };
     return await readStatus({ kernel, store, host }, applied, about);
   } finally {
     store.close();
+  }
+}
+
+/** What is in force is told whatever has become of the file. */
+async function configText(places: Places): Promise<string | undefined> {
+  try {
+    return await context.peekConfig(places);
+  } catch (error) {
+    if (error instanceof LbError) return undefined;
+    throw error;
   }
 }
 

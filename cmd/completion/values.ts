@@ -49,7 +49,9 @@ export async function findValues(
 
 async function services(_: Situation, { config }: Places): Promise<Completion> {
   const { serviceNames } = await import("../../lib/config/edit/outline.ts");
-  return words(serviceNames(context.files.read(config) ?? "").map((value) => ({ value })));
+  return words(
+    serviceNames(await context.peekConfig({ config }) ?? "").map((value) => ({ value })),
+  );
 }
 
 /** Backends of the service on the line that are not on it yet. */
@@ -59,7 +61,8 @@ async function backends(
   tail: string,
 ): Promise<Completion> {
   const { serviceBackends } = await import("../../lib/config/edit/outline.ts");
-  const all = serviceBackends(context.files.read(config) ?? "", operands[0] ?? "");
+  const text = await context.peekConfig({ config }) ?? "";
+  const all = serviceBackends(text, operands[0] ?? "");
   const named = [...values.values()].flat().map((value) => value.replace(/=\d*$/, ""));
   const candidates = all.filter(({ endpoint }) => !named.includes(endpoint))
     .map(({ endpoint, weight = 100 }) => ({ value: endpoint + tail, what: `weight ${weight}` }));

@@ -2,12 +2,16 @@ import { LbError } from "../model/error.ts";
 import type { FilesPort, FileStat } from "../sys/ports.ts";
 import { decodeText } from "./encoding.ts";
 
+/** Ten thousand services take 5 MB. What is far beyond that is some other file. */
+const SIZE_BYTES_MAX = 32 * 1024 * 1024;
+
 /**
  * The text of an `lb.toml`, from a file that nobody else can write.
  *
  * @param options.privileged whether lb runs as root: then nobody else may be able to write the file
  * @throws {ConfigError} where it is not UTF-8
- * @throws {LbError} `config-invalid` where there is no such file, `not-permitted` where it is unsafe
+ * @throws {LbError} `config-invalid` where there is no such file, or something else in its place,
+ * `not-permitted` where it is unsafe
  */
 export function readConfig(
   files: FilesPort,
@@ -15,11 +19,43 @@ export function readConfig(
   options: { readonly privileged: boolean },
 ): string {
   const real = behindLinks(files, path);
-  if (!real || real.stat.isDirectory) throw noSuchFile(path);
+  if (!real) throw noSuchFile(path);
+  refuseOther(real.path, real.stat);
   if (options.privileged) refuseUnsafe(real.path, real.stat.mode);
   const bytes = read(files, real.path);
   if (!bytes) throw noSuchFile(path);
   return decodeText(bytes, path);
+}
+
+/**
+ * What is in the file, whatever that is and whoever can write it: for comparing, not for acting on it.
+ *
+ * @returns undefined where there is no such file
+ * @throws {LbError} `config-invalid` where something else is in its place, `not-permitted`
+ */
+export function peekConfig(files: FilesPort, path: string): string | undefined {
+  const real = behindLinks(files, path);
+  if (!real) return undefined;
+  refuseOther(real.path, real.stat);
+  const bytes = read(files, real.path);
+  return bytes && new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes);
+}
+
+/** A pipe or a device may never come to an end. */
+function refuseOther(path: string, { isFile, isDirectory, size_bytes }: FileStat): void {
+  const advice = "write the config to a plain file, and name that with --config or $LB_CONFIG";
+  if (!isFile) {
+    const kind = isDirectory ? "a folder" : "a pipe, socket or device";
+    throw new LbError("config-invalid", `${path} is ${kind} and no plain file: ${advice}`);
+  }
+  if (size_bytes <= SIZE_BYTES_MAX) return;
+  const [size_mb, max_mb] = [size_bytes, SIZE_BYTES_MAX].map((bytes) =>
+    Math.round(bytes / 2 ** 20)
+  );
+  throw new LbError(
+    "config-invalid",
+    `${path} has ${size_mb} MB, and lb reads at most ${max_mb} MB of config: is it the right file?`,
+  );
 }
 
 function noSuchFile(path: string): LbError {

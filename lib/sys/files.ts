@@ -122,8 +122,10 @@ function statOf(info: Deno.FileInfo): FileStat {
   return {
     mode: modeOf(info) ?? 0,
     uid: info.uid ?? 0,
+    isFile: info.isFile,
     isDirectory: info.isDirectory,
     isSymlink: info.isSymlink,
+    size_bytes: info.size,
   };
 }
 

@@ -27,8 +27,11 @@ export interface ProcessPort {
 export interface FileStat {
   readonly mode: number;
   readonly uid: number;
+  /** A plain one: no folder, symlink, pipe, socket or device. */
+  readonly isFile: boolean;
   readonly isDirectory: boolean;
   readonly isSymlink: boolean;
+  readonly size_bytes: number;
 }
 
 /** Small files: configuration, /proc and /sys. Synchronous, because none of it is worth waiting for. */

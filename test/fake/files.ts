@@ -43,9 +43,12 @@ export class FakeFiles implements FilesPort {
 
   stat(path: string): FileStat | undefined {
     const file = this.#files.get(path);
-    if (file) return { mode: file.mode, uid: 0, isDirectory: false, isSymlink: false };
-    const mode = this.#folders.get(path) ?? (this.list(path).length > 0 ? 0o755 : undefined);
-    return mode === undefined ? undefined : { mode, uid: 0, isDirectory: true, isSymlink: false };
+    const mode = file?.mode ?? this.#folders.get(path) ??
+      (this.list(path).length > 0 ? 0o755 : undefined);
+    if (mode === undefined) return undefined;
+    const size_bytes = new TextEncoder().encode(file?.text).length;
+    const isFile = file !== undefined;
+    return { mode, uid: 0, isFile, isDirectory: !isFile, isSymlink: false, size_bytes };
   }
 
   mkdir(path: string, mode: number): void {

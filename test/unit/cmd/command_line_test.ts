@@ -88,7 +88,7 @@ function rootTest(name: string, fn: () => Promise<void>): void {
 async function lbApart(...argv: readonly string[]) {
   const main = new URL("../../../main.ts", import.meta.url).pathname;
   const flags = ["--quiet", "--no-prompt", "--no-check", "-A"];
-  const args = ["--net", Deno.execPath(), "run", ...flags, main, ...argv];
+  const args = ["--net", "timeout", "60", Deno.execPath(), "run", ...flags, main, ...argv];
   const { code, stdout, stderr } = await new Deno.Command("unshare", { args }).output();
   const [out, err] = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes));
   return { exitCode: code, stdout: out!, stderr: err! };
@@ -209,6 +209,28 @@ rootTest(
     const { exitCode, stdout } = await lb("apply", "--json", ...placed(folder));
     assert.equal(exitCode, 5);
     assert.equal(JSON.parse(stdout).error.code, "not-permitted");
+  }),
+);
+
+/** Rows of: arguments, the exit code. Each would wait for a pipe's other end. */
+const READERS: readonly (readonly [argv: readonly string[], exitCode: number])[] = [
+  [["apply", "--plan"], 3],
+  [["scale", "web", "--add", "198.51.100.11"], 3],
+  [["doctor"], 1],
+];
+
+apartTest(
+  "a pipe in the place of the config is refused at once, with what to do",
+  inFolder(async (folder) => {
+    await new Deno.Command("mkfifo", { args: [`${folder}/lb.toml`] }).output();
+    for (const [argv, wanted] of READERS) {
+      const { exitCode, stdout, stderr } = await lbApart(...argv, ...placed(folder));
+      assert.equal(exitCode, wanted, stderr);
+      assert.match(stdout + stderr, /lb\.toml is a pipe, .* write the config to a plain file/);
+    }
+    const options = ["--config", `${folder}/lb.toml`];
+    const offered = await lbApart("__complete", "zsh", "scale", ...options, "");
+    assert.deepEqual([offered.exitCode, offered.stderr], [0, ""]);
   }),
 );
 

@@ -3,7 +3,7 @@ import { ConfigError, type Diagnostic, formatDiagnostics } from "../../../lib/co
 import { loadConfig, parseConfig } from "../../../lib/config/load.ts";
 import { isTable, parseToml } from "../../../lib/config/parse.ts";
 import { LbError } from "../../../lib/model/error.ts";
-import type { FilesPort } from "../../../lib/sys/ports.ts";
+import type { FilesPort, FileStat } from "../../../lib/sys/ports.ts";
 import { FakeFiles } from "../../fake/files.ts";
 
 const PATH = "/etc/lb/lb.toml";
@@ -17,7 +17,14 @@ function configFile(text: string, mode = 0o644): FakeFiles {
 
 /** Fake files: the config's path is a link to another path. */
 function linkedFile(files: FakeFiles, next: string): FilesPort {
-  const link = { mode: 0o777, uid: 0, isDirectory: false, isSymlink: true };
+  const link = {
+    mode: 0o777,
+    uid: 0,
+    isFile: false,
+    isDirectory: false,
+    isSymlink: true,
+    size_bytes: 1,
+  };
   return {
     read: (path) => files.read(path),
     readBytes: (path) => files.readBytes(path),
@@ -51,7 +58,32 @@ Deno.test("a file that is not there names lb init", async () => {
 Deno.test("a folder is no config file", async () => {
   const files = new FakeFiles();
   files.mkdir(PATH, 0o755);
-  strictEqual((await refusal(files, true)).code, "config-invalid");
+  const error = await refusal(files, true);
+  strictEqual(error.code, "config-invalid");
+  match(error.message, /\/etc\/lb\/lb\.toml is a folder and no plain file: .*--config/);
+});
+
+/** The config's file looks like this; whoever reads it waits for ever. */
+function unreadable(look: Partial<FileStat>): FakeFiles {
+  const files = configFile("");
+  const stat = { ...files.stat(PATH)!, ...look };
+  files.stat = () => stat;
+  files.readBytes = () => {
+    throw new Error("it was read");
+  };
+  return files;
+}
+
+Deno.test("a pipe or a device, which may have no end, is refused and not read", async () => {
+  const error = await refusal(unreadable({ isFile: false }), true);
+  strictEqual(error.code, "config-invalid");
+  match(error.message, /is a pipe, socket or device and no plain file: .*--config/);
+});
+
+Deno.test("a file of 100 MB is refused and not read", async () => {
+  const error = await refusal(unreadable({ size_bytes: 100 * 2 ** 20 }), true);
+  strictEqual(error.code, "config-invalid");
+  match(error.message, /has 100 MB, and lb reads at most 32 MB/);
 });
 
 for (const mode of [0o664, 0o646, 0o666, 0o620]) {
