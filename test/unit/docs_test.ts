@@ -1,11 +1,10 @@
 import assert from "node:assert/strict";
 import { makeProgram } from "../../cmd/lb.ts";
-import { parseConfig } from "../../lib/config/load.ts";
 import { FILE } from "../../lib/config/schema.ts";
 import { SYSCTL_RULES } from "../../lib/host/sysctl/rules.ts";
-import { EXIT_CODES, LbError } from "../../lib/model/error.ts";
-import { selectAll } from "../../lib/reconcile/selection.ts";
+import { EXIT_CODES } from "../../lib/model/error.ts";
 import { headings, links, type Page, rows, section, slug } from "./docs/markdown.ts";
+import { outcomeOf } from "./docs/outcome.ts";
 import { SAMPLES } from "./docs/samples.ts";
 import { keysByTable } from "./docs/schema.ts";
 
@@ -77,27 +76,6 @@ for (const [table, keys] of KEYS) {
     const described = rows(section(CONFIG, `\`${table}\``)).map(([key = ""]) => key);
     assert.deepEqual(described, keys.map((key) => `\`${key}\``));
   });
-}
-
-Deno.test("every key is in the sample config", () => {
-  const { text } = page("templates/lb.toml");
-  const keys = [...new Set([...KEYS.values()].flat())];
-  assert.deepEqual(keys.filter((key) => !new RegExp(`\\b${key}\\b`).test(text)), []);
-});
-
-Deno.test("the sample's service works in this version once it is uncommented", async () => {
-  const [, example = ""] = page("templates/lb.toml").text.split(/^# An example of a service/m);
-  assert.equal(await outcomeOf(example.replaceAll(/^#(?! )/gm, "").replace(/^.*\n/, "")), "works");
-});
-
-/** What becomes of a config: `works`, or the exit code's name. */
-async function outcomeOf(text: string): Promise<string> {
-  try {
-    await selectAll(await parseConfig(text, "lb.toml"), { kernel: "", capabilities: [] });
-    return "works";
-  } catch (error) {
-    return error instanceof LbError ? error.code : `${error}`;
-  }
 }
 
 for (const [name, { text, outcome }] of Object.entries(SAMPLES)) {

@@ -29,9 +29,9 @@ const VALUE = fc.constantFrom(
 
 function keysOf(sample: string): { readonly table: string; readonly key: string }[] {
   let table = "";
-  return sample.split("\n").flatMap((line) => {
-    table = /^#?(\[.+\])\s*(?:#.*)?$/.exec(line)?.[1] ?? table;
-    const key = /^##?(\w+) = /.exec(line)?.[1];
+  return sample.replaceAll(/^# not yet: /gm, "").split("\n").flatMap((line) => {
+    table = /^#{0,2}(\[.+\])\s*(?:#.*)?$/.exec(line)?.[1] ?? table;
+    const key = /^#{0,2}(\w+) = /.exec(line)?.[1];
     return key ? [{ table, key }] : [];
   });
 }
