@@ -2,7 +2,7 @@ import { LbError } from "../model/error.ts";
 import { fitsMark, type MarkLayout } from "../model/mark.ts";
 import { type Backend, backendKey, type EngineName, type Service } from "../model/service.ts";
 import type { Config } from "../model/settings.ts";
-import type { DesiredState, PlacedService } from "../model/state.ts";
+import type { DesiredState, PlacedBackend, PlacedService } from "../model/state.ts";
 import type { BackendName, BackendRow } from "../store/ids.ts";
 
 /** The names under which the store keeps the ids of all configured backends. */
@@ -34,6 +34,11 @@ export function placeServices(
     }));
   for (const service of services) refuseUnmarkable(service, config.marks);
   return { services, marks: config.marks };
+}
+
+/** Why a backend's weight is not the configured one now; "" where it is. */
+export function weightReason({ backup, weight, effective_weight }: PlacedBackend): string {
+  return backup && effective_weight !== weight ? "backup: others take connections" : "";
 }
 
 /** Packets after the first are known by their conntrack mark alone. */

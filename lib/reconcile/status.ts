@@ -7,7 +7,7 @@ import type { PlacedBackend, PlacedService } from "../model/state.ts";
 import { type BackendRow, foldCounter } from "../store/ids.ts";
 import { engineMemory, findDrift } from "./drift.ts";
 import { hostDrift, hostWant, planHost } from "./host.ts";
-import { placeServices } from "./place.ts";
+import { placeServices, weightReason } from "./place.ts";
 import type { Machine } from "./request.ts";
 import { type Chosen, selectAll } from "./selection.ts";
 
@@ -15,6 +15,8 @@ import { type Chosen, selectAll } from "./selection.ts";
 export interface BackendStatus {
   readonly backend: PlacedBackend;
   readonly effective_weight: number;
+  /** Why it is not the configured weight; "" where it is. */
+  readonly weight_reason: string;
   readonly intent: "ready";
   readonly health: "healthy";
   readonly health_reason: string;
@@ -124,6 +126,7 @@ function backendStatus(backend: PlacedBackend, { row, counters }: Counted): Back
   return {
     backend,
     effective_weight: backend.effective_weight,
+    weight_reason: weightReason(backend),
     intent: "ready",
     health: "healthy",
     health_reason: "not checked",

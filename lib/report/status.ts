@@ -1,6 +1,6 @@
 import { formatEndpoint, formatPrefix } from "../model/address.ts";
 import { familiesOf, formatPorts } from "../model/service.ts";
-import type { ServiceStatus, Status } from "../reconcile/status.ts";
+import type { BackendStatus, ServiceStatus, Status } from "../reconcile/status.ts";
 import { columns, type Paint } from "./table.ts";
 
 /** `lb status --json` (docs/cli.md). */
@@ -34,6 +34,7 @@ function serviceJson({ service, engine, reason, backends }: ServiceStatus) {
       address: backend.address.text,
       port: backend.port ?? null,
       weight: backend.weight,
+      backup: backend.backup,
       ...rest,
       changed_at: isoTime(added_at_ms),
     })),
@@ -71,9 +72,7 @@ function serviceText({ service, engine, backends }: ServiceStatus, paint: Paint)
   const head = ["  backend", "weight", "health", "new", "active"].map((cell) => paint(cell, "dim"));
   const rows = backends.map((each) => [
     `  ${formatEndpoint(each.backend.address, each.backend.port)}`,
-    each.effective_weight === each.backend.weight
-      ? `${each.backend.weight}`
-      : `${each.effective_weight} of ${each.backend.weight}`,
+    weightText(each),
     each.health_reason ? `${each.health} (${each.health_reason})` : each.health,
     shown(each.new_connections),
     shown(each.active_connections),
@@ -88,6 +87,15 @@ function serviceText({ service, engine, backends }: ServiceStatus, paint: Paint)
       paint(`\n  ! no IPv${family} backend takes connections: they are refused`, "yellow")
     );
   return `\n${title}\n${columns([head, ...rows])}${refused.join("")}`;
+}
+
+/** `100`, `25 of 100 (why)`, `100 (backup)`. */
+function weightText({ backend, effective_weight, weight_reason }: BackendStatus): string {
+  const weights = effective_weight === backend.weight
+    ? `${backend.weight}`
+    : `${effective_weight} of ${backend.weight}`;
+  const remark = weight_reason || (backend.backup ? "backup" : "");
+  return remark === "" ? weights : `${weights} (${remark})`;
 }
 
 function shown(count: number | null): string {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { parseConfig } from "../../../lib/config/load.ts";
-import { backendNames, placeServices } from "../../../lib/reconcile/place.ts";
+import { backendNames, placeServices, weightReason } from "../../../lib/reconcile/place.ts";
 import { allocateIds } from "../../../lib/store/ids.ts";
 import { Ruleset } from "../engine/nft/ruleset.ts";
 
@@ -50,6 +50,20 @@ Deno.test("backups get nothing while a primary of their family has a weight", as
   assert.deepEqual(await places({}), { v4: PRIMARIES, v6: [`[${V6}]`] });
   const one = { "198.51.100.12": 0 };
   assert.deepEqual((await places(one)).v4, ["198.51.100.11"]);
+});
+
+Deno.test("why a backup has no weight is told while it waits, and not once it serves", async () => {
+  const reasons = async (weights: Weights) => {
+    const [service] = (await placed(configText(weights))).services;
+    return Object.fromEntries(
+      service!.backends.map((each) => [each.address.text, weightReason(each)]),
+    );
+  };
+  const why = "backup: others take connections";
+  const waiting = { ...await reasons({}) };
+  assert.deepEqual([...PRIMARIES, ...BACKUPS].map((each) => waiting[each]), ["", "", why, why]);
+  const serving = await reasons({ "198.51.100.11": 0, "198.51.100.12": 0 });
+  assert.deepEqual([...PRIMARIES, ...BACKUPS].map((each) => serving[each]), ["", "", "", ""]);
 });
 
 Deno.test("backups enter when no primary of their family has a weight, and only there", async () => {

@@ -24,6 +24,7 @@ function backendStatus(index: number, more: Partial<BackendStatus> = {}): Backen
   return {
     backend,
     effective_weight: backend.effective_weight,
+    weight_reason: "",
     intent: "ready",
     health: "healthy",
     health_reason: "",
@@ -55,6 +56,8 @@ function statusOf(
 
 Deno.test("status as JSON has the names and units of the contract", () => {
   const backend = {
+    weight_reason: "",
+    backup: false,
     intent: "ready",
     health: "healthy",
     health_reason: "",
@@ -149,6 +152,23 @@ web  tcp 203.0.113.10 2001:db8:1::10 port 80,443  wrr  nft
   backend                weight    health                 new  active
   198.51.100.11:8080     100       healthy                617  9
   [2001:db8:b::12]:8080  25 of 50  healthy (not checked)  3    –`,
+  );
+});
+
+Deno.test("a backup is shown as one, and with why it has no weight while it waits", () => {
+  const backup = { ...service.backends[0]!, backup: true };
+  const waits = { backend: backup, effective_weight: 0, weight_reason: "backup: others serve" };
+  const all = [backendStatus(0), backendStatus(0, waits), backendStatus(0, { backend: backup })];
+  const lines = statusText(statusOf(all), plain).split("\n").slice(-4, -1);
+  assert.deepEqual(lines.map((line) => line.split(/ {2,}/)[2]), [
+    "100",
+    "0 of 100 (backup: others serve)",
+    "100 (backup)",
+  ]);
+  const [json] = statusJson(statusOf(all)).services as { backends: Record<string, unknown>[] }[];
+  assert.deepEqual(
+    json?.backends.map((each) => [each.backup, each.effective_weight, each.weight_reason]),
+    [[false, 100, ""], [true, 0, "backup: others serve"], [true, 100, ""]],
   );
 });
 
