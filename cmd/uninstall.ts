@@ -19,7 +19,7 @@ export function uninstallCommand(end: End) {
         "then, too, while anything is left that only they tell how to put back.",
     )
     .option("--purge", "remove the config file and the state folder too", false)
-    .option("-y, --yes", "do not ask", false)
+    .option("-y, --yes", "do not ask; without a terminal nothing is asked anyway", false)
     .addHelpText(
       "after",
       examples(
@@ -113,7 +113,7 @@ async function purgeAlone(places: Places, lockTimeout_ms: number): Promise<void>
   }
 }
 
-/** Asks on a terminal only. */
+/** Asks on a terminal only: a script that says "uninstall" has nobody to ask. */
 async function confirm(purge: boolean): Promise<boolean> {
   if (!Deno.stdin.isTerminal() || !Deno.stderr.isTerminal()) return true;
   const prompts = await import("@clack/prompts");

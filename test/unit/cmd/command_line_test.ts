@@ -270,6 +270,16 @@ apartTest(
 );
 
 apartTest(
+  "without a terminal an uninstall asks nothing, and goes on without --yes",
+  inFolder(async (folder) => {
+    await lbApart("init", ...placed(folder));
+    const { exitCode, stdout, stderr } = await lbApart("uninstall", ...placed(folder));
+    assert.deepEqual([exitCode, stderr], [0, ""]);
+    assert.match(stdout, /^Nothing to change/);
+  }),
+);
+
+apartTest(
   "a purge takes what lb made by name, and leaves the lock and what somebody else put there",
   inFolder(async (folder) => {
     Deno.mkdirSync(`${folder}/run`, { mode: 0o700 });
