@@ -4,7 +4,7 @@ import { conflicts, type ConntrackFill, type Surroundings } from "../capability/
 import type { EngineReport } from "../capability/select.ts";
 import { ENGINES } from "../engine/registry.ts";
 import { addressResource } from "../host/address/address.ts";
-import { homeless } from "../host/address/placement.ts";
+import { homeless, placementNotes } from "../host/address/placement.ts";
 import { reportSysctlValues, type SysctlValueReport } from "../host/sysctl/report.ts";
 import type { JournalEntry } from "../model/journal.ts";
 import type { EngineName } from "../model/service.ts";
@@ -25,6 +25,8 @@ export interface Diagnosis {
   readonly conflicts: readonly string[];
   /** What the operator should do something about, conflicts included. */
   readonly attention: readonly string[];
+  /** What may not be as it was meant, and need not be wrong. */
+  readonly notes: readonly string[];
 }
 
 /** What a machine and its config were found to be. */
@@ -53,11 +55,14 @@ export function diagnoseMachine(kernel: Kernel, found: Findings): Diagnosis {
     `${key} is ${found ?? "absent"}, the config needs ${wanted}: ${remedy(key, wanted)}`
   );
   const closed = config && familiesServed(config).includes(4) ? closedInterfaces(kernel) : [];
-  const misplaced = config ? homeless(config.services, addressResource.observe(kernel, [])) : [];
+  const services = config?.services ?? [];
+  const interfaces = config ? addressResource.observe(kernel, []) : [];
+  const misplaced = homeless(services, interfaces);
   const astray = misplaced.map(({ message }) => message);
   const met = conflicts(around, config?.marks, config && familiesServed(config));
   const attention = [...found.problems, ...lacking, ...unset, ...astray, ...closed, ...met];
-  return { facts, engines, sysctls, conntrack: around.conntrack, conflicts: met, attention };
+  const notes = placementNotes(services, interfaces);
+  return { facts, engines, sysctls, conntrack: around.conntrack, conflicts: met, attention, notes };
 }
 
 /** The engine that each service of the config would have. */

@@ -1,7 +1,7 @@
 import { FAMILIES, type Family } from "../model/address.ts";
 import { procSysMount } from "../capability/proc_sys.ts";
 import { addressResource } from "../host/address/address.ts";
-import { interfacesAfter } from "../host/address/placement.ts";
+import { interfacesAfter, placementNotes } from "../host/address/placement.ts";
 import type { AddressStep } from "../host/address/plan.ts";
 import type { Interface } from "../host/interface.ts";
 import type { Blocked, HostPlan, Outcome as StepsOutcome, Step } from "../host/resource.ts";
@@ -39,6 +39,8 @@ export interface HostStages {
   readonly blocked: readonly string[];
   /** VIPs that have nowhere to go. A config that was never in force is refused for them. */
   readonly homeless: readonly Blocked[];
+  /** As it is wanted, but maybe not as it was meant. */
+  readonly notes: readonly string[];
 }
 
 /** What a config asks of the machine, in the resources' own terms. */
@@ -77,6 +79,7 @@ export function planHost(machine: HostMachine, config: Config, need: Need): Host
     leftSysctls: reason === "check" ? [] : sysctls.restore,
     blocked: [...sysctls.blocked, ...addresses.blocked, ...reported].map(({ message }) => message),
     homeless: addresses.blocked,
+    notes: placementNotes(config.services, interfaces),
   };
 }
 

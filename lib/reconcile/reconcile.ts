@@ -41,18 +41,22 @@ async function attempt(run: Run): Promise<Outcome> {
   const stamps = readStamps(machine);
   const digest = stamps && await inputsDigest(machine, request.loaded.text, stamps);
   const plan = await planRun(run);
-  if (request.dryRun) return plan.outcome;
+  const told = (outcome: Outcome) => ({
+    ...outcome,
+    notes: [...outcome.notes, ...plan.host.notes],
+  });
+  if (request.dryRun) return told(plan.outcome);
   const isBehind = plan.target.isNew || isHostBehind(plan.host) ||
     plan.tasks.some(({ isRecordBehind }) => isRecordBehind);
   if (plan.outcome.changed || isBehind) {
     const outcome = await carryOut(run, plan);
     if (stamps) await settleAfterChange(run, outcome, stamps);
-    return outcome;
+    return told(outcome);
   }
   saveCounters(run, plan);
   recordQuietPass(run, plan);
   if (digest) recordSettled(run, plan.outcome, digest);
-  return plan.outcome;
+  return told(plan.outcome);
 }
 
 function newRun(

@@ -11,7 +11,7 @@ const ANSWER_STYLES: Readonly<Record<Answer, Style>> = {
 
 /** `lb doctor --json`, `lb init --json` (docs/cli.md). */
 export function diagnosisJson(diagnosis: Diagnosis): Record<string, unknown> {
-  const { facts, engines, sysctls, conntrack, conflicts, attention } = diagnosis;
+  const { facts, engines, sysctls, conntrack, conflicts, attention, notes } = diagnosis;
   return {
     kernel: facts.kernel,
     nft: facts.nft ?? null,
@@ -27,12 +27,13 @@ export function diagnosisJson(diagnosis: Diagnosis): Record<string, unknown> {
     headroom: { conntrack: conntrack ?? null },
     conflicts,
     attention,
+    notes,
   };
 }
 
 /** What was found, for people. */
 export function diagnosisText(diagnosis: Diagnosis, paint: Paint): string {
-  const { facts, engines, sysctls, attention } = diagnosis;
+  const { facts, engines, sysctls, attention, notes } = diagnosis;
   const nft = facts.nft ? `, nft ${facts.nft}` : "";
   return [
     `${paint("Kernel", "bold")} ${facts.kernel}${nft}`,
@@ -53,6 +54,7 @@ export function diagnosisText(diagnosis: Diagnosis, paint: Paint): string {
     ...sysctlsText(sysctls, paint),
     ...headroomText(diagnosis, paint),
     ...attentionText(attention, paint),
+    ...notes.map((note) => `\n· ${note}`),
   ].join("\n");
 }
 

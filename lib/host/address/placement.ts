@@ -75,6 +75,42 @@ export function homeless(
   }));
 }
 
+/**
+ * VIPs for which `vip_on = "auto"` finds no interface and that nobody has put on one: packets for them get
+ * here only if a router sends them. Each once; prefixes, which always are routed, are not among them. Pure.
+ */
+function routedVips(
+  services: readonly VipService[],
+  interfaces: readonly Interface[],
+): string[] {
+  const subnets = subnetsOf(interfaces);
+  const holders = holdersOf(interfaces);
+  const vips = services.filter(({ vip_on }) => vip_on === "auto").flatMap(({ vip }) => vip)
+    .filter(isSingle)
+    .filter((vip) => !holders.has(vip.text))
+    .filter((vip) => !subnets.some(({ prefix }) => contains(prefix, vip)));
+  return [...new Set(vips.map(({ text }) => text))];
+}
+
+/** Addresses that are named in one sentence. */
+const NAMED_MAX = 4;
+
+/** What an operator may not expect of where VIPs are, in a sentence; none where there is nothing. Pure. */
+export function placementNotes(
+  services: readonly VipService[],
+  interfaces: readonly Interface[],
+): string[] {
+  const vips = routedVips(services, interfaces);
+  if (vips.length === 0) return [];
+  const others = vips.length - NAMED_MAX;
+  const names = vips.slice(0, NAMED_MAX).join(", ") + (others > 0 ? ` and ${others} more` : "");
+  const [are, them] = vips.length === 1 ? ["is", "it"] : ["are", "them"];
+  return [
+    `${names} ${are} on no interface here: a router must send ${them} to this machine (vip_on = "none" ` +
+    `says that this is meant, the name of an interface puts ${them} there)`,
+  ];
+}
+
 /** How the journal names a placed VIP: `eth0 203.0.113.10/32`. */
 export function placementKey(interfaceName: string, { text, family }: Address): string {
   return `${interfaceName} ${text}/${fullLength(family)}`;

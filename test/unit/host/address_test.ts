@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { announce } from "../../../lib/host/address/announce.ts";
 import {
   interfacesAfter,
+  placementNotes,
   placements,
   type VipService,
 } from "../../../lib/host/address/placement.ts";
@@ -45,6 +46,24 @@ const LINKS = [LO, ETH0, ETH1];
 
 const placed = (services: VipService[], links: Interface[] = LINKS) =>
   placements(services, links).map((one) => `${one.link.name} ${formatPrefix(one.vip)}`);
+
+Deno.test("a VIP without a subnet is a router's to send, unless it is here or is said to be meant so", () => {
+  const notes = (vip_on: string, ...vips: string[]) =>
+    placementNotes([service(vip_on, ...vips), service(vip_on, ...vips)], [
+      ...LINKS,
+      link("eth2", { addresses: [address("192.0.2.9/32")] }),
+    ]);
+  assert.deepEqual(notes("auto", "203.0.113.10", "2001:db8:1::10", "192.0.2.9"), []);
+  assert.deepEqual(notes("auto", "192.0.2.0/28"), [], "prefixes always are routed");
+  assert.deepEqual(notes("none", "192.0.2.1"), []);
+  assert.deepEqual(notes("eth0", "192.0.2.1"), []);
+  assert.match(
+    notes("auto", "192.0.2.1").join("\n"),
+    /^192\.0\.2\.1 is on no interface here: [^\n]*$/,
+  );
+  const many = notes("auto", ...Array.from({ length: 6 }, (_, at) => `192.0.2.1${at}`));
+  assert.match(many.join("\n"), /^192\.0\.2\.10, .*, 192\.0\.2\.13 and 2 more are on no [^\n]*$/);
+});
 
 /** A machine's interfaces and journal; what is planned is taken to be done. */
 class Host {

@@ -53,6 +53,26 @@ Deno.test(
 );
 
 Deno.test(
+  "a VIP for which auto finds no interface is told in plan, apply and doctor, and is no fault",
+  withRig(async (rig) => {
+    const routed = single("", "203.0.113.10");
+    const words =
+      /^203\.0\.113\.10 is on no interface here: a router must send it .*vip_on = "none"/;
+    const planned = await rig.plan(routed);
+    assert.match(planned.notes.join("\n"), words);
+    const { notes, blocked } = await rig.run(routed);
+    assert.deepEqual([notes, blocked], [planned.notes, []]);
+    assert.deepEqual(rig.events("engine"), [], "it is nothing that has happened");
+    const found = await diagnose(rig, routed);
+    assert.deepEqual([found.notes, found.attention], [planned.notes, []]);
+    for (const meant of [single('vip_on = "none"', "203.0.113.10"), single()]) {
+      assert.deepEqual((await diagnose(rig, meant)).notes, []);
+      assert.deepEqual((await rig.plan(meant)).notes, []);
+    }
+  }),
+);
+
+Deno.test(
   "what the machine lacks needs attention, with what it is for and how that is known",
   withRig(async (rig) => {
     const lacking = {

@@ -47,6 +47,7 @@ const DIAGNOSIS: Diagnosis = {
   conntrack: { count: 7, max: 100 },
   conflicts: ["something else is here"],
   attention: ["net.ipv4.ip_forward is 0"],
+  notes: ["203.0.113.10 is on no interface here"],
 };
 
 Deno.test("a diagnosis as JSON has the names of the contract", () => {
@@ -63,9 +64,9 @@ Deno.test("a diagnosis as JSON has the names of the contract", () => {
     ],
   );
   assert.deepEqual(engines, DIAGNOSIS.engines);
-  const { sysctls, conflicts, attention } = DIAGNOSIS;
+  const { sysctls, conflicts, attention, notes } = DIAGNOSIS;
   const headroom = { conntrack: { count: 7, max: 100 } };
-  assert.deepEqual(rest, { sysctls, headroom, conflicts, attention });
+  assert.deepEqual(rest, { sysctls, headroom, conflicts, attention, notes });
 });
 
 Deno.test("where there is no nft, its version is null and left out of the text", () => {
@@ -99,12 +100,14 @@ Headroom
   conntrack  7 of 100 connections
 
 Needs attention
-  ! net.ipv4.ip_forward is 0`,
+  ! net.ipv4.ip_forward is 0
+
+· 203.0.113.10 is on no interface here`,
   );
 });
 
 Deno.test("where all is well it says so, and is silent of sysctls without a config", () => {
-  const text = diagnosisText({ ...DIAGNOSIS, sysctls: [], attention: [] }, plain);
+  const text = diagnosisText({ ...DIAGNOSIS, sysctls: [], attention: [], notes: [] }, plain);
   assert.ok(text.endsWith("\n\nNothing needs attention."));
   assert.ok(!text.includes("Sysctls"));
 });
