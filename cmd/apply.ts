@@ -1,6 +1,10 @@
+import type { Store } from "../lib/store/store.ts";
 import { change, report } from "./change.ts";
 import { context, type Places } from "./context.ts";
 import { type End, examples, lockingCommand, placesOf } from "./options.ts";
+
+/** Services that are named in one sentence. */
+const NAMED_MAX = 6;
 
 /** `lb apply` */
 export function applyCommand(end: End) {
@@ -20,6 +24,7 @@ export function applyCommand(end: End) {
       context.needRoot("apply");
       const places = placesOf(options);
       await refuseEarly(places);
+      const warnings: string[] = [];
       const outcome = await change({
         places,
         lockTimeout_ms: options.lockTimeout,
@@ -27,12 +32,17 @@ export function applyCommand(end: End) {
         // Read with the lock held: another lb may be editing the file just now.
         text: () => context.readConfig(places),
         file: places.config,
-        async target(_machine, text) {
+        async target({ store }, text) {
           const { parseConfig } = await import("../lib/config/load.ts");
-          return { loaded: await parseConfig(text!, places.config), command: "lb apply" };
+          const loaded = await parseConfig(text!, places.config);
+          if (loaded.config.services.length === 0) {
+            warnings.push(...await allGone(store, places.config));
+          }
+          return { loaded, command: "lb apply" };
         },
       });
-      end(await report(outcome!, { json: options.json, planned: options.plan }));
+      const told = { ...outcome!, warnings: [...warnings, ...outcome!.warnings] };
+      end(await report(told, { json: options.json, planned: options.plan }));
     });
 }
 
@@ -42,4 +52,17 @@ async function refuseEarly(places: Places): Promise<void> {
   if (context.files.stat(places.state)) return;
   const { parseConfig } = await import("../lib/config/load.ts");
   await parseConfig(text, places.config);
+}
+
+/** A file that was emptied by mistake looks like one that asks for nothing. */
+async function allGone(store: Store, file: string): Promise<string[]> {
+  const { serviceNames } = await import("../lib/config/edit/outline.ts");
+  const names = serviceNames(store.revisions.latestApplied()?.config_text ?? "");
+  if (names.length === 0) return [];
+  const count = names.length === 1 ? "the 1 service" : `all ${names.length} services`;
+  const others = names.length - NAMED_MAX;
+  const list = names.slice(0, NAMED_MAX).join(", ") + (others > 0 ? ` and ${others} more` : "");
+  return [
+    `${file} has no [[service]]: ${count} in force go (${list}), and connections through them end`,
+  ];
 }

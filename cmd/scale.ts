@@ -1,6 +1,8 @@
 import type { Edit } from "../lib/config/edit/edit.ts";
+import type { LoadedConfig } from "../lib/config/load.ts";
 import { formatEndpoint } from "../lib/model/address.ts";
 import { LbError } from "../lib/model/error.ts";
+import type { Store } from "../lib/store/store.ts";
 import { report } from "./change.ts";
 import { changeConfig, type NewConfig } from "./config_change.ts";
 import { context, type Places } from "./context.ts";
@@ -62,13 +64,15 @@ export function scaleCommand(end: End) {
       context.needRoot("scale");
       const places = placesOf(options);
       const edits = editsOf(service, options);
+      const notes: string[] = [];
       const outcome = await changeConfig({
         places,
         lockTimeout_ms: options.lockTimeout,
         dryRun: options.plan,
-        config: () => editedConfig(places, edits),
+        config: ({ store }) => editedConfig(store, places, edits, notes),
       });
-      end(await report(outcome, { json: options.json, planned: options.plan }));
+      const told = { ...outcome, notes: [...notes, ...outcome.notes] };
+      end(await report(told, { json: options.json, planned: options.plan }));
     });
 }
 
@@ -101,14 +105,39 @@ function editsOf(service: string, options: ScaleOptions): Edit[] {
   ];
 }
 
-async function editedConfig(places: Places, edits: readonly Edit[]): Promise<NewConfig> {
+/** @param notes is told of edits that are not ours, and come with them */
+async function editedConfig(
+  store: Store,
+  places: Places,
+  edits: readonly Edit[],
+  notes: string[],
+): Promise<NewConfig> {
   const [{ editConfig }, { parseConfig }] = await Promise.all([
     import("../lib/config/edit/edit.ts"),
     import("../lib/config/load.ts"),
   ]);
-  const { text } = await context.loadConfig(places);
-  const edited = await editConfig(text, edits, places.config);
+  const found = await context.loadConfig(places);
+  notes.push(...await unappliedNotes(store, found, places.config));
+  const edited = await editConfig(found.text, edits, places.config);
   return { loaded: await parseConfig(edited, places.config), command: commandOf(edits) };
+}
+
+/** Of what somebody wrote into the file and did not apply. */
+async function unappliedNotes(store: Store, found: LoadedConfig, file: string): Promise<string[]> {
+  const applied = store.revisions.latestApplied()?.config_text ?? "";
+  // The usual case, and the only one that may not take time: a large config is not parsed once more.
+  if (applied === found.text) return [];
+  const [{ parseConfig }, { configChanges, unappliedNote }] = await Promise.all([
+    import("../lib/config/load.ts"),
+    import("../lib/report/unapplied.ts"),
+  ]);
+  try {
+    const { config } = await parseConfig(applied, "what is in force");
+    return unappliedNote(file, configChanges(config, found.config));
+  } catch (error) {
+    if (!(error instanceof LbError)) throw error;
+    return unappliedNote(file, ["all of it (this lb cannot read what is in force)"]);
+  }
 }
 
 /** For the record: what was done, without the options that only say where. */

@@ -152,6 +152,47 @@ test("a scale that names no backend, or several, is a usage error and changes no
   assert.equal(lab.balancer.readConfig(), text);
 });
 
+interface Told {
+  readonly notes: readonly string[];
+  readonly warnings: readonly string[];
+}
+
+test("a scale says which edits of others come with it, in its plan too", async (lab) => {
+  await apply(lab, { weights: [1, 1], more: 'vip_on = "none"' });
+  const scale = (weight: number, ...more: string[]) => {
+    const words = ["web", "--weight", `198.51.100.11:8080=${weight}`, ...more];
+    return lab.balancer.json<Told>(0, "scale", ...words);
+  };
+  assert.deepEqual((await scale(2)).notes, [], "its own edits are none of others");
+  const edited = lab.balancer.readConfig().replace("ports = [80]", "ports = [80, 81]");
+  lab.balancer.writeConfig(edited);
+  const words =
+    /lb\.toml also has changes that were not applied yet: service web \(ports\); they come/;
+  assert.match((await scale(3, "--plan")).notes.join("\n"), words);
+  assert.match((await scale(3)).notes.join("\n"), words);
+  lab.balancer.writeConfig(`# A remark.\n${lab.balancer.readConfig()}`);
+  assert.deepEqual((await scale(4)).notes, [], "a remark changes nothing");
+});
+
+test("a config that lost all its services is warned of, with what goes", async (lab) => {
+  lab.balancer.writeConfig("");
+  assert.deepEqual((await lab.balancer.json<Told>(0, "apply")).warnings, [], "there were none");
+  const of = (name: string, vip: number) => ({
+    name,
+    vips: [vip],
+    weights: [1],
+    more: 'vip_on = "none"',
+  });
+  await apply(lab, of("web", 10), of("api", 11));
+  lab.balancer.writeConfig("# all gone\n");
+  const words =
+    /lb\.toml has no \[\[service\]\]: all 2 services in force go \(web, api\), and connections/;
+  const { stderr } = await lab.balancer.lb("apply", "--plan");
+  assert.match(stderr, words);
+  assert.match((await lab.balancer.json<Told>(0, "apply")).warnings.join("\n"), words);
+  assert.equal(await tableText(lab), "");
+});
+
 interface Status {
   readonly revision: number;
   readonly drift: number;
