@@ -1,29 +1,30 @@
 import { addressBytes, contains, formatPrefix, isSingle, type Prefix } from "../model/address.ts";
 import { formatPorts, type PortRange } from "../model/service.ts";
-import type { DraftService } from "./draft.ts";
+import type { Inspection } from "./inspection.ts";
 import { type Path, type Problem, valueError } from "./problem.ts";
 
 /** VIPs or ports that one service names twice. */
-export function overlapsWithin(service: DraftService, path: Path): Problem[] {
+export function checkOverlapsWithin({ service, path, problems }: Inspection): void {
   const ports = Array.isArray(service.ports) ? service.ports : [];
   const vips = service.vip ?? [];
-  return [
-    ...clashes(portClashes(ports), ports, [...path, "ports"], (range) => formatPorts([range])[0]),
-    ...clashes(vipClashes(vips), vips, [...path, "vip"], formatPrefix),
-  ];
+  if (ports.length < 2 && vips.length < 2) return;
+  const portOf = (range: PortRange) => formatPorts([range])[0];
+  noteClashes(portClashes(ports), ports, [...path, "ports"], portOf, problems);
+  noteClashes(vipClashes(vips), vips, [...path, "vip"], formatPrefix, problems);
 }
 
-function clashes<Item>(
+function noteClashes<Item>(
   pairs: readonly (readonly [number, number])[],
   list: readonly (Item | undefined)[],
   path: Path,
   format: (item: Item) => string | undefined,
-): Problem[] {
-  return [...new Map(pairs)].flatMap(([index, first]): Problem[] => {
+  problems: Problem[],
+): void {
+  for (const [index, first] of new Map(pairs)) {
     const other = list[first];
-    if (other === undefined) return [];
-    return [valueError([...path, index], `overlaps with ${format(other)} in the same list`)];
-  });
+    if (other === undefined) continue;
+    problems.push(valueError([...path, index], `overlaps with ${format(other)} in the same list`));
+  }
 }
 
 /** An item and its place in a list. */
@@ -38,6 +39,7 @@ export function present<Item>(list: readonly (Item | undefined)[]): Indexed<Item
 export function portClashes(
   ports: readonly (PortRange | undefined)[],
 ): (readonly [number, number])[] {
+  if (ports.length < 2) return [];
   const sorted = present(ports).sort(([a], [b]) => a.first - b.first);
   return sweep(sorted, (holder, next) => next.first <= holder.last, (range) => range.last);
 }

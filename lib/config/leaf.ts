@@ -1,22 +1,42 @@
-import * as v from "valibot";
-import { isTable, type Table } from "./parse.ts";
+import { isTable } from "./parse.ts";
+import { type Problem, withKey } from "./problem.ts";
 import { didYouMean } from "./suggest.ts";
 
-/** A schema that takes whatever TOML holds and gives a value of ours. */
-export type Schema<Output> = v.GenericSchema<unknown, Output>;
+/** Takes whatever TOML holds and gives a value of ours. */
+export interface Schema<Output> {
+  /** @returns undefined where the value is refused, which is noted with the reason */
+  readonly read: (value: unknown, reading: Reading) => Output | undefined;
+  /** Whether the key may be left out. */
+  readonly isOptional?: boolean;
+}
+
+/** How far a document has been read, and what was refused of it. */
+export interface Reading {
+  /** To the value that is read now. */
+  readonly path: (string | number)[];
+  readonly problems: Problem[];
+}
+
+/** What a schema gives. */
+export type OutputOf<Some> = Some extends Schema<infer Output> ? Output : never;
+
+/** Schemas of a table's keys. */
+export type Entries = Readonly<Record<string, Schema<unknown>>>;
+
+type Optional<Some extends Entries> = {
+  [Key in keyof Some]: Some[Key] extends { readonly isOptional: true } ? Key : never;
+}[keyof Some];
 
 /** Output of a table's schema. */
-export type Written<Entries extends v.ObjectEntries> = v.InferOutput<
-  v.ObjectSchema<Entries, undefined>
->;
+export type Written<Some extends Entries> =
+  & { [Key in Exclude<keyof Some, Optional<Some>>]: OutputOf<Some[Key]> }
+  & { [Key in Optional<Some>]?: OutputOf<Some[Key]> };
 
-/** Joins a message and its hint, since valibot's issues carry one text. @see splitMessage */
-const HINT = "\n";
-
-/** Message and hint of an issue. */
-export function splitMessage(text: string): { message: string; hint?: string } {
-  const [message = "", hint] = text.split(HINT);
-  return hint === undefined ? { message } : { message, hint };
+/** A key that may be left out. */
+export function optional<Some extends Schema<unknown>>(
+  schema: Some,
+): Some & { readonly isOptional: true } {
+  return { ...schema, isOptional: true };
 }
 
 /**
@@ -31,15 +51,13 @@ export function leaf<Output>(
   read: (value: unknown) => Output | undefined,
   hint: (value: unknown) => string | undefined = () => undefined,
 ): Schema<Output> {
-  return v.pipe(
-    v.unknown(),
-    v.rawTransform(({ dataset, addIssue, NEVER }) => {
-      const output = read(dataset.value);
-      if (output !== undefined) return output;
-      addIssue({ message: refusal(expected, dataset.value, hint(dataset.value)) });
-      return NEVER;
-    }),
-  );
+  return {
+    read(value, reading) {
+      const output = read(value);
+      if (output === undefined) refuse(reading, expected, value, hint(value));
+      return output;
+    },
+  };
 }
 
 /** Text, all of it or what `read` makes of it. */
@@ -83,22 +101,55 @@ export function boolean(): Schema<boolean> {
 }
 
 /** A list of items; `what` in the plural. */
-export function list<Output>(what: string, item: Schema<Output>, min = 0): Schema<Output[]> {
+export function list<Output>(what: string, item: Schema<Output>, min = 0): ListSchema<Output> {
   const expected = `a list of ${what}${min > 0 ? ", at least one" : ""}`;
-  const isList = (value: unknown) => Array.isArray(value) && value.length >= min;
-  return v.pipe(leaf(expected, (value) => isList(value) ? value : undefined), v.array(item));
+  return items(item, expected, (value) => {
+    return Array.isArray(value) && value.length >= min ? value : undefined;
+  });
 }
 
 /** One item or a list of at least one; always gives a list. */
-export function oneOrMany<Output>(what: string, item: Schema<Output>): Schema<Output[]> {
-  const expected = `${what}, or a list of at least one`;
-  return v.pipe(
-    leaf(expected, (value) => {
-      if (!Array.isArray(value)) return isTable(value) ? undefined : [value];
-      return value.length > 0 ? value : undefined;
-    }),
-    v.array(item),
+export function oneOrMany<Output>(what: string, item: Schema<Output>): ListSchema<Output> {
+  return items(item, `${what}, or a list of at least one`, (value) => {
+    if (!Array.isArray(value)) return isTable(value) ? undefined : [value];
+    return value.length > 0 ? value : undefined;
+  });
+}
+
+/** A list of tables, `[[title]]`. */
+export function tables<Output>(title: string, item: Schema<Output>): ListSchema<Output> {
+  return items(
+    item,
+    `a list of tables (${title})`,
+    (value) => Array.isArray(value) ? value : undefined,
+    (value) => isTable(value) ? `write ${title}` : undefined,
   );
+}
+
+/** Gives a list with undefined in the place of what was refused. */
+interface ListSchema<Output> extends Schema<Output[]> {
+  readonly item: Schema<Output>;
+}
+
+function items<Output>(
+  item: Schema<Output>,
+  expected: string,
+  listOf: (value: unknown) => readonly unknown[] | undefined,
+  hint: (value: unknown) => string | undefined = () => undefined,
+): ListSchema<Output> {
+  return {
+    item,
+    read(value, reading) {
+      const found = listOf(value);
+      if (!found) return refuse(reading, expected, value, hint(value));
+      return found.map((one, index) => readAt(item, one, index, reading)) as Output[];
+    },
+  };
+}
+
+/** A table of known keys, with undefined for what was refused. */
+interface TableSchema<Some extends Entries> extends Schema<Written<Some>> {
+  readonly entries: Some;
 }
 
 /**
@@ -107,54 +158,60 @@ export function oneOrMany<Output>(what: string, item: Schema<Output>): Schema<Ou
  * @param title as the operator writes it, for messages: `[[service]]`
  * @param elsewhere where a key belongs that is unknown here
  */
-export function table<const Entries extends v.ObjectEntries>(
+export function table<const Some extends Entries>(
   title: string,
-  entries: Entries,
+  entries: Some,
   elsewhere: (key: string) => string | undefined = () => undefined,
-): Schema<Written<Entries>> {
-  const inner = v.object(
+): TableSchema<Some> {
+  const known = new Map<string, Schema<unknown>>(Object.entries(entries));
+  const required = [...known.keys()].filter((key) => !known.get(key)?.isOptional);
+  const hintFor = (key: string) => {
+    const names = [...known.keys()];
+    return didYouMean(key, names) ?? elsewhere(key) ?? `known keys: ${names.join(", ")}`;
+  };
+  return {
     entries,
-    ({ expected }) => `missing key \`${expected?.slice(1, -1)}\` in ${title}`,
-  );
-  const known = Object.keys(entries);
-  const refuseKey = (input: Table, key: string): v.BaseIssue<unknown> => ({
-    kind: "schema",
-    type: "unknown_key",
-    input: input[key],
-    expected: null,
-    received: key,
-    message: `unknown key \`${quote(key).slice(1, -1)}\` in ${title}${HINT}` +
-      (didYouMean(key, known) ?? elsewhere(key) ?? `known keys: ${known.join(", ")}`),
-    path: [{ type: "unknown", origin: "key", input, key, value: input[key] }],
-  });
-  // valibot's strict object stops at the first unknown key.
-  const strict: Schema<Written<Entries>> = {
-    ...inner,
-    "~run"(dataset, config) {
-      const input = isTable(dataset.value) ? dataset.value : {};
-      const result = inner["~run"](dataset, config);
-      const unknown = Object.keys(input).filter((key) => !Object.hasOwn(entries, key));
-      if (unknown.length === 0) return result;
-      const issues = [...result.issues ?? [], ...unknown.map((key) => refuseKey(input, key))];
-      return { typed: false, value: result.value, issues: nonEmpty(issues) };
+    read(value, reading) {
+      if (!isTable(value)) return refuse(reading, `a table (${title})`, value);
+      const written: Record<string, unknown> = {};
+      for (const key of required) {
+        if (key in value) continue;
+        refuseKey(reading, key, `missing key \`${key}\` in ${title}`);
+      }
+      for (const key of Object.keys(value)) {
+        const schema = known.get(key);
+        if (schema) written[key] = readAt(schema, value[key], key, reading);
+        else refuseKey(reading, key, `unknown key \`${printable(key)}\` in ${title}`, hintFor(key));
+      }
+      return written as Written<Some>;
     },
   };
-  return v.pipe(
-    leaf<unknown>(`a table (${title})`, (value) => isTable(value) ? value : undefined),
-    strict,
-  );
 }
 
-/** A list of tables, `[[title]]`. */
-export function tables<Output>(title: string, item: Schema<Output>): Schema<Output[]> {
-  return v.pipe(
-    leaf(
-      `a list of tables (${title})`,
-      (value) => Array.isArray(value) ? value : undefined,
-      (value) => isTable(value) ? `write ${title}` : undefined,
-    ),
-    v.array(item),
-  );
+function readAt(
+  schema: Schema<unknown>,
+  value: unknown,
+  key: string | number,
+  reading: Reading,
+): unknown {
+  reading.path.push(key);
+  const output = schema.read(value, reading);
+  reading.path.pop();
+  return output;
+}
+
+function refuseKey({ path, problems }: Reading, key: string, message: string, hint?: string): void {
+  problems.push({ severity: "error", path: [...path, key], at: "key", message, hint });
+}
+
+function refuse(
+  { path, problems }: Reading,
+  expected: string,
+  found: unknown,
+  hint?: string,
+): undefined {
+  const message = withKey(path, `expected ${expected}, found ${describe(found)}`);
+  problems.push({ severity: "error", path: [...path], at: "value", message, hint });
 }
 
 /** What was found, for messages: `the string "abc"`, `a table`. */
@@ -177,16 +234,10 @@ function quote(value: string): string {
   return JSON.stringify(value.length > 60 ? `${value.slice(0, 57)}…` : value);
 }
 
-function refusal(expected: string, found: unknown, hint: string | undefined): string {
-  const message = `expected ${expected}, found ${describe(found)}`;
-  return hint === undefined ? message : `${message}${HINT}${hint}`;
+function printable(key: string): string {
+  return quote(key).slice(1, -1);
 }
 
 function unquoted(value: unknown, pattern: RegExp): string | undefined {
   return typeof value === "string" && pattern.test(value) ? "write it without quotes" : undefined;
-}
-
-function nonEmpty<Item>([first, ...rest]: Item[]): [Item, ...Item[]] {
-  if (first === undefined) throw new RangeError("an empty list where valibot wants issues");
-  return [first, ...rest];
 }

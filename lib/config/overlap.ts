@@ -26,11 +26,13 @@ const PARTNERS_MAX = 4;
  * is named with that many.
  */
 export function overlapsBetween(file: DraftFile): Problem[] {
-  const claims = (file.service ?? []).flatMap((service, index) =>
-    service ? claimsOf(service, index) : []
-  );
-  const pairs = [...exactPairs(claims.filter(isExact)), ...rangePairs(claims.filter(isRange))];
-  return problemsOf(pairs, file);
+  const exact: Claim[] = [];
+  const ranges: Claim[] = [];
+  file.service?.forEach((service, index) => {
+    if (!service) return;
+    for (const claim of claimsOf(service, index)) (isExact(claim) ? exact : ranges).push(claim);
+  });
+  return problemsOf([...exactPairs(exact), ...rangePairs(ranges)], file);
 }
 
 /** What a service claims, without what it names twice: that is reported already. */
@@ -38,16 +40,22 @@ function claimsOf(service: DraftService, index: number): Claim[] {
   if (!service.ports || isUnreadable(service, "protocol")) return [];
   const protocol = service.protocol ?? "tcp";
   const ports = service.ports === "all" ? ALL_PORTS : once(service.ports, portClashes);
-  return once(service.vip ?? [], vipClashes).flatMap(([prefix, vip]) =>
-    ports.map(([range]) => ({ service: index, vip, prefix, protocol, ports: range }))
-  );
+  const claims: Claim[] = [];
+  for (const [prefix, vip] of once(service.vip ?? [], vipClashes)) {
+    for (const [range] of ports) {
+      claims.push({ service: index, vip, prefix, protocol, ports: range });
+    }
+  }
+  return claims;
 }
 
 function once<Item>(
   list: readonly (Item | undefined)[],
   clashes: (list: readonly (Item | undefined)[]) => (readonly [number, number])[],
 ): Indexed<Item>[] {
-  const twice = new Set(clashes(list).map(([later]) => later));
+  const pairs = clashes(list);
+  if (pairs.length === 0) return present(list);
+  const twice = new Set(pairs.map(([later]) => later));
   return present(list).filter(([, index]) => !twice.has(index));
 }
 
@@ -55,22 +63,25 @@ function isExact({ prefix, ports }: Claim): boolean {
   return isSingle(prefix) && ports.first === ports.last;
 }
 
-function isRange(claim: Claim): boolean {
-  return !isExact(claim);
-}
-
 type Pair = readonly [Claim, Claim];
 
 function exactPairs(claims: readonly Claim[]): Pair[] {
-  const owners = new Map<string, Claim[]>();
-  return claims.flatMap((claim) => {
+  const owners = new Map<string, Claim>();
+  const crowds = new Map<string, Claim[]>();
+  const pairs: Pair[] = [];
+  for (const claim of claims) {
     const key = `${claim.protocol} ${claim.prefix.text} ${claim.ports.first}`;
-    const known = owners.get(key);
-    if (!known) owners.set(key, [claim]);
-    const pairs = (known ?? []).slice(-PARTNERS_MAX).map((owner): Pair => [owner, claim]);
-    known?.push(claim);
-    return pairs;
-  });
+    const owner = owners.get(key);
+    if (!owner) {
+      owners.set(key, claim);
+      continue;
+    }
+    const crowd = crowds.get(key) ?? [owner];
+    for (const other of crowd.slice(-PARTNERS_MAX)) pairs.push([other, claim]);
+    crowd.push(claim);
+    crowds.set(key, crowd);
+  }
+  return pairs;
 }
 
 /** Claims on one prefix, sorted by first port; beside each, the one so far whose ports reach farthest. */

@@ -1,5 +1,6 @@
 import { parse, TomlError } from "smol-toml";
 import { ConfigError, type Place } from "./diagnostic.ts";
+import { readPlain } from "./plain.ts";
 
 /** A table as smol-toml gives it. */
 export type Table = Readonly<Record<string, unknown>>;
@@ -18,7 +19,7 @@ export function isTable(value: unknown): value is Table {
 export function parseToml(text: string, file: string): Table {
   try {
     // "throw": these keys would get lost on the way through ordinary objects instead of being reported.
-    return parse(text, { integersAsBigInt: true, unsafeKeyBehaviour: "throw" });
+    return readPlain(text) ?? parse(text, { integersAsBigInt: true, unsafeKeyBehaviour: "throw" });
   } catch (error) {
     if (!(error instanceof TomlError)) throw error;
     const place = placeOf(text, error);

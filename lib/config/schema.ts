@@ -1,4 +1,3 @@
-import * as v from "valibot";
 import {
   ENGINE_NAMES,
   FORWARDING_METHODS,
@@ -17,6 +16,8 @@ import {
   leaf,
   list,
   oneOrMany,
+  optional,
+  type OutputOf,
   type Schema,
   table,
   tables,
@@ -25,118 +26,118 @@ import {
 /** What there is to tell people about. */
 export const EVENTS = ["health", "drain", "drift", "panic", "engine"] as const;
 
-const engine = () => v.optional(choice(["auto", ...ENGINE_NAMES]));
-const count = () => v.optional(integer(0, field.UINT32_MAX));
-const seconds = (min_ms = 0) => v.optional(field.duration(min_ms));
+const engine = () => optional(choice(["auto", ...ENGINE_NAMES]));
+const count = () => optional(integer(0, field.UINT32_MAX));
+const seconds = (min_ms = 0) => optional(field.duration(min_ms));
 
 const SNMP = {
-  version: v.optional(choice(["2c", "3"])),
-  oid: v.optional(field.oid()),
-  port: v.optional(field.port()),
-  community_file: v.optional(field.absolutePath()),
-  user: v.optional(field.nonEmptyText("a user name")),
-  auth: v.optional(choice(["md5", "sha", "sha256", "sha512"])),
-  auth_file: v.optional(field.absolutePath()),
-  privacy: v.optional(choice(["des", "aes"])),
-  privacy_file: v.optional(field.absolutePath()),
+  version: optional(choice(["2c", "3"])),
+  oid: optional(field.oid()),
+  port: optional(field.port()),
+  community_file: optional(field.absolutePath()),
+  user: optional(field.nonEmptyText("a user name")),
+  auth: optional(choice(["md5", "sha", "sha256", "sha512"])),
+  auth_file: optional(field.absolutePath()),
+  privacy: optional(choice(["des", "aes"])),
+  privacy_file: optional(field.absolutePath()),
 };
 
-const snmp = () => v.optional(table("snmp", SNMP));
+const snmp = () => optional(table("snmp", SNMP));
 
 const HEALTH = {
-  type: v.optional(choice(HEALTH_TYPES)),
-  port: v.optional(field.port()),
-  path: v.optional(field.urlPath()),
-  host: v.optional(field.hostName()),
-  status: v.optional(list("status codes", field.statusRange(), 1)),
-  body: v.optional(field.nonEmptyText("the text to look for")),
-  verify: v.optional(boolean()),
-  query: v.optional(field.hostName()),
-  answer: v.optional(field.addressText()),
-  command: v.optional(field.argv()),
-  source: v.optional(field.addressText()),
-  passive: v.optional(boolean()),
-  panic: v.optional(integer(0, 100)),
+  type: optional(choice(HEALTH_TYPES)),
+  port: optional(field.port()),
+  path: optional(field.urlPath()),
+  host: optional(field.hostName()),
+  status: optional(list("status codes", field.statusRange(), 1)),
+  body: optional(field.nonEmptyText("the text to look for")),
+  verify: optional(boolean()),
+  query: optional(field.hostName()),
+  answer: optional(field.addressText()),
+  command: optional(field.argv()),
+  source: optional(field.addressText()),
+  passive: optional(boolean()),
+  panic: optional(integer(0, 100)),
   interval: seconds(1),
   timeout: seconds(1),
-  rise: v.optional(integer(1, 1000)),
-  fall: v.optional(integer(1, 1000)),
+  rise: optional(integer(1, 1000)),
+  fall: optional(integer(1, 1000)),
   snmp: snmp(),
 };
 
 const DRAIN = { deadline: seconds() };
 
-const BALANCE = { slow_start: seconds(), bound: v.optional(field.fraction()) };
+const BALANCE = { slow_start: seconds(), bound: optional(field.fraction()) };
 
 const BACKEND = {
   address: field.address(),
-  port: v.optional(field.port()),
-  weight: v.optional(integer(0, 65535)),
-  backup: v.optional(boolean()),
+  port: optional(field.port()),
+  weight: optional(integer(0, 65535)),
+  backup: optional(boolean()),
   max_connections: count(),
-  health: v.optional(table("a backend's health", HEALTH)),
+  health: optional(table("a backend's health", HEALTH)),
 };
 
 const PERSISTENCE = {
   timeout: field.duration(1),
-  mask: v.optional(integer(1, 32)),
-  mask6: v.optional(integer(1, 128)),
+  mask: optional(integer(1, 32)),
+  mask6: optional(integer(1, 128)),
 };
 
 const SERVICE = {
   name: field.serviceName(),
   vip: oneOrMany("an address or prefix", field.prefix()),
-  protocol: v.optional(choice(PROTOCOLS)),
+  protocol: optional(choice(PROTOCOLS)),
   ports: ports(),
-  vip_on: v.optional(field.vipOn()),
+  vip_on: optional(field.vipOn()),
   engine: engine(),
-  scheduler: v.optional(choice(SCHEDULERS)),
-  persistence: v.optional(persistence()),
-  forward: v.optional(choice(FORWARDING_METHODS)),
-  masquerade: v.optional(boolean()),
-  mark: v.optional(field.mark()),
-  dscp: v.optional(field.dscp()),
-  priority: v.optional(field.trafficClass()),
+  scheduler: optional(choice(SCHEDULERS)),
+  persistence: optional(persistence()),
+  forward: optional(choice(FORWARDING_METHODS)),
+  masquerade: optional(boolean()),
+  mark: optional(field.mark()),
+  dscp: optional(field.dscp()),
+  priority: optional(field.trafficClass()),
   // Nobody in the list could be read as everybody or as nobody: who wants either can write it.
-  allow: v.optional(list("prefixes", field.prefix(), 1)),
-  deny: v.optional(list("prefixes", field.prefix())),
+  allow: optional(list("prefixes", field.prefix(), 1)),
+  deny: optional(list("prefixes", field.prefix())),
   max_connections: count(),
   max_new_per_second: count(),
-  over_limit: v.optional(choice(OVER_LIMIT)),
-  health: v.optional(table("[service.health]", HEALTH)),
-  drain: v.optional(table("[service.drain]", DRAIN)),
-  balance: v.optional(table("[service.balance]", BALANCE)),
+  over_limit: optional(choice(OVER_LIMIT)),
+  health: optional(table("[service.health]", HEALTH)),
+  drain: optional(table("[service.drain]", DRAIN)),
+  balance: optional(table("[service.balance]", BALANCE)),
   snmp: snmp(),
-  backend: v.optional(tables("[[service.backend]]", table("[[service.backend]]", BACKEND, homeOf))),
+  backend: optional(tables("[[service.backend]]", table("[[service.backend]]", BACKEND, homeOf))),
 };
 
 const LB = {
   engine: engine(),
-  mark_mask: v.optional(field.markMask()),
-  sysctl: v.optional(choice(["apply", "check"])),
+  mark_mask: optional(field.markMask()),
+  sysctl: optional(choice(["apply", "check"])),
 };
 
-const TIER = { nodes: v.optional(integer(1, 65535)) };
+const TIER = { nodes: optional(integer(1, 65535)) };
 
 const NOTIFY = {
-  webhook: v.optional(field.webUrl()),
-  secret_file: v.optional(field.absolutePath()),
-  program: v.optional(field.argv()),
-  events: v.optional(list("events", choice(EVENTS))),
+  webhook: optional(field.webUrl()),
+  secret_file: optional(field.absolutePath()),
+  program: optional(field.argv()),
+  events: optional(list("events", choice(EVENTS))),
 };
 
 const ROOT = {
-  lb: v.optional(table("[lb]", LB, homeOf)),
-  tier: v.optional(table("[tier]", TIER, homeOf)),
-  notify: v.optional(table("[notify]", NOTIFY, homeOf)),
-  service: v.optional(tables("[[service]]", table("[[service]]", SERVICE, homeOf))),
+  lb: optional(table("[lb]", LB, homeOf)),
+  tier: optional(table("[tier]", TIER, homeOf)),
+  notify: optional(table("[notify]", NOTIFY, homeOf)),
+  service: optional(tables("[[service]]", table("[[service]]", SERVICE, homeOf))),
 };
 
 /** Every key of `lb.toml`. Values come out in the model's units; nothing is filled in. */
 export const FILE = table("the file", ROOT, homeOf);
 
 /** The whole file as written. */
-export type WrittenFile = v.InferOutput<typeof FILE>;
+export type WrittenFile = OutputOf<typeof FILE>;
 export type WrittenService = NonNullable<WrittenFile["service"]>[number];
 export type WrittenBackend = NonNullable<WrittenService["backend"]>[number];
 export type WrittenHealth = NonNullable<WrittenService["health"]>;
@@ -154,17 +155,28 @@ function ports(): Schema<PortRange[] | "all"> {
       return /^\d[\d-]*$/.test(value) ? `write ports = ["${value}"]` : didYouMean(value, ["all"]);
     },
   );
-  return v.lazy((value): Schema<PortRange[] | "all"> =>
-    value === "all" ? all : Array.isArray(value) ? ranges : neither
-  );
+  return {
+    read(value, reading) {
+      const schema = value === "all" ? all : Array.isArray(value) ? ranges : neither;
+      return schema.read(value, reading);
+    },
+  };
 }
 
-function persistence(): Schema<{ timeout: number; mask?: number; mask6?: number }> {
-  const short = v.pipe(field.duration(1), v.transform((timeout) => ({ timeout })));
+function persistence() {
+  const timeout = field.duration(1);
   const long = table("persistence", PERSISTENCE);
-  return v.lazy((value): Schema<{ timeout: number; mask?: number; mask6?: number }> =>
-    typeof value === "object" ? long : short
-  );
+  const short: Schema<OutputOf<typeof long>> = {
+    read(value, reading) {
+      const timeout_ms = timeout.read(value, reading);
+      return timeout_ms === undefined ? undefined : { timeout: timeout_ms };
+    },
+  };
+  const schema: typeof long = {
+    entries: long.entries,
+    read: (value, reading) => (typeof value === "object" ? long : short).read(value, reading),
+  };
+  return schema;
 }
 
 /** Says in which table a key belongs that was written in another one. */

@@ -1,4 +1,12 @@
-import { contains, formatPrefix, isSingle, parsePrefix, type Prefix } from "../model/address.ts";
+import {
+  type Address,
+  contains,
+  formatPrefix,
+  fullLength,
+  isSingle,
+  parsePrefix,
+  type Prefix,
+} from "../model/address.ts";
 
 /**
  * Networks that can be neither a VIP nor a backend (IANA special-purpose address registries): packets for
@@ -24,8 +32,10 @@ const SUSPECT = /^(?:0|127|169|2[2-5]\d)\.|^::|^f[ef]/;
  *
  * @example `127.0.0.0/8 is loopback`, `0.0.0.0/0 contains 127.0.0.0/8, which is loopback`
  */
-export function whyUnusable(prefix: Prefix): string | undefined {
-  if (isSingle(prefix) && !SUSPECT.test(prefix.text)) return undefined;
+export function whyUnusable(address: Address | Prefix): string | undefined {
+  const isWhole = !("length" in address) || isSingle(address);
+  if (isWhole && !SUSPECT.test(address.text)) return undefined;
+  const prefix = { length: fullLength(address.family), ...address };
   for (const [network, what] of SPECIAL) {
     if (contains(network, prefix)) return `${formatPrefix(prefix)} is ${what}`;
     if (!contains(prefix, network)) continue;

@@ -1,10 +1,7 @@
-/** The parts of valibot's schemas that hold other schemas. */
+/** The parts of schemas that hold other schemas. */
 interface Holder {
   readonly entries?: Readonly<Record<string, Holder>>;
-  readonly wrapped?: Holder;
   readonly item?: Holder;
-  readonly pipe?: readonly Holder[];
-  readonly getter?: (input: unknown) => Holder;
 }
 
 /** Where docs/config.md describes the table that a key holds. */
@@ -40,15 +37,7 @@ function collect(name: string, schema: Holder, found: Map<string, string[]>): vo
   for (const [key, inner] of Object.entries(entries)) collect(key, inner, found);
 }
 
-/** The keys of a table, however deep the schema wraps it; undefined where it is none. */
-function entriesOf(schema: Holder): Holder["entries"] {
-  if (schema.entries) return schema.entries;
-  // What may be a value or a table shows its table when it is asked with one.
-  const inner = [schema.wrapped, schema.item, ...schema.pipe ?? [], schema.getter?.({})];
-  for (const each of inner) {
-    if (each === undefined || each === schema) continue;
-    const entries = entriesOf(each);
-    if (entries) return entries;
-  }
-  return undefined;
+/** The keys of a table, or of the tables in a list; undefined where it is neither. */
+function entriesOf({ entries, item }: Holder): Holder["entries"] {
+  return entries ?? (item && entriesOf(item));
 }

@@ -1,0 +1,65 @@
+import { type Draft, type DraftService, isUnreadable } from "./draft.ts";
+import type { Inspection } from "./inspection.ts";
+import type { Path, Problem } from "./problem.ts";
+import type { WrittenHealth, WrittenSnmp } from "./schema.ts";
+
+/** A key without which a table makes no sense, under a condition. */
+interface Need<Table> {
+  readonly when: (table: Draft<Table>) => boolean;
+  readonly key: keyof Table & string;
+  /** The condition, as written in the file. */
+  readonly why: string;
+}
+
+const HEALTH_NEEDS: readonly Need<WrittenHealth>[] = [
+  { when: ({ type }) => type === "exec", key: "command", why: 'type = "exec"' },
+  { when: ({ type }) => type === "dns", key: "query", why: 'type = "dns"' },
+  { when: ({ type }) => type === "snmp", key: "snmp", why: 'type = "snmp"' },
+];
+
+const SNMP_NEEDS: readonly Need<WrittenSnmp>[] = [
+  { when: ({ version }) => version !== "3", key: "community_file", why: 'version = "2c"' },
+  { when: ({ version }) => version === "3", key: "user", why: 'version = "3"' },
+  { when: ({ auth }) => auth !== undefined, key: "auth_file", why: "auth" },
+  { when: ({ privacy }) => privacy !== undefined, key: "auth", why: "privacy" },
+  { when: ({ privacy }) => privacy !== undefined, key: "privacy_file", why: "privacy" },
+];
+
+/** What health checks and reading by SNMP need and do not have. */
+export function checkNeeds({ service, path, problems }: Inspection): void {
+  const { health, snmp } = service;
+  if (health) problems.push(...missing(HEALTH_NEEDS, healthOf(service), [...path, "health"]));
+  if (snmp) checkSnmp(snmp, path, problems);
+  if (health?.snmp) checkSnmp(health.snmp, [...path, "health"], problems);
+  service.backend?.forEach((backend, index) => {
+    const own = backend?.health;
+    if (!own) return;
+    const at = [...path, "backend", index, "health"];
+    if (own.snmp) checkSnmp(own.snmp, at, problems);
+    // Without a type of its own it inherits one, and what that one lacks is reported at the service.
+    if (own.type === undefined) return;
+    problems.push(...missing(HEALTH_NEEDS, { ...healthOf(service), ...own }, at));
+  });
+}
+
+function healthOf(service: DraftService): Draft<WrittenHealth> {
+  return { ..."snmp" in service && { snmp: service.snmp }, ...service.health };
+}
+
+function checkSnmp(snmp: WrittenSnmp, path: Path, problems: Problem[]): void {
+  if (isUnreadable(snmp, "version")) return;
+  problems.push(...missing(SNMP_NEEDS, snmp, [...path, "snmp"]));
+}
+
+function missing<Table>(
+  needs: readonly Need<Table>[],
+  table: Draft<Table>,
+  path: Path,
+): Problem[] {
+  return needs.filter(({ when, key }) => when(table) && !(key in table)).map(({ key, why }) => ({
+    severity: "error",
+    path: [...path, key],
+    at: "value",
+    message: `missing key \`${key}\`, which ${why} needs`,
+  }));
+}
