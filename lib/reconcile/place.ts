@@ -3,7 +3,7 @@ import { fitsMark, type MarkLayout } from "../model/mark.ts";
 import { type Backend, backendKey, type EngineName, type Service } from "../model/service.ts";
 import type { Config } from "../model/settings.ts";
 import type { DesiredState, PlacedBackend, PlacedService } from "../model/state.ts";
-import type { BackendName, BackendRow } from "../store/ids.ts";
+import { type BackendName, type BackendRow, rowFinder } from "../store/ids.ts";
 
 /** The names under which the store keeps the ids of all configured backends. */
 export function backendNames(services: readonly Service[]): BackendName[] {
@@ -21,14 +21,14 @@ export function placeServices(
   engine: EngineName,
   rows: readonly BackendRow[],
 ): DesiredState {
-  const ids = new Map(rows.map((row) => [`${row.service}\n${row.backend}`, row.id]));
+  const find = rowFinder(rows);
   const services = config.services
     .filter(({ name }) => engineOf.get(name) === engine)
     .map((service): PlacedService => ({
       ...service,
       backends: service.backends.map((backend) => ({
         ...backend,
-        id: ids.get(`${service.name}\n${backendKey(backend)}`)!,
+        id: find(service.name, backendKey(backend))!.id,
         effective_weight: effectiveWeight(backend, service.backends),
       })),
     }));

@@ -26,6 +26,7 @@ export class Database {
   readonly path: string;
   readonly #db: DatabaseSync;
   readonly #prepared = new Map<string, StatementSync>();
+  #rollbacks = 0;
 
   /**
    * @param options.immutable takes the file as it is, without what a writer has not yet put there, and
@@ -78,9 +79,20 @@ export class Database {
       this.run("COMMIT");
       return result;
     } catch (error) {
+      this.#rollbacks++;
       if (this.#db.isTransaction) this.run("ROLLBACK");
       throw error;
     }
+  }
+
+  /**
+   * Stays the same for as long as what this process read and wrote here is what the database holds: until
+   * another one commits, or a transaction of this one is rolled back. https://sqlite.org/pragma.html,
+   * "data_version"
+   */
+  stamp(): string {
+    const row = this.get<{ data_version: number }>("PRAGMA data_version");
+    return `${row?.data_version} ${this.#rollbacks}`;
   }
 
   close(): void {

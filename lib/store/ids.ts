@@ -45,17 +45,48 @@ export function allocateIds(
   now_ms: number,
   settled_ms = -Infinity,
 ): BackendRow[] {
-  const names = new Map(wanted.map((name) => [nameOf(name), name]));
-  const kept = known.filter((row) => names.has(nameOf(row))).map((row) => revive(row, now_ms));
-  const left = known.filter((row) => !names.has(nameOf(row)));
-  const gone = left.map((row) => ({ ...row, released_at_ms: row.released_at_ms ?? now_ms }));
-  for (const row of kept) names.delete(nameOf(row));
-  const used = new Set(known.map((row) => row.id));
-  const ids = takeIds(names.size, used, idleIds(left, markMax, settled_ms), markMax);
-  const added = [...names.values()].map((name, index) => newRow(name, ids[index]!, now_ms));
+  const find = rowFinder(known);
+  const kept = new Set<number>();
+  const added = new Map<string, BackendName>();
+  for (const name of wanted) {
+    const row = find(name.service, name.backend);
+    if (row) kept.add(row.id);
+    else added.set(nameOf(name), name);
+  }
+  const rows = known.map((row) => kept.has(row.id) ? revive(row, now_ms) : release(row, now_ms));
+  if (added.size === 0) return rows.sort(byId);
+  const left = known.filter(({ id }) => !kept.has(id));
+  const used = new Set(known.map(({ id }) => id));
+  const ids = takeIds(added.size, used, idleIds(left, markMax, settled_ms), markMax);
   const taken = new Set(ids);
-  return [...kept, ...gone.filter((row) => !taken.has(row.id)), ...added]
-    .sort((a, b) => a.id - b.id);
+  const fresh = Array.from(added.values(), (name, index) => newRow(name, ids[index]!, now_ms));
+  return [...rows.filter(({ id }) => kept.has(id) || !taken.has(id)), ...fresh].sort(byId);
+}
+
+function byId(a: BackendRow, b: BackendRow): number {
+  return a.id - b.id;
+}
+
+/**
+ * Finds rows by name. Of 50,000 names hardly one comes out of the order that the rows of living backends
+ * have: only for such a one is there an index, which takes longer than all the others together.
+ */
+export function rowFinder(
+  rows: readonly BackendRow[],
+): (service: string, backend: string) => BackendRow | undefined {
+  let next = 0;
+  let places: Map<string, number> | undefined;
+  return (service, backend) => {
+    while (next < rows.length && rows[next]?.released_at_ms !== null) next++;
+    const expected = rows[next];
+    if (expected?.backend !== backend || expected.service !== service) {
+      places ??= new Map(rows.map((row, place) => [nameOf(row), place]));
+      const place = places.get(nameOf({ service, backend }));
+      if (place === undefined) return undefined;
+      next = place;
+    }
+    return rows[next++];
+  };
 }
 
 /**
@@ -70,10 +101,12 @@ export function withoutReleases(
   known: readonly BackendRow[],
   rows: readonly BackendRow[],
 ): BackendRow[] {
+  const gone = new Set(rows.flatMap(({ id, released_at_ms: at_ms }) => at_ms === null ? [] : id));
   const living = new Map(
-    known.filter((row) => row.released_at_ms === null).map((row) => [row.id, row]),
+    known.filter(({ id, released_at_ms: at_ms }) => at_ms === null && gone.has(id))
+      .map((row) => [row.id, row]),
   );
-  return rows.map((row) => row.released_at_ms === null ? row : living.get(row.id) ?? row);
+  return rows.map((row) => living.get(row.id) ?? row);
 }
 
 /**
@@ -119,6 +152,10 @@ function freeIds(first: number, last: number, count: number, used: ReadonlySet<n
 function revive(row: BackendRow, now_ms: number): BackendRow {
   if (row.released_at_ms === null) return row;
   return newRow(row, row.id, now_ms);
+}
+
+function release(row: BackendRow, now_ms: number): BackendRow {
+  return row.released_at_ms === null ? { ...row, released_at_ms: now_ms } : row;
 }
 
 function newRow({ service, backend }: BackendName, id: number, now_ms: number): BackendRow {

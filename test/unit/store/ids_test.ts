@@ -5,9 +5,11 @@ import {
   type BackendName,
   type BackendRow,
   foldCounter,
+  rowFinder,
   withoutReleases,
 } from "../../../lib/store/ids.ts";
-import { inStore } from "./folder.ts";
+import { openStore } from "../../../lib/store/store.ts";
+import { inStore, OWNER } from "./folder.ts";
 
 const named = (...backends: string[]): BackendName[] =>
   backends.map((backend) => ({ service: "web", backend }));
@@ -194,5 +196,41 @@ Deno.test(
       store.backends.save(rows);
       assert.deepEqual(store.backends.all(), rows);
     }));
+  }),
+);
+
+Deno.test("rows are found by name in whatever order they are asked for, the released ones too", () => {
+  const names = fc.uniqueArray(fc.constantFrom(..."abcdefgh"), { maxLength: 8 });
+  fc.assert(
+    fc.property(names, names, fc.array(fc.constantFrom(..."abcdefgh")), (old, now, asked) => {
+      const rows = allocateIds(allocateIds([], named(...old), 9, 1), named(...now), 9, 2);
+      const find = rowFinder(rows);
+      for (const backend of [...now, ...asked]) {
+        assert.equal(find("web", backend), rows.find((row) => row.backend === backend));
+        assert.equal(find("other", backend), undefined);
+      }
+    }),
+  );
+});
+
+Deno.test(
+  "what another process saved is seen, and what was rolled back is not",
+  inStore((store, folder) => {
+    const one = allocateIds([], named("a"), 5, 1);
+    const two = allocateIds(one, named("a", "b"), 5, 2);
+    store.backends.save(one);
+    assert.throws(() =>
+      store.transaction(() => {
+        store.backends.save(two);
+        throw new Error("cut off");
+      })
+    );
+    assert.deepEqual(store.backends.all(), one);
+    const other = openStore(folder, OWNER);
+    other.backends.save(two);
+    other.close();
+    assert.deepEqual(store.backends.all(), two);
+    store.backends.save(one);
+    assert.deepEqual(store.backends.all(), one);
   }),
 );
