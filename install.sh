@@ -37,7 +37,7 @@ Usage: ./install.sh [options]                              builds lb from this c
   --uninstall    undo what lb did to this machine, then remove lb and its caches
   --help         print this
 
-Building gets what is missing from npm and Debian: Deno, nftables, iproute2, procps, netbase.
+Building gets what is missing from npm and Debian: Deno, curl, nftables, iproute2, procps, netbase.
 Downloading needs curl or wget; where nft or ip are missing, root has apt-get install them.
 From the environment:
 

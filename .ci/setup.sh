@@ -2,7 +2,9 @@
 # Debian's registries only. Progress goes to stderr; nothing asks.
 
 deno_version=2.9.6
-# Beside npm's own check: of the binary in the package for this processor, where one is known.
+# Of the package for this processor, as npm's registry has it ("integrity", in hexadecimal), and of the
+# binary in it, where they are known.
+deno_sha512_x64=de67784ca2c2bb3b0b0e67cea02e4a37b34065ac525643209bae2f83a7e80f4d090400c2a584b6ff942a5dfce09cfe59433de22cff6f05026d120735d7a380a1
 deno_sha256_x64=bceb5b6a6239b0b010418406d8c77a508f67cf4337d94288f1c19fe71304aab0
 
 # A bare environment (cron, CI) may lack HOME, and a user's PATH the folders that ip and nft are in.
@@ -64,29 +66,66 @@ need_deno() {
   deno=$(command -v deno || :)
   [ -z "$deno" ] || ! is_wanted_deno "$deno" || return 0
   case $(uname -m) in
-    x86_64) arch=x64 sha256=$deno_sha256_x64 ;;
-    aarch64) arch=arm64 sha256='' ;;
+    x86_64) package=linux-x64-glibc sha512=$deno_sha512_x64 sha256=$deno_sha256_x64 ;;
+    aarch64) package=linux-arm64-glibc sha512='' sha256='' ;;
     *) fail "there is no Deno for $(uname -m) on npm: put Deno $deno_version on PATH" ;;
   esac
   folder=$build_cache/deno-$deno_version
-  deno=$folder/node_modules/@deno/linux-$arch-glibc/deno
-  is_wanted_deno "$deno" || fetch_deno "@deno/linux-$arch-glibc@$deno_version" "$folder" "$sha256"
+  deno=$folder/node_modules/@deno/$package/deno
+  is_wanted_deno "$deno" || fetch_deno
   PATH=${deno%/*}:$PATH
   # Then all of it is in one place, and goes with it.
   export DENO_DIR="${DENO_DIR:-$build_cache/deno_dir}"
 }
 
 fetch_deno() {
-  need npm:npm
-  say "Fetching Deno $deno_version from npm"
-  rm -rf "$2.new"
-  mkdir -p "$2.new"
-  silently npm install --prefix "$2.new" --cache "$2.new/cache" --ignore-scripts --no-audit \
-    --no-fund --no-save --no-update-notifier --loglevel=error "$1" ||
-    fail "npm could not fetch $1; is its registry within reach?"
-  [ -z "$3" ] || echo "$3  $2.new/${deno#"$2/"}" | sha256sum -c --quiet >&2 ||
-    fail "$1 is not the Deno it should be: its SHA-256 differs"
-  rm -rf "$2" "$2.new/cache"
-  mv "$2.new" "$2"
+  say "Fetching Deno $deno_version from npm's registry"
+  rm -rf "$folder.new"
+  mkdir -p "$folder.new"
+  unpack_deno || install_deno
+  rm -rf "$folder"
+  mv "$folder.new" "$folder"
   is_wanted_deno "$deno" || fail "$deno does not start: $("$deno" --version 2>&1)"
+}
+
+# The package alone: Debian's npm brings 378 others. Fails where it cannot be had like this, for instance
+# from a registry that wants to be asked as ~/.npmrc says, and npm is to try.
+unpack_deno() {
+  { [ -n "$sha512" ] && choose_fetcher; } || return 1
+  registry=${NPM_CONFIG_REGISTRY:-${npm_config_registry:-https://registry.npmjs.org}}
+  url=${registry%/}/@deno/$package/-/$package-$deno_version.tgz
+  archive=$folder.new/package.tgz
+  # shellcheck disable=SC2086 # words
+  if ! silently $fetcher "$archive" "$url"; then
+    command -v npm >/dev/null || fail "could not download $url"
+    return 1
+  fi
+  echo "$sha512  $archive" | sha512sum -c --status ||
+    fail "$url is not the Deno it should be: its SHA-512 differs"
+  target=$folder.new/node_modules/@deno/$package
+  { mkdir -p "$target" && tar -xzf "$archive" -C "$target" --strip-components=1 && rm "$archive"; } ||
+    fail "cannot unpack $archive"
+}
+
+# Sets $fetcher, which takes a file and an address.
+choose_fetcher() {
+  if ! command -v curl >/dev/null && ! command -v wget >/dev/null; then
+    ! command -v npm >/dev/null || return 1
+    need curl:curl /etc/ssl/certs/ca-certificates.crt:ca-certificates
+  fi
+  if command -v curl >/dev/null; then
+    fetcher='curl -fsSL --retry 3 --connect-timeout 30 --speed-time 60 --speed-limit 1000 -o'
+  else
+    fetcher='wget -nv -T 60 -O'
+  fi
+}
+
+install_deno() {
+  need npm:npm
+  silently npm install --prefix "$folder.new" --cache "$folder.new/cache" --ignore-scripts --no-audit \
+    --no-fund --no-save --no-update-notifier --loglevel=error "@deno/$package@$deno_version" ||
+    fail "npm could not fetch @deno/$package@$deno_version; is its registry within reach?"
+  [ -z "$sha256" ] || echo "$sha256  $folder.new/${deno#"$folder/"}" | sha256sum -c --status ||
+    fail "npm's @deno/$package is not the Deno it should be: its SHA-256 differs"
+  rm -rf "$folder.new/cache"
 }
