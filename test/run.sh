@@ -6,7 +6,7 @@ cd -- "$(dirname -- "$0")/.."
 . ./.ci/setup.sh
 
 need nft:nftables ip:iproute2 conntrack:conntrack tcpdump:tcpdump sysctl:procps \
-  busybox:busybox curl:curl git:git /etc/protocols:netbase zsh:zsh fish:fish script:bsdutils
+  busybox:busybox curl:curl git:git /etc/protocols:netbase zsh:zsh fish:fish script:bsdutils depmod:kmod
 need_deno
 "$deno" install --quiet --frozen </dev/null
 exec "$deno" run -A test/runner/main.ts "$@" </dev/null
