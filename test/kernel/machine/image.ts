@@ -42,6 +42,9 @@ export async function image(wanted: Wanted): Promise<string> {
   return tree;
 }
 
+/** Enough for a slow line, and an end for one that hangs. */
+const STEP_MS = 5 * 60_000;
+
 /** Runs a program. @throws {Unavailable} with its words where it fails or is not there */
 export async function must(...argv: readonly [string, ...string[]]): Promise<string> {
   const { code, ...said } = await attempt(argv);
@@ -51,7 +54,8 @@ export async function must(...argv: readonly [string, ...string[]]): Promise<str
 
 async function attempt(argv: readonly [string, ...string[]]): Promise<Ended> {
   try {
-    return await runHere({ argv, env: { LC_ALL: "C", DEBIAN_FRONTEND: "noninteractive" } });
+    const env = { LC_ALL: "C", DEBIAN_FRONTEND: "noninteractive" };
+    return await runHere({ argv, env }, AbortSignal.timeout(STEP_MS));
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
     return { code: 127, stdout: "", stderr: "not on this machine" };
