@@ -1,8 +1,10 @@
 import { ConfigError, formatDiagnostics } from "../lib/config/diagnostic.ts";
+import { formatPrefix, type Prefix } from "../lib/model/address.ts";
 import { LbError } from "../lib/model/error.ts";
 import type { JournalEntry } from "../lib/model/journal.ts";
 import type { Config } from "../lib/model/settings.ts";
 import type { Diagnosis } from "../lib/reconcile/diagnosis.ts";
+import type { BackendReport } from "../lib/report/backend.ts";
 import { context, type Places } from "./context.ts";
 
 /** Probes the machine anew, and holds it against the config if there is one. */
@@ -21,6 +23,36 @@ export async function diagnose(places: Places): Promise<Diagnosis> {
   const { config, problems } = await readableConfig(places);
   const journal = await openSysctls(places);
   return diagnoseMachine(kernel, { facts, around, config, problems, journal });
+}
+
+/**
+ * Holds this machine against what a backend with `forward = "dr"` must have set.
+ *
+ * @param named the VIPs; none: those that the config has for such services
+ * @throws {LbError} `usage` where there are none
+ */
+export async function diagnoseBackend(
+  places: Places,
+  named: readonly Prefix[],
+): Promise<BackendReport> {
+  const [{ checkBackend }, { observeBackend }] = await Promise.all([
+    import("../lib/host/backend/check.ts"),
+    import("../lib/host/backend/observe.ts"),
+  ]);
+  const vips = named.length > 0 ? named : await directVips(places);
+  const machine = observeBackend(context.kernel(places), vips);
+  return { vips, checks: checkBackend(vips, machine) };
+}
+
+async function directVips(places: Places): Promise<readonly Prefix[]> {
+  const isThere = context.files.stat(places.config) !== undefined;
+  const services = isThere ? (await context.loadConfig(places)).config.services : [];
+  const vips = services.filter(({ forward }) => forward === "dr").flatMap(({ vip }) => vip);
+  if (vips.length > 0) return [...new Map(vips.map((vip) => [formatPrefix(vip), vip])).values()];
+  const why = isThere
+    ? `no service of ${places.config} has forward = "dr"`
+    : "there is no config here";
+  throw new LbError("usage", `${why}: name the VIPs, as in "lb doctor --backend 203.0.113.10"`);
 }
 
 /** A config that cannot be used is one more thing to tell of, beside what the machine is like. */

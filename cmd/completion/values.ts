@@ -1,3 +1,4 @@
+import { formatPrefix } from "../../lib/model/address.ts";
 import { context } from "../context.ts";
 import { type Candidate, type Completion, NOTHING, type Situation } from "./candidates.ts";
 
@@ -21,6 +22,7 @@ export const SOURCES: Readonly<Record<string, Source>> = {
   "--state": folders,
   "--run-dir": folders,
   "--lock-timeout": unknown,
+  "doctor vip": directVips,
   "status service": services,
   "scale service": services,
   "scale --add": unknown,
@@ -52,6 +54,14 @@ async function services(_: Situation, { config }: Places): Promise<Completion> {
   return words(
     serviceNames(await context.peekConfig({ config }) ?? "").map((value) => ({ value })),
   );
+}
+
+/** VIPs of services whose backends have them too. */
+async function directVips(_: Situation, { config }: Places): Promise<Completion> {
+  const { parseConfig } = await import("../../lib/config/load.ts");
+  const { config: { services } } = await parseConfig(context.files.read(config) ?? "", config);
+  const vips = services.filter(({ forward }) => forward === "dr").flatMap(({ vip }) => vip);
+  return words([...new Set(vips.map(formatPrefix))].map((value) => ({ value })));
 }
 
 /** Backends of the service on the line that are not on it yet. */

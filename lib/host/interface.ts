@@ -13,6 +13,10 @@ export interface Interface {
   readonly loopback: boolean;
   /** 6 bytes; undefined where the link has no ethernet address. */
   readonly mac?: Uint8Array;
+  /** What comes in here goes to a bridge, bond or the like, which is an interface of its own. */
+  readonly enslaved?: boolean;
+  /** Nothing ever comes in at it from outside, whatever addresses it has. */
+  readonly dummy?: boolean;
   readonly addresses: readonly InterfaceAddress[];
 }
 

@@ -1,5 +1,25 @@
+import type { Prefix } from "./address.ts";
 import type { MarkLayout } from "./mark.ts";
 import type { Backend, Service } from "./service.ts";
+
+/** The interface that leads straight to a backend, without a router between. */
+export interface BackendLink {
+  readonly ifindex: number;
+  readonly interface: string;
+  /** Its link address is known there. */
+  readonly answers: boolean;
+}
+
+/** Where packets for services with `forward = "dr"` come in. */
+export interface Ingress {
+  /** Names of the interfaces, sorted. */
+  readonly interfaces: readonly string[];
+  /**
+   * VIPs of such services alone that no interface here has: what nobody serves there is refused, or it
+   * would go back to the router that sent it, and come again.
+   */
+  readonly routed: readonly Prefix[];
+}
 
 /** A backend as an engine sees it: with the id it keeps for life and the weight it has now. */
 export interface PlacedBackend extends Backend {
@@ -7,6 +27,8 @@ export interface PlacedBackend extends Backend {
   readonly id: number;
   /** Configured weight after health, intent and load. */
   readonly effective_weight: number;
+  /** With `forward = "dr"`, where it is. Without, or if it does not answer there, it has no weight. */
+  readonly link?: BackendLink;
 }
 
 /** A service as an engine sees it. */
@@ -18,4 +40,5 @@ export interface PlacedService extends Omit<Service, "backends"> {
 export interface DesiredState {
   readonly services: readonly PlacedService[];
   readonly marks: MarkLayout;
+  readonly ingress: Ingress;
 }

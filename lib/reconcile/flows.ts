@@ -29,7 +29,8 @@ export function forgetGone(run: Run, gone: readonly Gone[]): void {
  * now. @throws {KernelError}
  */
 export function forgetUnbalanced(run: Run, services: readonly PlacedService[]): void {
-  const count = flushUnbalanced(run.machine.kernel.sockets, services);
+  const translated = services.filter(({ forward }) => forward !== "dr");
+  const count = flushUnbalanced(run.machine.kernel.sockets, translated);
   tell(run, count, "that were there before their rules");
 }
 

@@ -53,10 +53,10 @@ export function hostWant(config: Config, engineOf: ReadonlyMap<string, EngineNam
   };
 }
 
-/** The IP versions that the services have VIPs of. */
+/** The IP versions whose packets the machine routes for the services; those of `dr` never get that far. */
 export function familiesServed({ services }: Config): Family[] {
   return FAMILIES.filter((family) =>
-    services.some((service) => familiesOf(service).includes(family))
+    services.some((service) => service.forward !== "dr" && familiesOf(service).includes(family))
   );
 }
 

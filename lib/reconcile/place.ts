@@ -1,9 +1,11 @@
+import type { Way } from "../host/neighbour/way.ts";
 import { LbError } from "../model/error.ts";
 import { fitsMark, type MarkLayout } from "../model/mark.ts";
 import { type Backend, backendKey, type EngineName, type Service } from "../model/service.ts";
 import type { Config } from "../model/settings.ts";
 import type { DesiredState, PlacedBackend, PlacedService } from "../model/state.ts";
 import { type BackendName, type BackendRow, rowFinder } from "../store/ids.ts";
+import { type Links, NO_LINKS } from "./links.ts";
 
 /** The names under which the store keeps the ids of all configured backends. */
 export function backendNames(services: readonly Service[]): BackendName[] {
@@ -20,32 +22,63 @@ export function placeServices(
   engineOf: ReadonlyMap<string, EngineName>,
   engine: EngineName,
   rows: readonly BackendRow[],
+  { ways, ingress }: Links = NO_LINKS,
 ): DesiredState {
   const find = rowFinder(rows);
   const services = config.services
     .filter(({ name }) => engineOf.get(name) === engine)
     .map((service): PlacedService => ({
       ...service,
-      backends: service.backends.map((backend) => ({
-        ...backend,
-        id: find(service.name, backendKey(backend))!.id,
-        effective_weight: effectiveWeight(backend, service.backends),
-      })),
+      backends: placeBackends(
+        service,
+        ways,
+        (backend) => find(service.name, backendKey(backend))!.id,
+      ),
     }));
   for (const service of services) refuseUnmarkable(service, config.marks);
-  return { services, marks: config.marks };
+  return { services, marks: config.marks, ingress };
+}
+
+function placeBackends(
+  { forward, backends }: Service,
+  ways: ReadonlyMap<string, Way>,
+  idOf: (backend: Backend) => number,
+): PlacedBackend[] {
+  if (forward !== "dr") {
+    return backends.map((backend) => ({
+      ...backend,
+      id: idOf(backend),
+      effective_weight: effectiveWeight(backend, backends),
+    }));
+  }
+  const wayTo = ({ address }: Backend) => ways.get(address.text);
+  // What cannot be reached takes no new connections, whatever the config gives it.
+  const able = backends.map((one) => wayTo(one)?.link?.answers ? one : { ...one, weight: 0 });
+  return backends.map((backend, index) => ({
+    ...backend,
+    id: idOf(backend),
+    effective_weight: effectiveWeight(able[index]!, able),
+    link: wayTo(backend)?.link,
+  }));
 }
 
 /** Why a backend's weight is not the configured one now; "" where it is. */
-export function weightReason({ backup, weight, effective_weight }: PlacedBackend): string {
-  return backup && effective_weight !== weight ? "backup: others take connections" : "";
+export function weightReason(
+  { forward }: Pick<Service, "forward">,
+  { backup, weight, effective_weight, link }: PlacedBackend,
+): string {
+  if (effective_weight === weight) return "";
+  if (forward === "dr" && !link) return "not on a link of this machine";
+  if (forward === "dr" && !link?.answers) return `no answer at ${link?.interface}`;
+  return backup ? "backup: others take connections" : "";
 }
 
 /** Packets after the first are known by their conntrack mark alone. */
 function refuseUnmarkable(
-  { name, mark, dscp, priority, backends }: PlacedService,
+  { name, forward, mark, dscp, priority, backends }: PlacedService,
   marks: MarkLayout,
 ) {
+  if (forward === "dr") return;
   if (mark === 0 && dscp === undefined && priority === undefined) return;
   if (backends.every(({ id }) => fitsMark(marks, id))) return;
   throw new LbError(

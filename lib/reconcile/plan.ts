@@ -1,6 +1,7 @@
 import type { Diagnostic } from "../config/diagnostic.ts";
 import type { Committed, Engine, EnginePlan, EngineSnapshot } from "../engine/engine.ts";
 import { ENGINES } from "../engine/registry.ts";
+import { PATIENT_MS } from "../host/neighbour/observe.ts";
 import { LbError } from "../model/error.ts";
 import type { DesiredState } from "../model/state.ts";
 import { allocateIds, type BackendRow } from "../store/ids.ts";
@@ -13,6 +14,7 @@ import {
   hostWant,
   planHost,
 } from "./host.ts";
+import { type Links, observeLinks, obstacles, refuseOffLink } from "./links.ts";
 import type { Outcome } from "./outcome.ts";
 import { backendNames, placeServices } from "./place.ts";
 import type { Run } from "./request.ts";
@@ -61,12 +63,14 @@ export async function planRun(run: Run): Promise<RunPlan> {
   const settled_ms = passes.last()?.at_ms;
   const rows = allocateIds(known, wanted, config.marks.idMax - 1, run.now_ms, settled_ms);
   const target = findTarget(run);
+  const links = await observeLinks(run.machine.kernel, config, PATIENT_MS);
+  if (target.isNew) refuseOffLink(links);
   const tasks: EngineTask[] = [];
-  for (const engine of ENGINES) tasks.push(await planEngine(run, engine, rows, target));
+  for (const engine of ENGINES) tasks.push(await planEngine(run, engine, rows, target, links));
   const host = planHost(run.machine, config, hostWant(config, run.engineOf));
   if (target.isNew) refuse(host);
   for (const object of hostDrift(host)) run.progress.drift.add(object);
-  return { target, rows, tasks, host, outcome: outcomeOf(run, target, tasks, host) };
+  return { target, rows, tasks, host, outcome: outcomeOf(run, target, tasks, host, links) };
 }
 
 /** What was in force once goes on with what there is; what never was had better be right. */
@@ -90,11 +94,13 @@ async function planEngine(
   engine: Engine,
   rows: readonly BackendRow[],
   target: Target,
+  links: Links,
 ): Promise<EngineTask> {
   const memory = engineMemory(run.machine, engine.name);
   const { committed } = memory;
   const have = await engine.observe(run.machine.kernel, committed);
-  const state = placeServices(run.request.loaded.config, run.engineOf, engine.name, rows);
+  const { config } = run.request.loaded;
+  const state = placeServices(config, run.engineOf, engine.name, rows, links);
   const want = engine.desired(state);
   const plan = engine.plan(want, have, newToken(target.revision));
   const isSettled = plan.changes.length === 0;
@@ -136,13 +142,14 @@ function outcomeOf(
   target: Target,
   tasks: readonly EngineTask[],
   host: HostStages,
+  links: Links,
 ): Outcome {
   return {
     revision: target.revision,
     ...changesOf(run, tasks, host),
     services: run.chosen,
     drift: [...run.progress.drift],
-    blocked: host.blocked,
+    blocked: [...host.blocked, ...obstacles(links)],
     warnings: run.request.loaded.warnings.map(describeWarning),
     notes: run.notes,
   };

@@ -2,6 +2,7 @@ import { StalePlanError } from "../engine/engine.ts";
 import { InForceError, KernelError, LbError } from "../model/error.ts";
 import { carryOut } from "./carry_out.ts";
 import { isHostBehind } from "./host.ts";
+import { directBackends } from "./links.ts";
 import type { Outcome } from "./outcome.ts";
 import { planRun } from "./plan.ts";
 import { failRevision, recordQuietPass, saveCounters } from "./record.ts";
@@ -39,7 +40,8 @@ export async function reconcile(machine: Machine, request: ReconcileRequest): Pr
 async function attempt(run: Run): Promise<Outcome> {
   const { machine, request } = run;
   const stamps = readStamps(machine);
-  const digest = stamps && await inputsDigest(machine, request.loaded.text, stamps);
+  const direct = directBackends(request.loaded.config);
+  const digest = stamps && await inputsDigest(machine, request.loaded.text, stamps, direct);
   const plan = await planRun(run);
   const told = (outcome: Outcome) => ({
     ...outcome,

@@ -1,10 +1,13 @@
 import { procSysMount } from "../capability/proc_sys.ts";
 import { ENGINES } from "../engine/registry.ts";
 import { addressResource } from "../host/address/address.ts";
+import { HASTY_MS, observeWays } from "../host/neighbour/observe.ts";
 import { sysctlResource } from "../host/sysctl/sysctl.ts";
+import type { Address } from "../model/address.ts";
 import { KernelError } from "../model/error.ts";
 import type { EngineName } from "../model/service.ts";
 import { hostChanges, hostWant, planHost } from "./host.ts";
+import { directBackends } from "./links.ts";
 import type { Outcome } from "./outcome.ts";
 import type { Machine, Run } from "./request.ts";
 
@@ -34,15 +37,23 @@ export function readStamps({ kernel }: Machine): Stamps | undefined {
   }
 }
 
-/** A digest of everything that a run for this config text reads. */
+/**
+ * A digest of everything that a run for this config text reads.
+ *
+ * @param direct backends of its that are reached by their link address
+ */
 export async function inputsDigest(
   machine: Machine,
   text: string,
   stamps: Stamps,
+  direct: readonly Address[],
 ): Promise<string> {
   const { kernel, store, host, facts, version } = machine;
   const journal = store.journal(host, () => kernel.clock.now_ms());
   const [sysctls, addresses] = [journal.open("sysctl"), journal.open("address")];
+  const interfaces = addressResource.observe(kernel, addresses);
+  // Asking keeps them fresh, too: a network card that was replaced is found out here.
+  const ways = await observeWays(kernel, interfaces, direct, HASTY_MS);
   const inputs = [
     version,
     host,
@@ -51,7 +62,8 @@ export async function inputsDigest(
     // What a run that was cut off may have done takes a look to find out.
     ENGINES.map(({ name }) => store.commits.pending(name)),
     [...sysctlResource.observe(kernel, sysctls)],
-    addressResource.observe(kernel, addresses),
+    interfaces,
+    ways,
     sysctls.map(({ id }) => id),
     addresses.map(({ id, after }) => [id, after]),
     procSysMount(kernel.files),
@@ -73,6 +85,8 @@ export interface SettledRequest {
 interface Known {
   readonly file: string;
   readonly outcome: Outcome;
+  /** Backends whose links the digest covers: to know them from the text, it would have to be parsed. */
+  readonly direct: readonly Address[];
 }
 
 /** What there is to report where nothing has changed since a run that left nothing to do. */
@@ -86,10 +100,11 @@ export async function settledOutcome(
   const now_ms = kernel.clock.now_ms();
   const age_ms = now_ms - (settled?.at_ms ?? 0);
   if (!settled || age_ms < 0 || age_ms > SETTLED_MS_MAX) return undefined;
-  const stamps = readStamps(machine);
-  if (!stamps || await inputsDigest(machine, text, stamps) !== settled.digest) return undefined;
   const known = parseKnown(settled.outcome_json);
-  if (!known) return undefined;
+  const stamps = readStamps(machine);
+  if (!known || !stamps) return undefined;
+  const digest = await inputsDigest(machine, text, stamps, known.direct);
+  if (digest !== settled.digest) return undefined;
   // A pass it is, though without a look: what the last one repaired is in order by now.
   if (!dryRun && (store.passes.last()?.drift ?? 0) > 0) {
     store.passes.record({ at_ms: now_ms, drift: 0 });
@@ -109,7 +124,8 @@ function renamed({ file, outcome }: Known, name: string): string[] {
 /** Puts on record that a run found nothing to do. @param digest from before it looked */
 export function recordSettled(run: Run, outcome: Outcome, digest: string): void {
   const { machine, request, now_ms } = run;
-  const known: Known = { file: request.loaded.warnings[0]?.file ?? "", outcome };
+  const { warnings, config } = request.loaded;
+  const known: Known = { file: warnings[0]?.file ?? "", outcome, direct: directBackends(config) };
   machine.store.settled.put({ at_ms: now_ms, digest, outcome_json: JSON.stringify(known) });
 }
 
@@ -122,7 +138,8 @@ export async function settleAfterChange(run: Run, outcome: Outcome, before: Stam
   const { loaded } = run.request;
   const stamps = new Map(before);
   for (const [engine, { stamp }] of run.applied) stamps.set(engine, stamp);
-  const digest = await inputsDigest(run.machine, loaded.text, stamps);
+  const direct = directBackends(loaded.config);
+  const digest = await inputsDigest(run.machine, loaded.text, stamps, direct);
   // Planned after the digest was taken: what changes in between shows in one of the two.
   const left = planHost(run.machine, loaded.config, hostWant(loaded.config, run.engineOf));
   if (hostChanges(left).length === 0) recordSettled(run, outcome, digest);
@@ -131,7 +148,7 @@ export async function settleAfterChange(run: Run, outcome: Outcome, before: Stam
 /** A cache that cannot be read is no cache. */
 function parseKnown(json: string): Known | undefined {
   try {
-    return JSON.parse(json) as Known;
+    return { direct: [], ...JSON.parse(json) as Omit<Known, "direct"> };
   } catch {
     return undefined;
   }

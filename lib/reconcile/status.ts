@@ -2,11 +2,13 @@ import type { BackendCounters } from "../engine/engine.ts";
 import { ENGINES } from "../engine/registry.ts";
 import type { LoadedConfig } from "../config/load.ts";
 import type { Facts } from "../capability/facts.ts";
+import { HASTY_MS } from "../host/neighbour/observe.ts";
 import type { EngineName } from "../model/service.ts";
 import type { PlacedBackend, PlacedService } from "../model/state.ts";
 import { type BackendRow, foldCounter } from "../store/ids.ts";
 import { engineMemory, findDrift } from "./drift.ts";
 import { hostDrift, hostWant, planHost } from "./host.ts";
+import { observeLinks } from "./links.ts";
 import { placeServices, weightReason } from "./place.ts";
 import type { Machine } from "./request.ts";
 import { type Chosen, selectAll } from "./selection.ts";
@@ -75,8 +77,9 @@ export async function readStatus(
   const engineOf = new Map(chosen.map((each) => [each.name, each.engine]));
   const drifted: string[] = [];
   const services = new Map<string, ServiceStatus>();
+  const links = await observeLinks(machine.kernel, applied.loaded.config, HASTY_MS);
   for (const engine of ENGINES) {
-    const state = placeServices(applied.loaded.config, engineOf, engine.name, rows);
+    const state = placeServices(applied.loaded.config, engineOf, engine.name, rows, links);
     const memory = engineMemory(machine, engine.name);
     if (state.services.length === 0 && !memory.committed) continue;
     const have = await engine.observe(machine.kernel, memory.committed);
@@ -116,17 +119,21 @@ function serviceStatus(
 ): ServiceStatus {
   const { engine, reason } = chosen.get(service.name)!;
   const backends = service.backends.map((backend) =>
-    backendStatus(backend, counted.get(backend.id)!)
+    backendStatus(service, backend, counted.get(backend.id)!)
   );
   return { service, engine, reason, backends };
 }
 
-function backendStatus(backend: PlacedBackend, { row, counters }: Counted): BackendStatus {
+function backendStatus(
+  service: PlacedService,
+  backend: PlacedBackend,
+  { row, counters }: Counted,
+): BackendStatus {
   const raw = counters?.new_connections ?? null;
   return {
     backend,
     effective_weight: backend.effective_weight,
-    weight_reason: weightReason(backend),
+    weight_reason: weightReason(service, backend),
     intent: "ready",
     health: "healthy",
     health_reason: "not checked",

@@ -7,7 +7,16 @@ import { FakeProc, freshValues } from "../unit/host/proc.ts";
 import { Gate } from "./gate.ts";
 import { FakeKernel } from "./kernel.ts";
 import { DELETE_FLOW, FakeNetfilter, GET_FLOWS, GET_GENERATION } from "./netfilter.ts";
-import { FakeNetwork, RTM_DELADDR, RTM_GETADDR, RTM_GETLINK, RTM_NEWADDR } from "./network.ts";
+import {
+  FakeNetwork,
+  RTM_DELADDR,
+  RTM_GETADDR,
+  RTM_GETLINK,
+  RTM_GETNEIGH,
+  RTM_GETROUTE,
+  RTM_NEWADDR,
+  RTM_NEWNEIGH,
+} from "./network.ts";
 import type { FakeTable } from "./nft_table.ts";
 import { viewOf } from "./wire.ts";
 
@@ -25,6 +34,9 @@ const MESSAGES: Readonly<Record<number, string>> = {
   [RTM_GETADDR]: "list addresses",
   [RTM_NEWADDR]: "add address",
   [RTM_DELADDR]: "delete address",
+  [RTM_GETROUTE]: "look up route",
+  [RTM_NEWNEIGH]: "ask neighbour",
+  [RTM_GETNEIGH]: "list neighbours",
   [GET_GENERATION]: "read generation",
   [GET_FLOWS]: "list flows",
   [DELETE_FLOW]: "delete flow",

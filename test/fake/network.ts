@@ -1,5 +1,12 @@
 /** Test equipment: links and addresses in memory, behind NETLINK_ROUTE (linux/rtnetlink.h). */
-import { addressBytes, addressFromBytes, parseAddress } from "../../lib/model/address.ts";
+import {
+  type Address,
+  addressBytes,
+  addressFromBytes,
+  contains,
+  networkOf,
+  parseAddress,
+} from "../../lib/model/address.ts";
 import type { RawSocket } from "../../lib/sys/ports.ts";
 import {
   type Answer,
@@ -17,12 +24,19 @@ export const RTM_GETLINK = 18;
 export const RTM_NEWADDR = 20;
 export const RTM_DELADDR = 21;
 export const RTM_GETADDR = 22;
+export const RTM_NEWNEIGH = 28;
+export const RTM_GETNEIGH = 30;
+export const RTM_GETROUTE = 26;
 const RTM_NEWLINK = 16;
+const RTM_NEWROUTE = 24;
 
 const EPERM = 1;
 const EEXIST = 17;
 const EADDRNOTAVAIL = 99;
 const ENODEV = 19;
+const ENETUNREACH = 101;
+const NUD_INCOMPLETE = 1;
+const NUD_REACHABLE = 2;
 const IFF_UP = 1;
 const IFF_LOOPBACK = 8;
 const ARPHRD_ETHER = 1;
@@ -34,6 +48,12 @@ export class FakeNetwork {
   readonly links: string[];
   /** As `ip -o addr` has them: `eth0 192.0.2.1/24`. */
   readonly addresses: Set<string>;
+  /** Machines in the networks of our links: they answer when asked for their link addresses. */
+  readonly others = new Set<string>();
+  /** Who knows the way to what is on no link of ours. */
+  router?: string;
+  /** Neighbours that were asked for, as `INDEX ADDRESS`. */
+  readonly asked = new Set<string>();
   /** Changes are refused with this errno; 0: they are not. */
   refusal = 0;
   /** Addresses that are refused by policy (EPERM). */
@@ -53,6 +73,9 @@ export class FakeNetwork {
     if (type === RTM_GETADDR) return [...this.addresses].map((text) => this.#addressMessage(text));
     if (type === RTM_NEWADDR) return this.#change(body, (text) => this.#add(text));
     if (type === RTM_DELADDR) return this.#change(body, (text) => this.#remove(text));
+    if (type === RTM_GETROUTE) return this.#route(addressIn(body));
+    if (type === RTM_NEWNEIGH) return this.#ask(viewOf(body).getUint32(4, true), addressIn(body));
+    if (type === RTM_GETNEIGH) return this.#neighbours(body[0]!);
     throw new SyntaxError(`the fake kernel does not know route message type ${type}`);
   }
 
@@ -64,6 +87,45 @@ export class FakeNetwork {
     const { text } = addressFromBytes(local);
     if (this.refusals.has(text)) return -EPERM;
     return -act(`${name} ${text}/${body[1]}`);
+  }
+
+  /** struct rtmsg, RTA_OIF and, where it is not on a link, RTA_GATEWAY. */
+  #route(address: Address): Answer {
+    const direct = this.#linkOf(address);
+    const router = this.router === undefined ? undefined : parseAddress(this.router);
+    const link = direct ?? (router && this.#linkOf(router));
+    if (link === undefined) return -ENETUNREACH;
+    const header = Uint8Array.of(address.family === 4 ? 2 : 10, 0, 0, 0, 254, 0, 0, 1, 0, 0, 0, 0);
+    const gateway = direct || !router ? new Uint8Array() : attribute(5, addressBytes(router));
+    const index = this.links.indexOf(link) + 1;
+    return [{ type: RTM_NEWROUTE, body: joined(header, attribute(4, u32(index)), gateway) }];
+  }
+
+  #linkOf(address: Address): string | undefined {
+    return [...this.addresses].map((text) => /^(\S+) (\S+)\/(\d+)$/.exec(text)!)
+      .find(([, , host = "", length]) =>
+        contains(networkOf(parseAddress(host)!, Number(length)), address)
+      )?.[1];
+  }
+
+  #ask(index: number, { text }: Address): Answer {
+    if (index > this.links.length) return -ENODEV;
+    this.asked.add(`${index} ${text}`);
+    return [];
+  }
+
+  /** struct ndmsg, NDA_DST and, of those that answer, NDA_LLADDR. */
+  #neighbours(family: number): Message[] {
+    return [...this.asked].map((entry) => entry.split(" ")).flatMap(([index, text = ""]) => {
+      const bytes = addressBytes(parseAddress(text)!);
+      if ((bytes.length === 4 ? 2 : 10) !== family) return [];
+      const answers = this.others.has(text);
+      const state = answers ? NUD_REACHABLE : NUD_INCOMPLETE;
+      const header = joined(Uint8Array.of(family, 0, 0, 0), u32(Number(index)), u32(state));
+      const mac = Uint8Array.of(2, 0, 0, 0, 1, bytes.at(-1)!);
+      const lladdr = answers ? attribute(2, mac) : new Uint8Array();
+      return [{ type: RTM_NEWNEIGH, body: joined(header, attribute(1, bytes), lladdr) }];
+    });
   }
 
   #add(text: string): number {
@@ -86,6 +148,11 @@ export class FakeNetwork {
     const index = u32(this.links.indexOf(name) + 1);
     return { type: RTM_NEWADDR, body: joined(header, index, attribute(1, bytes), local) };
   }
+}
+
+/** RTA_DST or NDA_DST: the first attribute behind 12 bytes of header. */
+function addressIn(body: Uint8Array): Address {
+  return addressFromBytes(attributesOf(body.slice(12)).get(1)!);
 }
 
 /** struct ifinfomsg, IFLA_IFNAME and IFLA_ADDRESS. */

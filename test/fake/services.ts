@@ -65,7 +65,7 @@ export function stateOf(
 ): DesiredState {
   const marks = markLayout(mask);
   if (!marks) throw new TypeError(`${mask} is not a mask`);
-  return { services: services.map(serviceOf), marks };
+  return { services: services.map(serviceOf), marks, ingress: { interfaces: [], routed: [] } };
 }
 
 function prefixOf(text: string): Prefix {

@@ -11,6 +11,8 @@ import { dumpEntries } from "../../lib/netlink/conntrack/dump.ts";
 import { readGeneration } from "../../lib/netlink/nft/generation.ts";
 import { addAddress, deleteAddress, listAddresses } from "../../lib/netlink/route/address.ts";
 import { type Link, listLinks } from "../../lib/netlink/route/link.ts";
+import { askNeighbours, listNeighbours } from "../../lib/netlink/route/neighbour.ts";
+import { routesTo } from "../../lib/netlink/route/route.ts";
 import { arpAnnouncement } from "../../lib/packet/arp.ts";
 import { neighborAdvertisement } from "../../lib/packet/ndisc.ts";
 import { sockets } from "../../lib/sys/socket.ts";
@@ -24,6 +26,14 @@ const ACTS = {
   addresses: () => listAddresses(sockets),
   add: ({ link, address }) => addAddress(sockets, linkOf(link).index, addressOf(address)),
   delete: ({ link, address }) => deleteAddress(sockets, linkOf(link).index, addressOf(address)),
+  neighbours: () =>
+    listNeighbours(sockets).map((one) => ({
+      ...one,
+      lladdr: one.lladdr && Array.from(one.lladdr),
+    })),
+  ask: ({ link, address }) =>
+    askNeighbours(sockets, [{ ifindex: linkOf(link).index, address: addressOf(address) }]),
+  route: ({ address }) => routesTo(sockets, [addressOf(address)])[0],
   entries: ({ filter }) => dumpEntries(sockets, filter),
   delete_entries: ({ entries }) => deleteEntries(sockets, entries ?? []),
   count: () => timed(() => [...countActive(sockets, LAYOUT)]),

@@ -1,14 +1,10 @@
 /** lib/netlink and lib/packet against this kernel, in namespaces of their own; needs root. */
 import assert from "node:assert/strict";
-import { inside, mustRun, namespaceName, removeNamespaces } from "../../lib/demo/namespace.ts";
+import { inside } from "../../lib/demo/namespace.ts";
 import type { ConntrackEntry } from "../../lib/netlink/conntrack/entry.ts";
 import type { InterfaceAddress } from "../../lib/netlink/route/address.ts";
-import { clock } from "../../lib/sys/clock.ts";
-import { process } from "../../lib/sys/process.ts";
-import type { Act, Input } from "./netlink_inside.ts";
+import { act, actArgv, connect, inNamespaces, learns, macOf, run } from "./netlink_rig.ts";
 
-const INSIDE = new URL("netlink_inside.ts", import.meta.url).pathname;
-const CONFIG = new URL("../../deno.json", import.meta.url).pathname;
 const CONNTRACK_MARK_3 = { mark: { value: 0x300, mask: 0x7fff00 } };
 const VIP4 = "203.0.113.1";
 const VIP6 = "2001:db8:1::1";
@@ -269,22 +265,6 @@ async function sameAddresses(name: string): Promise<IpAddress[]> {
   return links.flatMap(({ addr_info }) => addr_info);
 }
 
-async function macOf(name: string): Promise<string> {
-  const [link]: IpLink[] = JSON.parse(await run(name, "ip", "-j", "link", "show", "up0"));
-  assert.ok(link);
-  return link.address;
-}
-
-/** Softirqs may be a moment behind on a busy machine. */
-async function learns(name: string, address: string, mac: string): Promise<void> {
-  let neighbour = "";
-  for (let attempt = 0; attempt < 20 && !neighbour.includes(mac); attempt++) {
-    if (attempt > 0) await clock.sleep(50);
-    neighbour = await run(name, "ip", "neigh", "show", address);
-  }
-  assert.match(neighbour, new RegExp(`lladdr ${mac}`));
-}
-
 /** What tcpdump in the namespace says of two announcements made during `act`. */
 async function watching(name: string, act: () => Promise<void>): Promise<string> {
   const filter = "arp or (icmp6 and ip6[40] == 136)";
@@ -299,43 +279,4 @@ async function watching(name: string, act: () => Promise<void>): Promise<string>
   const [text] = await Promise.all([new Response(dump.stdout).text(), dump.status]);
   await messages.cancel();
   return text;
-}
-
-/** A veth pair, `up0` on both ends, without link-local addresses: they would come up in the middle of a test. */
-async function connect(one: string, other: string): Promise<void> {
-  await run(one, "ip", "link", "add", "up0", "type", "veth", "peer", "name", "up0", "netns", other);
-  for (const name of [one, other]) {
-    await run(name, "ip", "link", "set", "up0", "up", "addrgenmode", "none");
-  }
-}
-
-function actArgv(name: string, what: Act, input: Input = {}): [string, ...string[]] {
-  const argv = [Deno.execPath(), "run", "-A", "--no-check", "--config", CONFIG, INSIDE];
-  return inside(name, [...argv, what, JSON.stringify(input)]);
-}
-
-async function act<Result>(name: string, what: Act, input: Input = {}): Promise<Result> {
-  return JSON.parse((await mustRun(process, actArgv(name, what, input))).stdout);
-}
-
-async function run(name: string, ...argv: string[]): Promise<string> {
-  return (await mustRun(process, inside(name, argv))).stdout;
-}
-
-let topologies = 0;
-
-async function inNamespaces(
-  count: number,
-  use: (names: [string, string]) => Promise<void>,
-): Promise<void> {
-  const serial = ++topologies;
-  const name = (role: number) => namespaceName(Deno.pid, serial, `netlink${role}`);
-  const names: [string, string] = [name(1), name(2)];
-  const used = names.slice(0, count);
-  try {
-    for (const name of used) await mustRun(process, ["ip", "netns", "add", name]);
-    await use(names);
-  } finally {
-    await removeNamespaces(process, used);
-  }
 }

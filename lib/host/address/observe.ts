@@ -17,6 +17,8 @@ function toInterface(link: Link, addresses: readonly InterfaceAddress[]): Interf
     up: link.isUp,
     loopback: link.isLoopback,
     ...(isEthernet && { mac: link.mac }),
+    ...(link.master !== undefined && { enslaved: true }),
+    ...(link.kind === "dummy" && { dummy: true }),
     addresses: addresses.map(({ address, prefix_length: length }) => ({ ...address, length })),
   };
 }

@@ -8,6 +8,7 @@ const RTM_GETLINK = 18;
 const IFINFOMSG_BYTES = 16;
 const IFLA_ADDRESS = 1;
 const IFLA_IFNAME = 3;
+const IFLA_MASTER = 10;
 const IFLA_LINKINFO = 18;
 const IFLA_EXT_MASK = 29;
 const IFLA_INFO_KIND = 1;
@@ -30,6 +31,8 @@ export interface Link {
   readonly mac?: Uint8Array;
   /** For instance `veth`, `bridge`, `dummy`; undefined for hardware. */
   readonly kind?: string;
+  /** The bridge, bond or the like that what comes in here goes to. */
+  readonly master?: number;
 }
 
 /** The interfaces of the network namespace, by index. @throws {KernelError} */
@@ -59,10 +62,11 @@ export function listLinks(sockets: SocketsPort): Link[] {
 export function readLink(body: DataView): Link {
   if (body.byteLength < IFINFOMSG_BYTES) throw new DecodeError("an interface without a header");
   const flags = body.getUint32(8, true);
-  const named: { name: string; mac?: Uint8Array; kind?: string } = { name: "" };
+  const named: { name: string; mac?: Uint8Array; kind?: string; master?: number } = { name: "" };
   readAttributes(body, IFINFOMSG_BYTES, (attribute) => {
     if (attribute.type === IFLA_IFNAME) named.name = attribute.text();
     else if (attribute.type === IFLA_ADDRESS) named.mac = attribute.bytes();
+    else if (attribute.type === IFLA_MASTER) named.master = attribute.u32();
     else if (attribute.type === IFLA_LINKINFO) named.kind = readKind(attribute);
   });
   return {

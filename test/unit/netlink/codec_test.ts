@@ -10,6 +10,8 @@ import {
 import { readEntry } from "../../../lib/netlink/conntrack/entry.ts";
 import { readAddress } from "../../../lib/netlink/route/address.ts";
 import { readLink } from "../../../lib/netlink/route/link.ts";
+import { readNeighbour } from "../../../lib/netlink/route/neighbour.ts";
+import { readRoute } from "../../../lib/netlink/route/route.ts";
 import * as sample from "./samples.ts";
 
 const NO_HEADER = new Uint8Array();
@@ -152,7 +154,7 @@ Deno.test("random bytes are read or refused with a DecodeError", () => {
 });
 
 Deno.test("random attributes behind a good header are read or refused with a DecodeError", () => {
-  const type = fc.constantFrom(2, 3, 16, 20, 0x0100);
+  const type = fc.constantFrom(2, 3, 16, 20, 24, 28, 0x0100);
   fc.assert(
     fc.property(
       type,
@@ -230,6 +232,8 @@ function decodeAll(datagram: Uint8Array): unknown[] {
     attempt(() => readEntry(message.body)),
     attempt(() => readAddress(message.body)),
     attempt(() => readLink(message.body)),
+    attempt(() => readNeighbour(message.body)),
+    attempt(() => readRoute(message.body)),
   ]);
 }
 

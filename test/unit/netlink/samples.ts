@@ -155,6 +155,52 @@ export const LINK = bytes(`
   0800 3200 00000000                              # type 50, unknown to lb
 `);
 
+/** Neighbours at interface 7: one that answers no more but is believed, one that was asked and is silent. */
+export const NEIGHBOURS = bytes(`
+  4c000000 1c00 0200 01000000 a2230000            # RTM_NEWNEIGH, NLM_F_MULTI
+  02 00 0000 07000000 0400 00 01                  # ndmsg: IPv4, interface 7, NUD_STALE, unicast
+  0800 0100 c633640d                              # NDA_DST 198.51.100.13
+  0a00 0200 9a59e917d379 0000                     # NDA_LLADDR
+  0800 0400 00000000                              # NDA_PROBES
+  1400 0300 f9920000f992000095850000 00000000     # NDA_CACHEINFO
+  40000000 1c00 0200 01000000 a2230000
+  02 00 0000 07000000 0100 00 01                  # NUD_INCOMPLETE
+  0800 0100 c6336463                              # 198.51.100.99
+  0800 0400 00000000
+  1400 0300 75170000050000000500000001000000
+`);
+
+/** A neighbour of IPv6. */
+export const NEIGHBOUR6 = bytes(`
+  58000000 1c00 0200 02000000 a2230000
+  0a 00 0000 07000000 0200 00 01                  # IPv6, NUD_REACHABLE
+  1400 0100 20010db8000b00000000000000000011      # 2001:db8:b::11
+  0a00 0200 669c918b654a 0000
+  0800 0400 00000000
+  1400 0300 05000000050000000500000001000000
+`);
+
+/** The way to 192.0.2.1: by a router. Shortened by hand: without RTA_CACHEINFO. */
+export const ROUTE_BY_ROUTER = bytes(`
+  4c000000 1800 0000 01000000 a2230000            # RTM_NEWROUTE
+  02 20 00 00 fe 00 00 01 00020000                # rtmsg: IPv4, /32, table main, universe, RTN_UNICAST
+  0800 0100 c0000201                              # RTA_DST
+  0800 0400 07000000                              # RTA_OIF 7
+  0800 0700 c6336401                              # RTA_PREFSRC 198.51.100.1
+  0800 0500 c63364fe                              # RTA_GATEWAY 198.51.100.254
+  0800 0f00 fe000000                              # RTA_TABLE
+  0800 1900 00000000                              # RTA_UID
+`);
+
+/** The same to an address on the link, of IPv6. */
+export const ROUTE_ON_LINK6 = bytes(`
+  40000000 1800 0000 01000000 a2230000
+  0a 80 80 00 fe 02 00 01 00000000                # IPv6, RTN_UNICAST
+  1400 0100 20010db8000b00000000000000000011
+  0800 0600 00010000                              # RTA_PRIORITY
+  0800 0400 07000000
+`);
+
 /** Every sample there is. */
 export const SAMPLES = [
   GENERATION,
@@ -167,4 +213,8 @@ export const SAMPLES = [
   UDP6_ENTRY,
   ADDRESSES,
   LINK,
+  NEIGHBOURS,
+  NEIGHBOUR6,
+  ROUTE_BY_ROUTER,
+  ROUTE_ON_LINK6,
 ];

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
+import { parseAddress } from "../../../lib/model/address.ts";
 import { parseConfig } from "../../../lib/config/load.ts";
+import { type Links, NO_LINKS } from "../../../lib/reconcile/links.ts";
 import { backendNames, placeServices, weightReason } from "../../../lib/reconcile/place.ts";
 import { allocateIds } from "../../../lib/store/ids.ts";
 import { Ruleset } from "../engine/nft/ruleset.ts";
@@ -28,10 +30,10 @@ ${BACKUPS.map((address) => backend(address, true)).join("")}
 ${backend(V6, false)}${backend("2001:db8:b::21", true)}`;
 }
 
-async function placed(text: string) {
+async function placed(text: string, links: Links = NO_LINKS) {
   const { config } = await parseConfig(text, "lb.toml");
   const rows = allocateIds([], backendNames(config.services), config.marks.idMax - 1, 0);
-  return placeServices(config, new Map([["web", "nft"]]), "nft", rows);
+  return placeServices(config, new Map([["web", "nft"]]), "nft", rows, links);
 }
 
 /** Where connections of each IP version end up. */
@@ -56,7 +58,7 @@ Deno.test("why a backup has no weight is told while it waits, and not once it se
   const reasons = async (weights: Weights) => {
     const [service] = (await placed(configText(weights))).services;
     return Object.fromEntries(
-      service!.backends.map((each) => [each.address.text, weightReason(each)]),
+      service!.backends.map((each) => [each.address.text, weightReason(service!, each)]),
     );
   };
   const why = "backup: others take connections";
@@ -119,4 +121,41 @@ Deno.test("mark, dscp and priority are refused where ids do not fit the mark; wi
       message: /service web: .*ids below 255.*give mark_mask more bits.*Nothing was changed/,
     });
   }
+});
+
+/** Links on which these backends answer, and these do not; all others are on none. */
+function linksTo(answering: readonly string[], silent: readonly string[] = []): Links {
+  const way = (text: string, answers: boolean) => {
+    const address = parseAddress(text)!;
+    return [text, { address, link: { ifindex: 3, interface: "eth1", answers } }] as const;
+  };
+  const ways = [
+    ...answering.map((text) => way(text, true)),
+    ...silent.map((text) => way(text, false)),
+  ];
+  return { ...NO_LINKS, ways: new Map(ways) };
+}
+
+Deno.test("with dr, a backend that does not answer has no weight until it does, and backups enter", async () => {
+  const text = configText({}, 'forward = "dr"\nscheduler = "sh"');
+  const weights = async (links: Links) => {
+    const { services: [service] } = await placed(text, links);
+    return service!.backends.map((one) => [one.effective_weight, weightReason(service!, one)]);
+  };
+  const all = [...PRIMARIES, ...BACKUPS, V6];
+  const waits = [0, "backup: others take connections"];
+  const gone = [0, "not on a link of this machine"];
+  assert.deepEqual(await weights(linksTo(all)), [
+    [100, ""],
+    [100, ""],
+    waits,
+    waits,
+    [100, ""],
+    gone,
+  ]);
+  const silent = [0, "no answer at eth1"];
+  const one = linksTo(all.slice(1), [PRIMARIES[0]!]);
+  assert.deepEqual((await weights(one)).slice(0, 4), [silent, [100, ""], waits, waits]);
+  const none = linksTo(BACKUPS, PRIMARIES);
+  assert.deepEqual((await weights(none)).slice(0, 4), [silent, silent, [100, ""], [100, ""]]);
 });
