@@ -1,18 +1,18 @@
 import type { Family } from "../model/address.ts";
 
 /** An interface of one of our namespaces: its name there and its addresses (with prefix lengths). */
-export interface Interface {
+export interface NamespaceInterface {
   readonly name: string;
   readonly addresses: readonly string[];
 }
 
 /** Who stands where on the way `cli ── lb ── b1..bN`. */
 export interface Layout {
-  readonly client: Interface;
+  readonly client: NamespaceInterface;
   /** The balancer's interface towards the client; undefined on one arm, where it has only the other. */
-  readonly front?: Interface;
-  readonly back: Interface;
-  readonly backends: readonly Interface[];
+  readonly front?: NamespaceInterface;
+  readonly back: NamespaceInterface;
+  readonly backends: readonly NamespaceInterface[];
   readonly routes: {
     readonly client: readonly string[];
     readonly balancer: readonly string[];
@@ -100,7 +100,7 @@ export function oneArmLayout(backends: number): Layout {
   };
 }
 
-function hosts(count: number, addresses: (index: number) => string[]): Interface[] {
+function hosts(count: number, addresses: (index: number) => string[]): NamespaceInterface[] {
   return Array.from({ length: count }, (_, index) => ({
     name: "eth0",
     addresses: addresses(index),

@@ -1,6 +1,13 @@
 import { FAMILIES, type Family } from "../model/address.ts";
 import type { FilesPort, ProcessPort, RunOptions, RunResult } from "../sys/ports.ts";
-import { BACK, FRONT, type Interface, type Layout, oneArmLayout, routedLayout } from "./layout.ts";
+import {
+  BACK,
+  FRONT,
+  type Layout,
+  type NamespaceInterface,
+  oneArmLayout,
+  routedLayout,
+} from "./layout.ts";
 import {
   folderName,
   inside,
@@ -119,7 +126,7 @@ async function build(process: ProcessPort, topology: Topology, layout: Layout): 
   }
   const configure = (
     namespace: string,
-    interfaces: readonly Interface[],
+    interfaces: readonly NamespaceInterface[],
     routes: readonly string[],
   ) =>
     batch(
@@ -162,7 +169,10 @@ function wireCommands(topology: Topology, layout: Layout): string[] {
  * Link-local addresses are ours and `nodad`: the kernel's own would be tentative for a second or two,
  * and forwarded packets cannot ask for a neighbour without one.
  */
-function hostCommands(interfaces: readonly Interface[], routes: readonly string[]): string[] {
+function hostCommands(
+  interfaces: readonly NamespaceInterface[],
+  routes: readonly string[],
+): string[] {
   return [
     "link set lo up",
     ...interfaces.flatMap(({ name, addresses }) => [

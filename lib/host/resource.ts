@@ -42,7 +42,7 @@ export interface HostPlan<S extends Step> {
 }
 
 /** What came of a list of steps. */
-export interface Outcome {
+export interface StepsResult {
   readonly done: readonly Change[];
   readonly blocked: readonly Blocked[];
   /** Worth telling the operator: values left alone because somebody else changed them, and the like. */
@@ -64,18 +64,18 @@ export interface HostResource<Want, Observed, S extends Step> {
    *
    * @throws {KernelError} where the kernel refuses; what was done before stays journalled
    */
-  apply(kernel: Kernel, steps: readonly S[], journal: JournalPort): Promise<Outcome>;
+  apply(kernel: Kernel, steps: readonly S[], journal: JournalPort): Promise<StepsResult>;
 }
 
-/** An outcome in the making. */
-export interface OutcomeDraft {
+/** A result in the making. */
+export interface StepsResultDraft {
   readonly done: Change[];
   readonly blocked: Blocked[];
   readonly notes: string[];
 }
 
 /** Nothing done, nothing to say. */
-export function emptyOutcome(): OutcomeDraft {
+export function nothingDone(): StepsResultDraft {
   return { done: [], blocked: [], notes: [] };
 }
 

@@ -44,7 +44,7 @@ export interface OutgoingMessage {
 }
 
 /** What an NLMSG_ERROR or NLMSG_DONE says. */
-export interface Outcome {
+export interface Ending {
   /** Symbolic name; undefined where all went well. */
   readonly errno?: string;
   /** The kernel's own words, where it has any. */
@@ -92,8 +92,8 @@ export function readMessages(datagram: Uint8Array): Message[] {
  *
  * @throws {DecodeError}
  */
-export function readOutcome({ type, flags, body }: Message): Outcome {
-  if (body.byteLength < CODE_BYTES) throw new DecodeError("an outcome without a code");
+export function readEnding({ type, flags, body }: Message): Ending {
+  if (body.byteLength < CODE_BYTES) throw new DecodeError("an ending without a code");
   const code = body.getInt32(0, true);
   const errno = code === 0 ? undefined : errnoName(Math.abs(code));
   if (!(flags & NLM_F_ACK_TLVS)) return { errno };

@@ -11,8 +11,8 @@ import {
   NLM_F_REQUEST,
   NLMSG_DONE,
   NLMSG_ERROR,
+  readEnding,
   readMessages,
-  readOutcome,
 } from "./codec.ts";
 
 /** NETLINK_ROUTE and NETLINK_NETFILTER of linux/netlink.h. */
@@ -109,8 +109,8 @@ export class NetlinkConnection {
     let interrupted = false;
     for (const message of this.#answers()) {
       if (message.flags & NLM_F_DUMP_INTR) interrupted = true;
-      if (isOutcome(message)) {
-        const { errno, text } = readOutcome(message);
+      if (isEnding(message)) {
+        const { errno, text } = readEnding(message);
         if (errno) throw refusal(request, errno, text ?? "the kernel gave no reason");
         break;
       }
@@ -131,7 +131,7 @@ export class NetlinkConnection {
   }
 }
 
-function isOutcome({ type }: Message): boolean {
+function isEnding({ type }: Message): boolean {
   return type === NLMSG_ERROR || type === NLMSG_DONE;
 }
 

@@ -4,7 +4,7 @@ import { addressResource } from "../host/address/address.ts";
 import { interfacesAfter, placementNotes } from "../host/address/placement.ts";
 import type { AddressStep } from "../host/address/plan.ts";
 import type { Interface } from "../host/interface.ts";
-import type { Blocked, HostPlan, Outcome as StepsOutcome, Step } from "../host/resource.ts";
+import type { Blocked, HostPlan, Step, StepsResult } from "../host/resource.ts";
 import { reportSysctls } from "../host/sysctl/apply.ts";
 import type { SysctlStep } from "../host/sysctl/plan.ts";
 import { type Need, NO_NEED } from "../host/sysctl/rules.ts";
@@ -132,7 +132,7 @@ export async function applyStage(
   machine: HostMachine,
   stage: "sysctls" | "addresses" | "leftAddresses" | "leftSysctls",
   stages: HostStages,
-): Promise<StepsOutcome> {
+): Promise<StepsResult> {
   const { kernel } = machine;
   const journal = journalOf(machine);
   if (stage === "sysctls" || stage === "leftSysctls") {

@@ -1,7 +1,7 @@
 import { jhash } from "./jhash.ts";
 
 /** A backend in a Maglev table. The name alone decides its permutation, so every node builds the same. */
-export interface Candidate {
+export interface MaglevBackend {
   readonly id: number;
   readonly name: string;
   /** 0 gets no slots. */
@@ -26,18 +26,18 @@ export function maglevSize(backends: number): number {
 }
 
 /**
- * Fills a Maglev table: every candidate walks its own permutation of the slots and takes the first free
- * one at each of its turns; turns come in proportion to the weights. Removing a candidate moves its
+ * Fills a Maglev table: every backend walks its own permutation of the slots and takes the first free
+ * one at each of its turns; turns come in proportion to the weights. Removing a backend moves its
  * own slots and few others.
  *
  * @param size one that {@linkcode maglevSize} gives
- * @returns candidate ids by slot; empty where nobody has a weight
+ * @returns backend ids by slot; empty where nobody has a weight
  */
-export function maglevTable(candidates: readonly Candidate[], size: number): number[] {
-  const walkers = candidates
+export function maglevTable(backends: readonly MaglevBackend[], size: number): number[] {
+  const walkers = backends
     .filter(({ weight }) => weight > 0)
     .sort((a, b) => a.name < b.name ? -1 : 1)
-    .map((candidate) => new Walker(candidate, size));
+    .map((backend) => new Walker(backend, size));
   if (walkers.length === 0) return [];
   return fill(walkers, size);
 }
@@ -63,10 +63,10 @@ class Walker {
   #step = 0;
   #credit = 0;
 
-  constructor(candidate: Candidate, size: number) {
-    const name = new TextEncoder().encode(candidate.name);
-    this.id = candidate.id;
-    this.weight = candidate.weight;
+  constructor(backend: MaglevBackend, size: number) {
+    const name = new TextEncoder().encode(backend.name);
+    this.id = backend.id;
+    this.weight = backend.weight;
     this.#size = size;
     this.#offset = jhash(name, OFFSET_SEED) % size;
     this.#factor = jhash(name, FACTOR_SEED) % (size - 1) + 1;
@@ -90,7 +90,7 @@ class Walker {
 
   /**
    * `offset + factor × step³ mod size`: cubing permutes the residues of such a prime, so the walk meets
-   * every slot. The paper's `offset + skip × step` lets two candidates whose skips are small multiples of
+   * every slot. The paper's `offset + skip × step` lets two backends whose skips are small multiples of
    * each other collide all the way, and removing one of ten then moved up to 7 % of the slots beyond its
    * own, against 1.8 % with cubes (1,500 random sets each, table of 4,091).
    */

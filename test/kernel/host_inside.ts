@@ -5,7 +5,7 @@
  */
 import { addressResource } from "../../lib/host/address/address.ts";
 import { interfacesAfter, type VipService } from "../../lib/host/address/placement.ts";
-import type { Outcome } from "../../lib/host/resource.ts";
+import type { StepsResult } from "../../lib/host/resource.ts";
 import { pathOf } from "../../lib/host/sysctl/key.ts";
 import type { Need } from "../../lib/host/sysctl/rules.ts";
 import { sysctlResource } from "../../lib/host/sysctl/sysctl.ts";
@@ -28,7 +28,7 @@ export interface HostInput {
 }
 
 /** What came of it: both resources together. */
-export interface HostResult extends Outcome {
+export interface HostResult extends StepsResult {
   readonly drift: readonly string[];
 }
 

@@ -1,6 +1,6 @@
 import { get } from "./http.ts";
 import type { DownloadsSpec, RoleEvent } from "./spec.ts";
-import { count, type Outcome, tallyDownloads } from "./tally.ts";
+import { count, type RequestEnd, tallyDownloads } from "./tally.ts";
 
 /** A download is broken when it has been silent for this long, ms: a hundred pieces late. */
 const SILENCE_MS = 10_000;
@@ -15,17 +15,17 @@ export async function download(
     flowing.push(backend);
     if (flowing.length === spec.count) say({ event: "ready", per_backend: count(flowing) });
   };
-  const outcomes = await Promise.all(
+  const ends = await Promise.all(
     Array.from({ length: spec.count }, (_, index) => one(spec, index, heard)),
   );
-  say({ event: "result", result: tallyDownloads(outcomes) });
+  say({ event: "result", result: tallyDownloads(ends) });
 }
 
 async function one(
   spec: DownloadsSpec,
   index: number,
   onHead: (backend: string) => void,
-): Promise<Outcome> {
+): Promise<RequestEnd> {
   const began = performance.now();
   const door = spec.doors[index % spec.doors.length]!;
   try {

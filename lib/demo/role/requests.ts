@@ -1,7 +1,7 @@
 import { ask } from "./datagram.ts";
 import { get } from "./http.ts";
 import type { RequestsSpec, RoleEvent, Source, Sources, SteadySpec } from "./spec.ts";
-import { type Outcome, tallyRequests } from "./tally.ts";
+import { type RequestEnd, tallyRequests } from "./tally.ts";
 
 type Say = (event: RoleEvent) => void;
 
@@ -46,7 +46,7 @@ export async function sendSteadily(spec: SteadySpec, say: Say, stop: AbortSignal
 class Recorder {
   readonly #spec: RequestsSpec | SteadySpec;
   readonly #say: Say;
-  readonly #outcomes: Outcome[] = [];
+  readonly #ends: RequestEnd[] = [];
   readonly #began = performance.now();
   #told = performance.now();
   #done = 0;
@@ -60,21 +60,21 @@ class Recorder {
     const began = performance.now();
     try {
       const backend = await request(this.#spec, index);
-      this.#outcomes[index] = { ok: true, backend, ms: performance.now() - began };
+      this.#ends[index] = { ok: true, backend, ms: performance.now() - began };
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
-      this.#outcomes[index] = { ok: false, error: message };
+      this.#ends[index] = { ok: false, error: message };
     }
     this.#done++;
     this.#tell();
   }
 
   giveUp(index: number): void {
-    this.#outcomes[index] = { ok: false, error: "not sent: out of time" };
+    this.#ends[index] = { ok: false, error: "not sent: out of time" };
   }
 
   finish(): void {
-    const result = tallyRequests(this.#outcomes, performance.now() - this.#began);
+    const result = tallyRequests(this.#ends, performance.now() - this.#began);
     this.#say({ event: "result", result });
   }
 

@@ -1,19 +1,19 @@
 import { type DownloadsResult, type RequestsResult, SLOW_MS } from "./spec.ts";
 
 /** How one request went. */
-export type Outcome =
+export type RequestEnd =
   | { readonly ok: true; readonly backend: string; readonly ms: number }
   | { readonly ok: false; readonly error: string };
 
 /** Sums up requests, in their order. Pure. */
-export function tallyRequests(outcomes: readonly Outcome[], duration_ms: number): RequestsResult {
-  const times = outcomes.flatMap((outcome) => outcome.ok ? [outcome.ms] : []);
+export function tallyRequests(ends: readonly RequestEnd[], duration_ms: number): RequestsResult {
+  const times = ends.flatMap((end) => end.ok ? [end.ms] : []);
   return {
-    requests: outcomes.length,
-    failed: outcomes.filter((outcome) => !outcome.ok).length,
-    per_backend: countNames(outcomes),
-    answers: outcomes.map((outcome) => outcome.ok ? outcome.backend : ""),
-    errors: countErrors(outcomes),
+    requests: ends.length,
+    failed: ends.filter((end) => !end.ok).length,
+    per_backend: countNames(ends),
+    answers: ends.map((end) => end.ok ? end.backend : ""),
+    errors: countErrors(ends),
     slowest_ms: Math.round(times.reduce((most, ms) => Math.max(most, ms), 0)),
     slow: times.filter((ms) => ms > SLOW_MS).length,
     duration_ms: Math.round(duration_ms),
@@ -21,13 +21,13 @@ export function tallyRequests(outcomes: readonly Outcome[], duration_ms: number)
 }
 
 /** Sums up downloads. Pure. */
-export function tallyDownloads(outcomes: readonly Outcome[]): DownloadsResult {
-  const completed = outcomes.filter((outcome) => outcome.ok).length;
+export function tallyDownloads(ends: readonly RequestEnd[]): DownloadsResult {
+  const completed = ends.filter((end) => end.ok).length;
   return {
     completed,
-    broken: outcomes.length - completed,
-    per_backend: countNames(outcomes),
-    errors: countErrors(outcomes),
+    broken: ends.length - completed,
+    per_backend: countNames(ends),
+    errors: countErrors(ends),
   };
 }
 
@@ -40,10 +40,10 @@ export function count(values: readonly string[]): Record<string, number> {
   );
 }
 
-function countNames(outcomes: readonly Outcome[]): Record<string, number> {
-  return count(outcomes.flatMap((outcome) => outcome.ok ? [outcome.backend] : []));
+function countNames(ends: readonly RequestEnd[]): Record<string, number> {
+  return count(ends.flatMap((end) => end.ok ? [end.backend] : []));
 }
 
-function countErrors(outcomes: readonly Outcome[]): Record<string, number> {
-  return count(outcomes.flatMap((outcome) => outcome.ok ? [] : [outcome.error]));
+function countErrors(ends: readonly RequestEnd[]): Record<string, number> {
+  return count(ends.flatMap((end) => end.ok ? [] : [end.error]));
 }

@@ -1,11 +1,11 @@
 import { addAddress, deleteAddress } from "../../netlink/route/address.ts";
 import type { Kernel } from "../../sys/ports.ts";
 import {
-  emptyOutcome,
   isRefusal,
   type JournalPort,
-  type Outcome,
-  type OutcomeDraft,
+  nothingDone,
+  type StepsResult,
+  type StepsResultDraft,
 } from "../resource.ts";
 import { announce, type Arrival } from "./announce.ts";
 import { type AddressStep, ANNOUNCED, PLACED } from "./plan.ts";
@@ -26,27 +26,27 @@ export async function applyAddresses(
   kernel: Kernel,
   steps: readonly AddressStep[],
   journal: JournalPort,
-): Promise<Outcome> {
-  const outcome = emptyOutcome();
+): Promise<StepsResult> {
+  const result = nothingDone();
   const arrivals: Arrived[] = [];
   try {
     for (const step of steps) {
-      arrivals.push(...orBlocked(step, outcome, () => carryOut(kernel, step, journal, outcome)));
+      arrivals.push(...orBlocked(step, result, () => carryOut(kernel, step, journal, result)));
     }
   } finally {
-    outcome.notes.push(...await announce(kernel, arrivals));
+    result.notes.push(...await announce(kernel, arrivals));
     journal.amend(arrivals.flatMap(({ entry_ids }) => entry_ids), ANNOUNCED);
   }
-  return outcome;
+  return result;
 }
 
-function orBlocked(step: AddressStep, outcome: OutcomeDraft, work: () => Arrived[]): Arrived[] {
+function orBlocked(step: AddressStep, result: StepsResultDraft, work: () => Arrived[]): Arrived[] {
   try {
     return work();
   } catch (error) {
     if (!isRefusal(error)) throw error;
     const { key: object, op: value } = step;
-    outcome.blocked.push({ object, value, message: error.message });
+    result.blocked.push({ object, value, message: error.message });
     return [];
   }
 }
@@ -55,11 +55,11 @@ function carryOut(
   kernel: Kernel,
   step: AddressStep,
   journal: JournalPort,
-  outcome: OutcomeDraft,
+  result: StepsResultDraft,
 ): Arrived[] {
   if (step.op === "announce") return arrival(step);
-  if (step.op === "add") return add(kernel, step, journal, outcome);
-  remove(kernel, step, journal, outcome);
+  if (step.op === "add") return add(kernel, step, journal, result);
+  remove(kernel, step, journal, result);
   return [];
 }
 
@@ -72,7 +72,7 @@ function add(
   kernel: Kernel,
   step: AddressStep,
   journal: JournalPort,
-  outcome: OutcomeDraft,
+  result: StepsResultDraft,
 ): Arrived[] {
   const { link, address, records, key, change, entry_id } = step;
   if (!link || !address) return [];
@@ -81,7 +81,7 @@ function add(
   const giveUp = () => entries.forEach(({ id }) => journal.undone(id));
   try {
     if (addAddress(kernel.sockets, link.index, address) === "added") {
-      if (change) outcome.done.push(change);
+      if (change) result.done.push(change);
       const ids = entries.map(({ id }) => id);
       return [{ link, address, entry_ids: entry_id === undefined ? ids : [entry_id, ...ids] }];
     }
@@ -91,7 +91,7 @@ function add(
   }
   // Somebody was faster: it is theirs.
   giveUp();
-  outcome.notes.push(`${key} has just been added by somebody else, and is left to them`);
+  result.notes.push(`${key} has just been added by somebody else, and is left to them`);
   return [];
 }
 
@@ -99,12 +99,12 @@ function remove(
   kernel: Kernel,
   { op, link, address, entry_id, change, note }: AddressStep,
   journal: JournalPort,
-  outcome: OutcomeDraft,
+  result: StepsResultDraft,
 ): void {
   if (op === "remove" && link && address) {
-    const result = deleteAddress(kernel.sockets, link.index, address);
-    if (result === "deleted" && change) outcome.done.push(change);
+    const deletion = deleteAddress(kernel.sockets, link.index, address);
+    if (deletion === "deleted" && change) result.done.push(change);
   }
-  if (note) outcome.notes.push(note);
+  if (note) result.notes.push(note);
   if (entry_id !== undefined) journal.undone(entry_id);
 }

@@ -1,11 +1,11 @@
 import { KernelError } from "../../model/error.ts";
 import {
   type Blocked,
-  emptyOutcome,
   isRefusal,
   type JournalPort,
-  type Outcome,
-  type OutcomeDraft,
+  nothingDone,
+  type StepsResult,
+  type StepsResultDraft,
 } from "../resource.ts";
 import { pathOf } from "./key.ts";
 import { readSysctl, type SysctlFiles } from "./observe.ts";
@@ -30,14 +30,14 @@ export function applySysctls(
   files: SysctlFiles,
   steps: readonly SysctlStep[],
   journal: JournalPort,
-): Outcome {
-  const outcome = emptyOutcome();
+): StepsResult {
+  const result = nothingDone();
   for (const step of steps) {
-    if (step.op === "set") set(files, step, journal, outcome);
+    if (step.op === "set") set(files, step, journal, result);
     // What comes after it in a restore presumes that this one went back.
-    else if (!restore(files, step, journal, outcome)) break;
+    else if (!restore(files, step, journal, result)) break;
   }
-  return outcome;
+  return result;
 }
 
 /**
@@ -48,10 +48,10 @@ export function applySysctls(
 export function reportSysctls(
   steps: readonly SysctlStep[],
   reason: "check" | "read-only" = "check",
-): Outcome {
+): StepsResult {
   const blocked = steps.filter((step) => step.change)
     .map((step) => reason === "check" ? checkedStep(step) : blockedStep(step, reason));
-  return { ...emptyOutcome(), blocked };
+  return { ...nothingDone(), blocked };
 }
 
 function checkedStep({ key, before, after, why }: SysctlStep): Blocked {
@@ -64,12 +64,12 @@ function set(
   files: SysctlFiles,
   step: SysctlStep,
   journal: JournalPort,
-  outcome: OutcomeDraft,
+  result: StepsResultDraft,
 ): void {
   const entries = step.records.length === 0 ? [] : journal.record(step.records);
   const giveUp = () => entries.forEach(({ id }) => journal.undone(id));
   try {
-    if (write(files, step, outcome) === "written") return;
+    if (write(files, step, result) === "written") return;
   } catch (error) {
     if (isRefusal(error)) giveUp();
     throw error;
@@ -82,30 +82,30 @@ function restore(
   files: SysctlFiles,
   step: SysctlStep,
   journal: JournalPort,
-  outcome: OutcomeDraft,
+  result: StepsResultDraft,
 ): boolean {
   const found = readSysctl(files, step.key);
   if (found !== undefined && found !== step.after) {
     if (!step.companion && found !== step.before) {
-      outcome.notes.push(`${step.key} is left at ${found}: somebody changed it just now`);
-    } else if (isBlocked(write(files, step, outcome))) return false;
+      result.notes.push(`${step.key} is left at ${found}: somebody changed it just now`);
+    } else if (isBlocked(write(files, step, result))) return false;
   }
-  if (step.note) outcome.notes.push(step.note);
+  if (step.note) result.notes.push(step.note);
   if (step.entry_id !== undefined) journal.undone(step.entry_id);
   return true;
 }
 
-/** Writes a step's value, and says in the outcome what came of it. */
-function write(files: SysctlFiles, step: SysctlStep, outcome: OutcomeDraft): Written {
-  const result = tryWrite(files, step.key, step.after);
-  if (isBlocked(result)) outcome.blocked.push(blockedStep(step, result));
-  else if (result === "gone") outcome.notes.push(`${step.key} is gone, and was not set`);
-  else if (step.change) outcome.done.push(step.change);
-  return result;
+/** Writes a step's value, and says in the result what came of it. */
+function write(files: SysctlFiles, step: SysctlStep, result: StepsResultDraft): Written {
+  const written = tryWrite(files, step.key, step.after);
+  if (isBlocked(written)) result.blocked.push(blockedStep(step, written));
+  else if (written === "gone") result.notes.push(`${step.key} is gone, and was not set`);
+  else if (step.change) result.done.push(step.change);
+  return written;
 }
 
-function isBlocked(result: Written): result is "read-only" | "denied" {
-  return result === "read-only" || result === "denied";
+function isBlocked(written: Written): written is "read-only" | "denied" {
+  return written === "read-only" || written === "denied";
 }
 
 function blockedStep({ key, after, why }: SysctlStep, reason: "read-only" | "denied"): Blocked {

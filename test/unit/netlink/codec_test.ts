@@ -4,8 +4,8 @@ import { readAttributes } from "../../../lib/netlink/attribute_reader.ts";
 import {
   DecodeError,
   encodeMessage,
+  readEnding,
   readMessages,
-  readOutcome,
 } from "../../../lib/netlink/codec.ts";
 import { readEntry } from "../../../lib/netlink/conntrack/entry.ts";
 import { readAddress } from "../../../lib/netlink/route/address.ts";
@@ -130,14 +130,14 @@ Deno.test("lengths that do not fit are decode errors", () => {
   }
 });
 
-Deno.test("an outcome has the errno's name and the kernel's words", () => {
-  const outcome = (bytes: Uint8Array) => readOutcome(firstOf(bytes));
+Deno.test("an ending has the errno's name and the kernel's words", () => {
+  const ending = (bytes: Uint8Array) => readEnding(firstOf(bytes));
   const refused = { errno: "EEXIST", text: "ipv4: Address already assigned" };
-  assert.deepEqual(outcome(sample.ACK), { errno: undefined });
-  assert.deepEqual(outcome(sample.DONE), { errno: undefined });
-  assert.deepEqual(outcome(sample.REFUSED_DELETE), { errno: "ENOENT" });
-  assert.deepEqual(outcome(sample.REFUSED_ADDRESS), refused);
-  assert.deepEqual(outcome(sample.REFUSED_ADDRESS_CAPPED), refused);
+  assert.deepEqual(ending(sample.ACK), { errno: undefined });
+  assert.deepEqual(ending(sample.DONE), { errno: undefined });
+  assert.deepEqual(ending(sample.REFUSED_DELETE), { errno: "ENOENT" });
+  assert.deepEqual(ending(sample.REFUSED_ADDRESS), refused);
+  assert.deepEqual(ending(sample.REFUSED_ADDRESS_CAPPED), refused);
 });
 
 Deno.test("the end of a dump can carry an error with words", () => {
@@ -146,7 +146,7 @@ Deno.test("the end of a dump can carry an error with words", () => {
     a1ffffff                              # -95, EOPNOTSUPP
     0700 0100 6e6f00 00                   # NLMSGERR_ATTR_MSG "no"
   `);
-  assert.deepEqual(readOutcome(firstOf(failed)), { errno: "EOPNOTSUPP", text: "no" });
+  assert.deepEqual(readEnding(firstOf(failed)), { errno: "EOPNOTSUPP", text: "no" });
 });
 
 Deno.test("random bytes are read or refused with a DecodeError", () => {
@@ -228,7 +228,7 @@ function decodeAll(datagram: Uint8Array): unknown[] {
   const messages = attempt(() => readMessages(datagram));
   if (!Array.isArray(messages)) return [messages];
   return (messages as ReturnType<typeof readMessages>).map((message) => [
-    attempt(() => readOutcome(message)),
+    attempt(() => readEnding(message)),
     attempt(() => readEntry(message.body)),
     attempt(() => readAddress(message.body)),
     attempt(() => readLink(message.body)),

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { type Candidate, maglevSize, maglevTable } from "../../../lib/scheduler/maglev.ts";
+import { type MaglevBackend, maglevSize, maglevTable } from "../../../lib/scheduler/maglev.ts";
 
 /** Names as backendKey() makes them, neighbours as often as strangers. */
 const names = fc.oneof(
@@ -9,12 +9,12 @@ const names = fc.oneof(
   fc.integer({ min: 1, max: 0xffff }).map((host) => `2001:db8:b::${host.toString(16)}|`),
 );
 
-function candidates(count: { min: number; max: number }, weight: fc.Arbitrary<number>) {
+function backends(count: { min: number; max: number }, weight: fc.Arbitrary<number>) {
   return fc.uniqueArray(fc.record({ name: names, weight }), {
     minLength: count.min,
     maxLength: count.max,
     selector: ({ name }) => name,
-  }).map((list) => list.map((one, index): Candidate => ({ ...one, id: index + 1 })));
+  }).map((list) => list.map((one, index): MaglevBackend => ({ ...one, id: index + 1 })));
 }
 
 const equal = fc.constant(100);
@@ -61,7 +61,7 @@ Deno.test("maglev: everybody's share is within a slot per backend of its weight,
     arbitrary: fc.constant(0),
   });
   fc.assert(
-    fc.property(candidates({ min: 1, max: 40 }, mixed), (list) => {
+    fc.property(backends({ min: 1, max: 40 }, mixed), (list) => {
       const size = maglevSize(list.length);
       const table = maglevTable(list, size);
       const total = list.reduce((sum, { weight }) => sum + weight, 0);
@@ -79,7 +79,7 @@ Deno.test("maglev: everybody's share is within a slot per backend of its weight,
 
 Deno.test("maglev: equal weights differ by less than 1 % of a share", () => {
   fc.assert(
-    fc.property(candidates({ min: 10, max: 10 }, equal), (list) => {
+    fc.property(backends({ min: 10, max: 10 }, equal), (list) => {
       const table = maglevTable(list, maglevSize(10));
       for (const { id } of list) assert.ok(Math.abs(countOf(table, id) / 409.1 - 1) < 0.01);
     }),
@@ -90,7 +90,7 @@ Deno.test("maglev: equal weights differ by less than 1 % of a share", () => {
 Deno.test("maglev: removing one of 10 moves at most 3 % of the slots beside its own", () => {
   fc.assert(
     fc.property(
-      candidates({ min: 10, max: 10 }, equal),
+      backends({ min: 10, max: 10 }, equal),
       fc.integer({ min: 1, max: 10 }),
       (list, gone) => {
         const size = maglevSize(10);
@@ -106,7 +106,7 @@ Deno.test("maglev: removing one of 10 moves at most 3 % of the slots beside its 
 
 Deno.test("maglev: the same with weights, and with up to 20 backends", () => {
   fc.assert(
-    fc.property(candidates({ min: 2, max: 20 }, weights), fc.nat(), (list, pick) => {
+    fc.property(backends({ min: 2, max: 20 }, weights), fc.nat(), (list, pick) => {
       const gone = pick % list.length + 1;
       const size = maglevSize(list.length);
       const before = maglevTable(list, size);
@@ -119,7 +119,7 @@ Deno.test("maglev: the same with weights, and with up to 20 backends", () => {
 
 Deno.test("maglev: weight 0 is the same as not being there, in a table of the same size", () => {
   fc.assert(
-    fc.property(candidates({ min: 2, max: 12 }, weights), (list) => {
+    fc.property(backends({ min: 2, max: 12 }, weights), (list) => {
       const quiet = list.map((one) => one.id === 1 ? { ...one, weight: 0 } : one);
       assert.deepEqual(maglevTable(quiet, 4091), maglevTable(list.slice(1), 4091));
     }),
@@ -129,11 +129,11 @@ Deno.test("maglev: weight 0 is the same as not being there, in a table of the sa
 
 Deno.test("maglev: every node builds the same table, whatever order and ids it has", () => {
   fc.assert(
-    fc.property(candidates({ min: 1, max: 12 }, weights), fc.nat(), (list, turn) => {
+    fc.property(backends({ min: 1, max: 12 }, weights), fc.nat(), (list, turn) => {
       const at = turn % list.length;
       const other = [...list.slice(at), ...list.slice(0, at)].reverse()
         .map((one, index) => ({ ...one, id: 1000 + index }));
-      const nameOf = (from: readonly Candidate[]) => {
+      const nameOf = (from: readonly MaglevBackend[]) => {
         const byId = new Map(from.map(({ id, name }) => [id, name]));
         return maglevTable(from, 4091).map((id) => byId.get(id));
       };
@@ -145,7 +145,7 @@ Deno.test("maglev: every node builds the same table, whatever order and ids it h
 
 Deno.test("maglev: the table of three backends is the one of earlier versions", () => {
   // A change here moves connections on every load balancer that is upgraded before the others.
-  const list = [11, 12, 13].map((host): Candidate => ({
+  const list = [11, 12, 13].map((host): MaglevBackend => ({
     id: host,
     name: `198.51.100.${host}|8080`,
     weight: 100,
