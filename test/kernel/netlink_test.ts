@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { inside } from "../../lib/demo/namespace.ts";
 import type { ConntrackEntry } from "../../lib/netlink/conntrack/entry.ts";
-import type { InterfaceAddress } from "../../lib/netlink/route/address.ts";
+import type { LinkAddress } from "../../lib/netlink/route/address.ts";
 import { act, actArgv, connect, inNamespaces, learns, macOf, run } from "./netlink_rig.ts";
 
 const CONNTRACK_MARK_3 = { mark: { value: 0x300, mask: 0x7fff00 } };
@@ -257,7 +257,7 @@ async function sameAddresses(name: string): Promise<IpAddress[]> {
       `${ifindex} ${family} ${local}/${prefixlen} ${scopes[scope]}`
     )
   );
-  const ours = (await act<InterfaceAddress[]>(name, "addresses")).map((own) =>
+  const ours = (await act<LinkAddress[]>(name, "addresses")).map((own) =>
     `${own.ifindex} ${own.address.family === 4 ? "inet" : "inet6"} ` +
     `${own.address.text}/${own.prefix_length} ${own.scope}`
   );

@@ -1,4 +1,4 @@
-import { type InterfaceAddress, listAddresses } from "../../netlink/route/address.ts";
+import { type LinkAddress, listAddresses } from "../../netlink/route/address.ts";
 import { type Link, LINK_TYPE_ETHER, listLinks } from "../../netlink/route/link.ts";
 import type { SocketsPort } from "../../sys/ports.ts";
 import type { Interface } from "../interface.ts";
@@ -9,7 +9,7 @@ export function observeInterfaces(sockets: SocketsPort): Interface[] {
   return listLinks(sockets).map((link) => toInterface(link, addresses.get(link.index) ?? []));
 }
 
-function toInterface(link: Link, addresses: readonly InterfaceAddress[]): Interface {
+function toInterface(link: Link, addresses: readonly LinkAddress[]): Interface {
   const isEthernet = link.type === LINK_TYPE_ETHER && link.mac?.length === 6;
   return {
     name: link.name,

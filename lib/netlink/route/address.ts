@@ -31,7 +31,7 @@ const IFA_F_NODAD = 0x02;
 const NEVER_PREFERRED = new Uint8Array(new Uint32Array([0, 0xffffffff, 0, 0]).buffer);
 
 /** An address on an interface. */
-export interface InterfaceAddress {
+export interface LinkAddress {
   readonly ifindex: number;
   readonly address: Address;
   /** Bits of the network it is in. */
@@ -43,7 +43,7 @@ export interface InterfaceAddress {
 }
 
 /** The addresses of the network namespace, both families, as the kernel orders them. @throws {KernelError} */
-export function listAddresses(sockets: SocketsPort): InterfaceAddress[] {
+export function listAddresses(sockets: SocketsPort): LinkAddress[] {
   const request = {
     operation: "list",
     object: "addresses",
@@ -53,13 +53,13 @@ export function listAddresses(sockets: SocketsPort): InterfaceAddress[] {
   return withNetlink(sockets, NETLINK_ROUTE, (connection) =>
     connection.dump(
       request,
-      () => new Array<InterfaceAddress>(),
+      () => new Array<LinkAddress>(),
       (list, { body }) => list.push(readAddress(body)),
     ));
 }
 
 /** Reads an RTM_NEWADDR. @throws {DecodeError} */
-export function readAddress(body: DataView): InterfaceAddress {
+export function readAddress(body: DataView): LinkAddress {
   if (body.byteLength < IFADDRMSG_BYTES) throw new DecodeError("an address without a header");
   const bytes = fullLength(familyOf(body)) / 8;
   let flags = body.getUint8(2);
