@@ -1,5 +1,4 @@
 import type { Edit } from "../lib/config/edit/edit.ts";
-import type { LoadedConfig } from "../lib/config/load.ts";
 import { formatEndpoint } from "../lib/model/address.ts";
 import { LbError } from "../lib/model/error.ts";
 import type { Store } from "../lib/store/store.ts";
@@ -116,21 +115,23 @@ async function editedConfig(
     import("../lib/config/edit/edit.ts"),
     import("../lib/config/load.ts"),
   ]);
-  const found = await context.loadConfig(places);
+  const found = await context.readConfig(places);
   notes.push(...await unappliedNotes(store, found, places.config));
-  const edited = await editConfig(found.text, edits, places.config);
-  return { loaded: await parseConfig(edited, places.config), command: commandOf(edits) };
+  const { text, document } = await editConfig(found, edits, places.config);
+  return { loaded: await parseConfig(text, places.config, document), command: commandOf(edits) };
 }
 
 /** Of what somebody wrote into the file and did not apply. */
-async function unappliedNotes(store: Store, found: LoadedConfig, file: string): Promise<string[]> {
+async function unappliedNotes(store: Store, text: string, file: string): Promise<string[]> {
   const applied = store.revisions.latestApplied()?.config_text ?? "";
-  // The usual case, and the only one that may not take time: a large config is not parsed once more.
-  if (applied === found.text) return [];
+  // The usual case, and the only one that may not take time: it passed every check when it was applied.
+  if (applied === text) return [];
   const [{ parseConfig }, { configChanges, unappliedNote }] = await Promise.all([
     import("../lib/config/load.ts"),
     import("../lib/report/unapplied.ts"),
   ]);
+  // What is wrong with the file is said of the file as it is.
+  const found = await parseConfig(text, file);
   try {
     const { config } = await parseConfig(applied, "what is in force");
     return unappliedNote(file, configChanges(config, found.config));

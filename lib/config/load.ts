@@ -1,7 +1,7 @@
 import type { Config } from "../model/settings.ts";
 import type { FilesPort } from "../sys/ports.ts";
 import { byPlace, ConfigError, type Diagnostic, type Place } from "./diagnostic.ts";
-import { parseToml, withoutBom } from "./parse.ts";
+import { parseToml, type Table, withoutBom } from "./parse.ts";
 import { type Locate, locator } from "./position.ts";
 import type { Path, Problem } from "./problem.ts";
 import { readConfig } from "./read.ts";
@@ -21,11 +21,16 @@ export interface LoadedConfig {
  * Reads the text of an `lb.toml`.
  *
  * @param file its name, for messages only
+ * @param document what the text says, where it has been parsed already
  * @throws {ConfigError} with every problem there is
  */
-export async function parseConfig(text: string, file: string): Promise<LoadedConfig> {
+export async function parseConfig(
+  text: string,
+  file: string,
+  document?: Table,
+): Promise<LoadedConfig> {
   const source = withoutBom(text);
-  const { config, problems } = validate(parseToml(source, file));
+  const { config, problems } = validate(document ?? parseToml(source, file));
   const locate = locator(source);
   const diagnostics: Diagnostic[] = [];
   for (const problem of problems) diagnostics.push(await placed(problem, file, locate));

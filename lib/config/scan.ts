@@ -1,3 +1,18 @@
+import {
+  APOSTROPHE,
+  BACKSLASH,
+  CLOSE_BRACE,
+  CLOSE_BRACKET,
+  HASH,
+  NEWLINE,
+  OPEN_BRACE,
+  OPEN_BRACKET,
+  QUOTE,
+  RETURN,
+  SPACE,
+  TAB,
+} from "./codes.ts";
+
 /** A `[table]` or `[[table]]` line. */
 export interface Header {
   readonly keys: readonly string[];
@@ -20,25 +35,29 @@ export interface Slice {
  */
 export function scanHeaders(text: string): Header[] {
   const headers: Header[] = [];
+  // Ten thousand services have two header lines between them.
+  const known = new Map<string, Omit<Header, "start">>();
   let depth = 0;
   let fresh = true;
   for (let at = 0; at < text.length;) {
-    const char = text[at];
-    if (char === "\n") {
+    const code = text.charCodeAt(at);
+    if (code === NEWLINE) {
       fresh = depth === 0;
       at++;
-    } else if (char === "#") {
+    } else if (code === HASH) {
       at = endOfLine(text, at);
-    } else if (char === '"' || char === "'") {
+    } else if (code === QUOTE || code === APOSTROPHE) {
       fresh = false;
-      at = endOfString(text, at, char);
-    } else if (char === "[" && fresh) {
-      headers.push(readHeader(text, at));
-      at = endOfLine(text, at);
+      at = endOfString(text, at, code);
+    } else if (code === OPEN_BRACKET && fresh) {
+      const end = endOfLine(text, at);
+      const { keys, array } = readHeader(text.slice(at, end), known);
+      headers.push({ keys, array, start: startOfLine(text, at) });
+      at = end;
     } else {
-      if (char === "[" || char === "{") depth++;
-      else if (char === "]" || char === "}") depth--;
-      if (char !== " " && char !== "\t" && char !== "\r") fresh = false;
+      if (code === OPEN_BRACKET || code === OPEN_BRACE) depth++;
+      else if (code === CLOSE_BRACKET || code === CLOSE_BRACE) depth--;
+      if (code !== SPACE && code !== TAB && code !== RETURN) fresh = false;
       at++;
     }
   }
@@ -83,36 +102,53 @@ function isServiceHeader({ keys, array }: Header): boolean {
 }
 
 function slicesFrom(text: string, starts: readonly number[], ends: readonly number[]): Slice[] {
-  let counted = 0;
+  let newline = text.indexOf("\n");
   let lines_before = 0;
   return starts.map((start, index) => {
-    for (; counted < start; counted++) if (text[counted] === "\n") lines_before++;
+    for (; newline >= 0 && newline < start; newline = text.indexOf("\n", newline + 1)) {
+      lines_before++;
+    }
     return { start, end: ends[index] ?? start, lines_before };
   });
 }
 
-function endOfString(text: string, at: number, quote: string): number {
-  const triple = text.startsWith(quote.repeat(3), at);
-  const close = triple ? quote.repeat(3) : quote;
-  let end = at + close.length;
-  while (end < text.length && !text.startsWith(close, end)) {
-    end += quote === '"' && text[end] === "\\" ? 2 : 1;
+function endOfString(text: string, at: number, quote: number): number {
+  const isLong = isTriple(text, at, quote);
+  let end = at + (isLong ? 3 : 1);
+  while (end < text.length && !(isLong ? isTriple(text, end, quote) : isAt(text, end, quote))) {
+    end += quote === QUOTE && isAt(text, end, BACKSLASH) ? 2 : 1;
   }
-  end += close.length;
+  end += isLong ? 3 : 1;
   // Up to two quotes may stand directly before the closing three.
-  while (triple && text[end] === quote) end++;
+  while (isLong && isAt(text, end, quote)) end++;
   return end;
+}
+
+function isTriple(text: string, at: number, quote: number): boolean {
+  return isAt(text, at, quote) && isAt(text, at + 1, quote) && isAt(text, at + 2, quote);
+}
+
+function isAt(text: string, at: number, code: number): boolean {
+  return text.charCodeAt(at) === code;
 }
 
 const HEADER_KEY = /[ \t]*(?:"((?:[^"\\\n]|\\.)*)"|'([^'\n]*)'|([A-Za-z0-9_-]+))[ \t]*(\.?)/y;
 
-function readHeader(text: string, at: number): Header {
-  const array = text[at + 1] === "[";
+/** @param line from its bracket on */
+function readHeader(
+  line: string,
+  known: Map<string, Omit<Header, "start">>,
+): Omit<Header, "start"> {
+  const same = known.get(line);
+  if (same) return same;
+  const array = line[1] === "[";
   const keys: string[] = [];
-  HEADER_KEY.lastIndex = at + (array ? 2 : 1);
-  for (let match = HEADER_KEY.exec(text); match; match = HEADER_KEY.exec(text)) {
+  HEADER_KEY.lastIndex = array ? 2 : 1;
+  for (let match = HEADER_KEY.exec(line); match; match = HEADER_KEY.exec(line)) {
     keys.push(match[1] ?? match[2] ?? match[3] ?? "");
     if (match[4] === "") break;
   }
-  return { keys, array, start: startOfLine(text, at) };
+  const header = { keys, array };
+  known.set(line, header);
+  return header;
 }

@@ -1,6 +1,6 @@
 import type { AST } from "toml-eslint-parser";
 import { namesOf, parseSlice, type Range } from "../position.ts";
-import { endOfLine, scanHeaders, serviceSlices, startOfLine } from "../scan.ts";
+import { endOfLine, type Slice, startOfLine } from "../scan.ts";
 
 /** One `[[service]]` with its sub-tables, as text and as a tree. */
 export interface Block {
@@ -21,12 +21,10 @@ export interface Splice {
 /** Tables of one backend, its own `[[service.backend]]` first, in the order of the file. */
 export type BackendTables = readonly [AST.TOMLTable, ...AST.TOMLTable[]];
 
-/** The block of a service; undefined where services are not written as `[[service]]`. */
-export async function serviceBlock(text: string, index: number): Promise<Block | undefined> {
-  const slice = serviceSlices(text, scanHeaders(text))[index];
-  const program = slice && await parseSlice(text, slice);
-  if (!slice || !program) return undefined;
-  return {
+/** The block of a service; undefined where the parser with positions sees no TOML in it. */
+export async function blockAt(text: string, slice: Slice): Promise<Block | undefined> {
+  const program = await parseSlice(text, slice);
+  return program && {
     text,
     nodes: program.body[0].body,
     rangeOf: ({ range }) => [range[0] + slice.start, range[1] + slice.start],

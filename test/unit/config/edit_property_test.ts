@@ -1,6 +1,9 @@
-import { deepStrictEqual } from "node:assert/strict";
+import { deepStrictEqual, ok } from "node:assert/strict";
 import fc from "fast-check";
-import { type Edit, editConfig } from "../../../lib/config/edit/edit.ts";
+import type { Edit } from "../../../lib/config/edit/edit.ts";
+import { editSingle } from "../../../lib/config/edit/single.ts";
+import { editWhole } from "../../../lib/config/edit/whole.ts";
+import { editConfig } from "./edited.ts";
 import { isTable, parseToml } from "../../../lib/config/parse.ts";
 import { parseAddress } from "../../../lib/model/address.ts";
 
@@ -307,4 +310,36 @@ Deno.test("a backend that is added and removed again leaves at most a blank line
     }),
     { numRuns: 400 },
   );
+});
+
+Deno.test("an edit that looks at one service only is the edit that looks at all", async () => {
+  let short = 0;
+  await fc.assert(
+    fc.asyncProperty(file, choice, fc.nat(300), async (written, wanted, cut) => {
+      const [edit] = editFor(written, wanted) ?? [];
+      if (!edit) return;
+      const text = textOf(written);
+      // Most cuts leave no TOML, or a service without its end.
+      const torn = cut < 100 ? text.slice(0, text.length - cut) : text;
+      const edited = await editSingle(torn, [edit]).catch(() => undefined);
+      if (!edited) return;
+      short++;
+      deepStrictEqual(edited, await editWhole(torn, [edit], "lb.toml"));
+    }),
+    { numRuns: 1000 },
+  );
+  ok(short > 200, `only ${short} edits`);
+});
+
+Deno.test("an edit looks at all services where it is not about one plain one", async () => {
+  const backend = '[[service.backend]]\naddress = "10.0.0.1"\n';
+  const web = `[[service]]\nname = "web"\n${backend}`;
+  const dns = `[[service]]\nname = "dns"\nvip_on = "web"\n${backend}`;
+  const address = parseAddress("10.0.0.1")!;
+  const edit = (service: string): Edit => ({ kind: "weight", service, address, weight: 5 });
+  const [first] = [await editSingle(dns + web, [edit("web")])];
+  deepStrictEqual(first?.text, `${dns}${web}weight = 5\n`);
+  deepStrictEqual(await editSingle(dns + web, [edit("web"), edit("dns")]), undefined);
+  deepStrictEqual(await editSingle(`${web}[lb]\n`, [edit("web")]), undefined);
+  deepStrictEqual(await editSingle(`${web}[[service]]\nname = `, [edit("web")]), undefined);
 });

@@ -1,5 +1,6 @@
 import { deepStrictEqual, match, rejects, strictEqual } from "node:assert/strict";
-import { type Edit, editConfig } from "../../../lib/config/edit/edit.ts";
+import type { Edit } from "../../../lib/config/edit/edit.ts";
+import { editConfig } from "./edited.ts";
 import { ConfigError } from "../../../lib/config/diagnostic.ts";
 import { type Address, parseAddress } from "../../../lib/model/address.ts";
 import { LbError } from "../../../lib/model/error.ts";
