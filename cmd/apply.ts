@@ -1,3 +1,4 @@
+import type { LoadedConfig } from "../lib/config/load.ts";
 import type { Store } from "../lib/store/store.ts";
 import { change, report } from "./change.ts";
 import { context, type Places } from "./context.ts";
@@ -23,7 +24,7 @@ export function applyCommand(end: End) {
     .action(async (options) => {
       context.needRoot("apply");
       const places = placesOf(options);
-      await refuseEarly(places);
+      const early = await refuseEarly(places);
       const warnings: string[] = [];
       const outcome = await change({
         places,
@@ -34,7 +35,8 @@ export function applyCommand(end: End) {
         file: places.config,
         async target({ store }, text) {
           const { parseConfig } = await import("../lib/config/load.ts");
-          const loaded = await parseConfig(text!, places.config);
+          const isKnown = early !== undefined && early.text === text;
+          const loaded = isKnown ? early : await parseConfig(text!, places.config);
           if (loaded.config.services.length === 0) {
             warnings.push(...await allGone(store, places.config));
           }
@@ -47,11 +49,11 @@ export function applyCommand(end: End) {
 }
 
 /** What is wrong with the config of a first apply is said before a state is made for it. */
-async function refuseEarly(places: Places): Promise<void> {
+async function refuseEarly(places: Places): Promise<LoadedConfig | undefined> {
   const text = await context.readConfig(places);
-  if (context.files.stat(places.state)) return;
+  if (context.files.stat(places.state)) return undefined;
   const { parseConfig } = await import("../lib/config/load.ts");
-  await parseConfig(text, places.config);
+  return await parseConfig(text, places.config);
 }
 
 /** A file that was emptied by mistake looks like one that asks for nothing. */
