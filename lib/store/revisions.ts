@@ -38,6 +38,12 @@ export interface RevisionSummary extends Omit<Revision, "config_text" | "plan_js
 /** Each holds a whole config text: the newest are kept, and whatever is in force. */
 const REVISIONS_MAX = 100;
 
+/** Of large configs only so many are kept as have room here, since a hundred would be half a gigabyte. */
+const TEXT_BYTES_MAX = 64_000_000;
+
+/** That many are kept whatever their size. */
+const REVISIONS_MIN = 10;
+
 /** Table `revision`: only what ended "applied" counts as current. */
 export class Revisions {
   readonly #db: Database;
@@ -68,10 +74,19 @@ export class Revisions {
 
   #prune(): void {
     this.#db.run(
-      `DELETE FROM revision WHERE revision <= ?
+      `DELETE FROM revision
+       WHERE revision IN (
+           SELECT revision FROM (
+             SELECT revision, row_number() OVER newest AS place,
+               sum(octet_length(config_text)) OVER newest AS bytes
+             FROM revision WINDOW newest AS (ORDER BY revision DESC)
+           ) WHERE place > ? OR (place > ? AND bytes > ?)
+         )
          AND revision NOT IN (SELECT max(revision) FROM revision WHERE outcome = 'applied')
          AND revision NOT IN (SELECT revision FROM committed)`,
-      this.next() - 1 - REVISIONS_MAX,
+      REVISIONS_MAX,
+      REVISIONS_MIN,
+      TEXT_BYTES_MAX,
     );
   }
 

@@ -66,6 +66,23 @@ Deno.test(
 );
 
 Deno.test(
+  "the newest hundred revisions are kept, of large configs ten or what 64 MB hold, and what is in force",
+  inStore(({ revisions }) => {
+    const begin = (bytes: number) => revisions.begin({ ...START, config_text: "x".repeat(bytes) });
+    const kept = () => revisions.summaries(1000).map(({ revision }) => revision).toReversed();
+    const first = begin(1);
+    revisions.finish(first, { ...END, outcome: "applied" });
+    for (let more = 0; more < 120; more++) begin(1);
+    const small = kept();
+    assert.deepEqual(small, [first, ...Array.from({ length: 101 }, (_, index) => index + 21)]);
+    for (let more = 0; more < 4; more++) begin(9_000_000);
+    assert.equal(kept().length, small.length, "these have room");
+    for (let more = 0; more < 10; more++) begin(9_000_000);
+    assert.deepEqual(kept(), [first, ...Array.from({ length: 11 }, (_, index) => index + 125)]);
+  }),
+);
+
+Deno.test(
   "what an engine committed comes back as it was, and replaces what was pending",
   inStore(({ commits, revisions }) => {
     const revision = revisions.begin(START);
