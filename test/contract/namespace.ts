@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { able } from "../kernel/able.ts";
 
 /** Tells the child that the network namespace is its own. */
 const MARKER = "LB_TEST_NAMESPACE";
@@ -6,29 +7,17 @@ const MARKER = "LB_TEST_NAMESPACE";
 /** Longer than the slowest of these files takes, shorter than the suite's own limit. */
 const LIMIT_MS = 8 * 60_000;
 
-/** Why real kernel tests cannot run here; undefined where they can. */
-export async function whyNotReal(): Promise<string | undefined> {
-  if (Deno.uid() !== 0) return "needs root";
-  const control = "add table inet lb";
-  const { code, stderr } = await output(["unshare", "--net", "nft", control]).catch(
-    (error: Error) => ({ code: 1, stderr: error.message }),
-  );
-  return code === 0 ? undefined : `nft in a namespace of its own: ${stderr.trim()}`;
-}
-
 /**
  * Runs the tests that `register` makes in a network namespace which nobody else is in and which ends with
  * them: a child process runs the same file again, there.
  *
  * @param file `import.meta.url` of the test file
  */
-export async function testInNamespace(file: string, register: () => void): Promise<void> {
+export function testInNamespace(file: string, register: () => void): void {
   if (Deno.env.get(MARKER) === file) return register();
-  const reason = await whyNotReal();
   const name = new URL(file).pathname.split("/").at(-1);
   Deno.test({
-    name: `${name} in a network namespace of its own${reason ? ` (skipped: ${reason})` : ""}`,
-    ignore: reason !== undefined,
+    ...able(`${name} in a network namespace of its own`),
     fn: () => runInNamespace(file),
   });
 }

@@ -13,7 +13,7 @@ import type { Config } from "../../lib/model/settings.ts";
 import { backendNames, placeServices } from "../../lib/reconcile/place.ts";
 import { allocateIds, type BackendRow } from "../../lib/store/ids.ts";
 import { process } from "../../lib/sys/process.ts";
-import { whyNotReal } from "../contract/namespace.ts";
+import { able } from "../kernel/able.ts";
 
 const HERE = new URL(".", import.meta.url).pathname;
 const UPDATE = Deno.env.get("UPDATE_GOLDEN") === "1";
@@ -28,8 +28,6 @@ Deno.test("there are scenarios, numbered without a gap", () => {
   assert.deepEqual(numbers, scenarios.map((_, index) => index + 1));
 });
 
-const skipped = await whyNotReal();
-
 for (const name of scenarios) {
   const folder = `${HERE}${name}`;
 
@@ -41,8 +39,7 @@ for (const name of scenarios) {
   });
 
   Deno.test({
-    name: `golden ${name}: nft takes it${skipped ? ` (skipped: ${skipped})` : ""}`,
-    ignore: skipped !== undefined,
+    ...able(`golden ${name}: nft takes it`),
     fn: () => checkWithNft(folder),
   });
 }

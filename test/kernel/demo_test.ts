@@ -3,7 +3,8 @@ import type { DemoResult } from "../../lib/demo/demo.ts";
 import { children } from "../../lib/sys/children.ts";
 import type { Child } from "../../lib/sys/ports.ts";
 import { process } from "../../lib/sys/process.ts";
-import { LB, UNABLE } from "./harness.ts";
+import { able } from "./able.ts";
+import { LB } from "./harness.ts";
 
 type Argv = [string, ...string[]];
 
@@ -44,7 +45,7 @@ async function eventually(what: string, holds: () => boolean): Promise<void> {
 }
 
 function test(name: string, act: () => Promise<void>): void {
-  Deno.test({ name, ignore: UNABLE !== undefined, fn: act });
+  Deno.test({ ...able(name), fn: act });
 }
 
 test("lb demo shows all it promises, in less than a minute, and leaves nothing", async () => {

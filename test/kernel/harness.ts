@@ -5,6 +5,7 @@ import { makeTraffic, type Traffic } from "../../lib/demo/traffic.ts";
 import { children } from "../../lib/sys/children.ts";
 import { files } from "../../lib/sys/files.ts";
 import { process } from "../../lib/sys/process.ts";
+import { able } from "./able.ts";
 
 /** Ports that every backend listens on. */
 export const TCP_PORTS = [80, 443, 8000, 8001, 8002, 8080];
@@ -28,16 +29,12 @@ Deno.env.set("DENO_NO_UPDATE_CHECK", "1");
 /** The program under test: `$LB`, or this checkout. */
 export const LB: readonly string[] = lbCommand();
 
-/** Why nothing of this can run here; undefined where it can. */
-export const UNABLE = whyNot();
-
 /**
  * Makes the function that declares the tests of one file. They share the namespaces, which are built
  * when the first test runs and are gone after the last; each starts without any trace of lb.
  */
 export function kernelTests(options: LabOptions) {
   let lab: Promise<Lab> | undefined;
-  if (UNABLE) console.log(`kernel tests skipped: ${UNABLE}`);
   Deno.test.afterAll(async () => {
     const built = await lab?.catch(() => undefined);
     await built?.traffic.close();
@@ -45,8 +42,7 @@ export function kernelTests(options: LabOptions) {
   });
   return (name: string, act: (lab: Lab) => Promise<void>) =>
     Deno.test({
-      name,
-      ignore: UNABLE !== undefined,
+      ...able(name),
       // The backends outlive the test that was the first to need them.
       sanitizeOps: false,
       sanitizeResources: false,
@@ -104,16 +100,4 @@ function lbCommand(): readonly string[] {
   if (built) return [built];
   const main = new URL("../../main.ts", import.meta.url).pathname;
   return [Deno.execPath(), "run", "--quiet", "--no-prompt", "-A", main];
-}
-
-function whyNot(): string | undefined {
-  if (Deno.uid() !== 0) return "not root";
-  for (const program of ["ip", "nft", "conntrack"]) {
-    const { success } = new Deno.Command("which", { args: [program], stdout: "null" }).outputSync();
-    if (!success) return `${program} is missing`;
-  }
-  const name = `lb-${Deno.pid}-probe`;
-  const ip = (...args: string[]) => new Deno.Command("ip", { args, stderr: "null" }).outputSync();
-  if (!ip("netns", "add", name).success) return "no network namespaces here";
-  ip("netns", "delete", name);
 }

@@ -35,7 +35,7 @@ const EDGES: Readonly<Record<Family, readonly string[]>> = {
 
 const address = (text: string): Address => parseAddress(text)!;
 
-await testInNamespace(import.meta.url, () => {
+testInNamespace(import.meta.url, () => {
   for (const scheduler of ["sh", "maglev"] as const) {
     for (const family of [4, 6] as const) {
       Deno.test(`${scheduler} IPv${family}: the slot is the one the kernel picks, for ${SOURCES} sources`, async () => {

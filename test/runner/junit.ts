@@ -1,9 +1,13 @@
+import type { MachineName } from "./kernels.ts";
+
 /** What became of one test or step. */
 export interface Outcome {
   readonly name: string;
   readonly result: "passed" | "failed" | "skipped";
   /** The error and its stack; empty unless it failed. */
   readonly failure: string;
+  /** The kernel it ran on. @default "own" */
+  readonly on?: MachineName;
 }
 
 const CASE = /<testcase name="([^"]*)"[^>]*?(?:\/>|>([\s\S]*?)<\/testcase>)/g;

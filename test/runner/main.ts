@@ -1,22 +1,35 @@
 /** Runs test suites and sums them up. `./test/run.sh` gets the machine ready and starts this. */
-import { type Outcome, readOutcomes } from "./junit.ts";
-import { allGood, count, failures, skipped, type SuiteResult, summary, totals } from "./report.ts";
-import { chooseSuites, type Step, type Suite, SUITES } from "./suites.ts";
+import { parseArgs } from "node:util";
+import { type MachineName, MACHINES } from "./kernels.ts";
+import { matrix } from "./matrix.ts";
+import { allGood, failures, skipped, type SuiteResult, summary, totals } from "./report.ts";
+import { runSuite } from "./run.ts";
+import { chooseSuites, onlyOn, type Suite, SUITES } from "./suites.ts";
 
-const ROOT = new URL("../..", import.meta.url).pathname;
-const USAGE = "Usage: ./test/run.sh [--verbose] [--list] [suite…]";
-/** Enough for a compiler's complaints, without the whole log of a suite that hung. */
-const LOG_LINES_MAX = 120;
+const NAMES = MACHINES.map(({ name }) => name);
+const USAGE = `Usage: ./test/run.sh [--verbose] [--list] [--on ${NAMES.join("|")}] [suite…]
 
-async function main(args: readonly string[]): Promise<number> {
-  const flags = args.filter((arg) => arg.startsWith("-"));
-  const names = args.filter((arg) => !arg.startsWith("-"));
-  if (flags.includes("--help") || flags.includes("-h")) return print(USAGE, ...listing());
-  if (flags.includes("--list")) return print(...listing());
-  if (flags.some((flag) => flag !== "--verbose")) return usage(USAGE);
+  --on KERNEL  of the suite kernel, only what runs there; can be given twice
+  --verbose    what the tests print
+`;
+
+async function main(args: string[]): Promise<number> {
+  const { values, positionals } = parseArgs({
+    args,
+    allowPositionals: true,
+    options: {
+      verbose: { type: "boolean", default: false },
+      list: { type: "boolean", default: false },
+      help: { type: "boolean", short: "h", default: false },
+      on: { type: "string", multiple: true, default: [] },
+    },
+  });
+  if (values.help) return print(USAGE, ...listing());
+  if (values.list) return print(...listing());
+  const machines = chooseMachines(values.on);
   const results: SuiteResult[] = [];
-  for (const suite of chooseSuites(names)) {
-    results.push(await runSuite(suite, flags.includes("--verbose")));
+  for (const suite of chooseSuites(positionals)) {
+    results.push(await tell(onlyOn(suite, machines), values.verbose));
   }
   const reasons = skipped(results);
   if (reasons.length > 0) print("Skipped:", ...reasons.map((reason) => `  ${reason}`), "");
@@ -24,94 +37,36 @@ async function main(args: readonly string[]): Promise<number> {
   return allGood(results) ? 0 : 1;
 }
 
-function print(...lines: string[]): number {
-  console.log(lines.join("\n"));
-  return 0;
+/** All, unless some are named. */
+function chooseMachines(names: readonly string[]): readonly MachineName[] {
+  const unknown = names.find((name) => !NAMES.some((known) => known === name));
+  if (unknown !== undefined) throw new Error(`no kernel ${unknown}; there are ${NAMES.join(", ")}`);
+  return names.length === 0 ? NAMES : NAMES.filter((name) => names.includes(name));
 }
 
-function usage(message: string): number {
-  console.error(message);
-  return 2;
+/** Runs a suite between what is to be read before and after it. */
+async function tell(suite: Suite, verbose: boolean): Promise<SuiteResult> {
+  print(`${suite.name}: ${suite.what}`);
+  const result = await runSuite(suite, verbose);
+  const { name, outcomes, seconds, kernels } = result;
+  print(...failures(outcomes));
+  if (suite.on_kernels) print("", ...matrix(result.cells, kernels), "");
+  print(`${name}: ${totals([result])} in ${seconds.toFixed(1)} s`, "");
+  return result;
 }
 
 function listing(): string[] {
   return SUITES.map(({ name, what }) => `${name.padEnd(10)}${what}`);
 }
 
-async function runSuite(suite: Suite, verbose: boolean): Promise<SuiteResult> {
-  const start_ms = performance.now();
-  const signal = AbortSignal.timeout(suite.limit_ms);
-  print(`${suite.name}: ${suite.what}`);
-  const outcomes: Outcome[] = [];
-  for (const step of suite.steps) outcomes.push(...await runStep(step, signal, verbose));
-  if (count(outcomes, "passed") + count(outcomes, "failed") === 0) {
-    outcomes.push(failed(suite.name, "no test ran: a suite that tests nothing is no suite"));
-  }
-  const seconds = (performance.now() - start_ms) / 1000;
-  const result = { name: suite.name, outcomes, seconds };
-  print(...failures(outcomes), `${suite.name}: ${totals([result])} in ${seconds.toFixed(1)} s`, "");
-  return result;
-}
-
-async function runStep(step: Step, signal: AbortSignal, verbose: boolean): Promise<Outcome[]> {
-  const junit = await Deno.makeTempFile({ prefix: "lb-junit-" });
-  try {
-    const extra = step.reports ? [`--junit-path=${junit}`] : [];
-    const { success, log } = await run(
-      [...step.args, ...extra],
-      signal,
-      verbose || step.shows === true,
-    );
-    const outcomes = step.reports ? readOutcomes(await Deno.readTextFile(junit)) : [];
-    if (success && !step.reports) return [{ name: step.name, result: "passed", failure: "" }];
-    if (success || count(outcomes, "failed") > 0) return outcomes;
-    const why = signal.aborted ? "it took too long and was ended" : "it failed as a whole";
-    return [...outcomes, failed(step.name, `${why}:\n${log}`)];
-  } finally {
-    await Deno.remove(junit);
-  }
-}
-
-function failed(name: string, failure: string): Outcome {
-  return { name, result: "failed", failure };
-}
-
-interface Finished {
-  readonly success: boolean;
-  readonly log: string;
-}
-
-async function run(args: readonly string[], signal: AbortSignal, verbose: boolean) {
-  const child = new Deno.Command(Deno.execPath(), {
-    args: [...args],
-    cwd: ROOT,
-    env: Deno.stdout.isTerminal() ? {} : { NO_COLOR: "1" },
-    signal,
-    stdin: "null",
-    stdout: "piped",
-    stderr: "piped",
-  }).spawn();
-  const [{ success }, out, err] = await Promise.all([
-    child.status,
-    collect(child.stdout, verbose),
-    collect(child.stderr, verbose),
-  ]);
-  const lines = `${out}${err}`.split("\n");
-  return { success, log: lines.slice(-LOG_LINES_MAX).join("\n") } satisfies Finished;
-}
-
-async function collect(stream: ReadableStream<Uint8Array>, verbose: boolean): Promise<string> {
-  const decoder = new TextDecoder();
-  let text = "";
-  for await (const bytes of stream) {
-    text += decoder.decode(bytes, { stream: true });
-    if (verbose) await Deno.stdout.write(bytes);
-  }
-  return text;
+function print(...lines: string[]): number {
+  if (lines.length > 0) console.log(lines.join("\n"));
+  return 0;
 }
 
 try {
   Deno.exit(await main(Deno.args));
 } catch (error) {
-  Deno.exit(usage(`${error instanceof Error ? error.message : error}`));
+  console.error(`${error instanceof Error ? error.message : error}`);
+  Deno.exit(2);
 }

@@ -22,14 +22,29 @@ export function allGood(results: readonly SuiteResult[]): boolean {
 /** The failures of one suite, each with its error. */
 export function failures(outcomes: readonly Outcome[]): string[] {
   return outcomes.filter(({ result }) => result === "failed")
-    .map(({ name, failure }) => `FAILED ${name}\n${failure.trimEnd().replaceAll(/^/gm, "  ")}`);
+    .map((one) => `FAILED ${label(one)}\n${one.failure.trimEnd().replaceAll(/^/gm, "  ")}`);
 }
 
-/** The names of what was skipped: they carry the reason. */
+/** What was skipped: by its name, which carries the reason; several for one reason by their number. */
 export function skipped(results: readonly SuiteResult[]): string[] {
-  return results.flatMap(({ name, outcomes }) =>
-    outcomes.filter(({ result }) => result === "skipped").map((one) => `${name}: ${one.name}`)
-  );
+  return results.flatMap(({ name, outcomes }) => {
+    const all = outcomes.filter(({ result }) => result === "skipped");
+    const groups = Map.groupBy(all, (one) => label({ ...one, name: reasonOf(one) }));
+    return Array.from(
+      groups,
+      ([reason, group]) =>
+        `${name}: ${group.length === 1 ? label(group[0]!) : `${reason} (${group.length} tests)`}`,
+    );
+  });
+}
+
+function reasonOf({ name }: Outcome): string {
+  return / \(skipped: (.*)\)$/s.exec(name)?.[1] ?? name;
+}
+
+/** Its name, with the kernel where it is not our own. */
+function label({ name, on = "own" }: Outcome): string {
+  return on === "own" ? name : `on ${on}: ${name}`;
 }
 
 /** A table of the suites, and alone on its last line the totals. */

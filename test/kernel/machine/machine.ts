@@ -25,9 +25,9 @@ export interface Machine {
   /**
    * Gets what it takes to start it, once.
    *
-   * @throws {Unavailable} where it cannot be had
+   * @returns the release of its kernel. @throws {Unavailable} where it cannot be had
    */
-  prepare(): Promise<void>;
+  prepare(): Promise<string>;
   /**
    * Runs a program as root in this checkout, on a machine that has just started (but for our own kernel)
    * and is gone afterwards. It sees the files of this machine; what it writes, but for `folder`, is lost.

@@ -4,7 +4,7 @@ import { type Ended, type Job, type Machine, ROOT, Stopped } from "./machine.ts"
 export const own: Machine = {
   name: "own",
   what: "this machine's own kernel, in namespaces",
-  async prepare() {},
+  prepare: () => Promise.resolve(Deno.osRelease()),
   async run(job) {
     const signal = AbortSignal.any([
       AbortSignal.timeout(job.timeout_ms),

@@ -14,9 +14,7 @@ const PATIENCE = 8;
 export const qemu: Machine = {
   name: "qemu",
   what: "Debian's kernel in qemu",
-  async prepare() {
-    await tree();
-  },
+  prepare: async () => releaseIn(await tree()),
   run: async (job) => await runGuest(await guest(job.folder), job),
 };
 
@@ -33,8 +31,8 @@ function tree(): Promise<string> {
 }
 
 function releaseIn(files: string): string {
-  const [release] = Array.from(Deno.readDirSync(`${files}/lib/modules`), ({ name }) => name);
-  return release ?? "";
+  const [release] = Array.from(Deno.readDirSync(`${files}/lib/modules`));
+  return release?.name ?? "";
 }
 
 /** The machine's files, which nothing changes meanwhile, may be cached; what is handed over may not. */

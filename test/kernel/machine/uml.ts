@@ -9,9 +9,7 @@ const MEMORY = "1024M";
 export const uml: Machine = {
   name: "uml",
   what: "User Mode Linux, of Debian's package",
-  async prepare() {
-    await tree();
-  },
+  prepare: async () => releaseIn(await tree()),
   run: async (job) => await runGuest(await guest(job.folder), job),
 };
 
@@ -22,12 +20,16 @@ function tree(): Promise<string> {
   });
 }
 
+function releaseIn(files: string): string {
+  const [release] = Array.from(Deno.readDirSync(`${files}/usr/lib/uml/modules`));
+  return release?.name ?? "";
+}
+
 async function guest(folder: string): Promise<Guest> {
   const files = await tree();
-  const [release] = Array.from(Deno.readDirSync(`${files}/usr/lib/uml/modules`));
   return {
     busybox: `${files}/bin/busybox`,
-    module_folder: `${files}/usr/lib/uml/modules/${release?.name}`,
+    module_folder: `${files}/usr/lib/uml/modules/${releaseIn(files)}`,
     // Where it is a module, a machine has loaded IPv6 before anybody could ask.
     modules: ["overlay", "ipv6"],
     mounts: {

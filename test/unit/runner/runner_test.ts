@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { type Outcome, readOutcomes } from "../../runner/junit.ts";
+import { ELSEWHERE, kernelFiles } from "../../runner/kernels.ts";
+import { matrix } from "../../runner/matrix.ts";
 import { allGood, failures, skipped, summary } from "../../runner/report.ts";
-import { chooseSuites, SUITES } from "../../runner/suites.ts";
+import { chooseSuites, onlyOn, SUITES } from "../../runner/suites.ts";
 
 /** The shape of Deno 2.9's report: one passed, one failed, one skipped, one with two steps. */
 const REPORT = `<?xml version="1.0" encoding="UTF-8"?>
@@ -72,6 +74,56 @@ Deno.test("failures come with their error, skipped tests with their suite", () =
   assert.deepEqual(skipped([{ name: "kernel", outcomes, seconds: 0 }]), [
     "kernel: y (skipped: needs root)",
   ]);
+});
+
+Deno.test("what runs on another kernel says so, and many skipped for one reason are one line", () => {
+  const on = "uml" as const;
+  const many = ["a", "b", "c"].map((name) => outcome("skipped", `${name} (skipped: no nft)`));
+  const outcomes = [
+    { ...outcome("failed", "x"), on },
+    { ...outcome("failed", "y"), on: "own" as const },
+    ...many,
+    { ...outcome("skipped", "d (skipped: no nft)"), on },
+  ];
+  assert.deepEqual(failures(outcomes), ["FAILED on uml: x\n  why", "FAILED y\n  why"]);
+  assert.deepEqual(skipped([{ name: "kernel", outcomes, seconds: 0 }]), [
+    "kernel: no nft (3 tests)",
+    "kernel: on uml: d (skipped: no nft)",
+  ]);
+});
+
+Deno.test("the matrix has a row per file and a column per kernel, and tells what was not asked for", () => {
+  const cells = [
+    { file: "a_test.ts", on: "own", outcomes: [outcome("passed"), outcome("passed")], seconds: 3 },
+    { file: "b_test.ts", on: "own", outcomes: [outcome("passed")], seconds: 1.4 },
+    { file: "a_test.ts", on: "uml", outcomes: [outcome("failed"), outcome("skipped")], seconds: 9 },
+  ] as const;
+  const kernels = [{ on: "own", release: "6.18" }, { on: "uml", release: "6.1.176" }] as const;
+  assert.deepEqual(
+    matrix(cells, kernels),
+    [
+      "            own             uml",
+      "kernel      6.18            6.1.176",
+      "a_test.ts   2 passed, 3 s   1 FAILED, 1 skipped, 9 s",
+      "b_test.ts   1 passed, 1 s   ·",
+      "in all      3 passed, 4 s   1 FAILED, 1 skipped, 9 s",
+    ].map((line) => line.replaceAll("    ", "    ")),
+  );
+});
+
+Deno.test("every file of the kernel suite runs on our own kernel, and those elsewhere are among them", () => {
+  const own = kernelFiles().filter(({ on }) => on === "own").map(({ path }) => path);
+  assert.ok(own.includes("test/kernel/balance_test.ts"));
+  assert.ok(own.includes("test/contract/nft_kernel_test.ts"));
+  for (const { path, why } of Object.values(ELSEWHERE).flat()) {
+    assert.ok(own.includes(path) && why !== "", path);
+  }
+});
+
+Deno.test("a kernel that is picked is picked for the kernel suite alone", () => {
+  const [unit, kernel] = chooseSuites(["unit", "kernel"]).map((suite) => onlyOn(suite, ["qemu"]));
+  assert.deepEqual(unit?.steps, SUITES.find(({ name }) => name === "unit")?.steps);
+  assert.deepEqual(new Set(kernel?.steps.map(({ on }) => on)), new Set(["qemu"]));
 });
 
 Deno.test("without a name every usual suite runs, and a wrong name is told the right ones", () => {

@@ -1,0 +1,73 @@
+import { type Machine, Unavailable } from "../kernel/machine/machine.ts";
+import type { Outcome } from "./junit.ts";
+import { MACHINES } from "./kernels.ts";
+import type { Cell, Column } from "./matrix.ts";
+import { Progress } from "./progress.ts";
+import { count, type SuiteResult } from "./report.ts";
+import { failed, runStep, type StepOptions } from "./step.ts";
+import type { Step, Suite } from "./suites.ts";
+
+/** What a suite came to, file by file and kernel by kernel. */
+export interface RunResult extends SuiteResult {
+  readonly cells: readonly Cell[];
+  readonly kernels: readonly Column[];
+}
+
+/** Runs a suite, step after step. */
+export async function runSuite(suite: Suite, verbose: boolean): Promise<RunResult> {
+  const start_ms = performance.now();
+  const limit = { limit_ms: suite.limit_ms, signal: AbortSignal.timeout(suite.limit_ms) };
+  const isShown = suite.on_kernels === true && !verbose && Deno.stderr.isTerminal();
+  const progress = new Progress(isShown);
+  const [cells, kernels]: [Cell[], Column[]] = [[], []];
+  for (const machine of MACHINES) {
+    const steps = suite.steps.filter(({ on }) => on === machine.name);
+    if (steps.length === 0) continue;
+    const found = await prepare(machine);
+    kernels.push({ on: machine.name, release: found instanceof Unavailable ? "none" : found });
+    for (const step of steps) {
+      progress.say(`${cells.length + 1} of ${suite.steps.length}: ${step.name} on ${machine.name}`);
+      cells.push(await runCell(machine, step, found, { ...limit, verbose }));
+    }
+  }
+  progress.end();
+  const outcomes = [...cells.flatMap((cell) => cell.outcomes), ...nothingRan(suite, cells)];
+  return { name: suite.name, outcomes, cells, kernels, seconds: secondsSince(start_ms) };
+}
+
+/** @returns the kernel's release, or why this machine cannot have it */
+async function prepare(machine: Machine): Promise<string | Unavailable> {
+  try {
+    return await machine.prepare();
+  } catch (error) {
+    if (error instanceof Unavailable) return error;
+    throw error;
+  }
+}
+
+async function runCell(
+  machine: Machine,
+  step: Step,
+  found: string | Unavailable,
+  options: StepOptions,
+): Promise<Cell> {
+  const start_ms = performance.now();
+  const outcomes = found instanceof Unavailable
+    ? [skippedStep(step, found.message)]
+    : await runStep(machine, step, options);
+  return { file: step.name, on: step.on, outcomes, seconds: secondsSince(start_ms) };
+}
+
+function skippedStep({ name, on }: Step, reason: string): Outcome {
+  return { name: `${name} (skipped: ${reason})`, result: "skipped", failure: "", on };
+}
+
+function nothingRan({ name }: Suite, cells: readonly Cell[]): Outcome[] {
+  const outcomes = cells.flatMap((cell) => cell.outcomes);
+  if (count(outcomes, "passed") + count(outcomes, "failed") > 0) return [];
+  return [failed(name, "no test ran: a suite that tests nothing is no suite")];
+}
+
+function secondsSince(start_ms: number): number {
+  return (performance.now() - start_ms) / 1000;
+}
