@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { nftEngine } from "../../lib/engine/nft/engine.ts";
 import { type ServiceSpec, stateOf } from "../fake/services.ts";
+import { PATIENCE } from "../kernel/patience.ts";
 import { Driver } from "./driver.ts";
 import { makeNftRig, type NftHost } from "./nft_rig.ts";
 
@@ -14,6 +15,9 @@ const SERVICE: ServiceSpec = {
     { id: 2, address: "198.51.100.12" },
   ],
 };
+
+/** What is looked at: the kernel forgets rates after 10 s, in which an emulated one gets nowhere. */
+const LASTING = PATIENCE > 1 ? /^st-/ : /^(st|rt)-/;
 
 /** Changes that leave entries where they are, and one that has to give them up. */
 const CHANGES: readonly (readonly [string, ServiceSpec, readonly string[]])[] = [
@@ -37,11 +41,14 @@ export function dynamicContract(name: string, makeHost: () => Promise<NftHost>):
         await driver.apply(stateOf([SERVICE]));
         await rig.connect("203.0.113.10:80");
         const before = await entriesOf(host);
-        assert.deepEqual(Object.keys(before).sort(), ["rt-web4", "st-web4"], "a client was seen");
+        const seen = ["rt-web4", "st-web4"].filter((map) => LASTING.test(map));
+        assert.deepEqual(Object.keys(before).sort(), seen, "a client was seen");
         assert.deepEqual(await driver.drift(), []);
         assert.equal(await driver.apply(stateOf([SERVICE])), false, "nothing is to be done");
         await driver.apply(stateOf([after]));
-        const left = Object.fromEntries(kept.map((map) => [map, before[map]]));
+        const left = Object.fromEntries(
+          kept.filter((map) => LASTING.test(map)).map((map) => [map, before[map]]),
+        );
         assert.deepEqual(await entriesOf(host), left);
         assert.deepEqual(await driver.drift(), []);
       } finally {
@@ -61,7 +68,7 @@ async function entriesOf({ kernel }: NftHost): Promise<Record<string, string>> {
   const { stdout } = await kernel.process.run(["nft", "-j", "list", "table", "inet", "lb"]);
   const listed = (JSON.parse(stdout) as { nftables: Record<string, ListedCollection>[] }).nftables;
   const found = listed.flatMap(({ map, set }) => map ?? set ?? [])
-    .filter(({ name, elem }) => /^(st|rt)-/.test(name) && elem);
+    .filter(({ name, elem }) => LASTING.test(name) && elem);
   return Object.fromEntries(found.map(({ name, elem }) => [name, JSON.stringify(elem?.map(bare))]));
 }
 

@@ -8,7 +8,7 @@ add rule inet t c meta l4proto tcp dnat ip to 192.0.2.1:80
 `;
 
 /** Why nothing that takes rules and namespaces can run here; undefined where it can. */
-export const UNABLE = whyNot();
+const UNABLE = whyNot();
 
 /** The name of a test that needs them: says why where it is skipped. */
 export function able(name: string): { name: string; ignore: boolean } {

@@ -3,7 +3,8 @@ import assert from "node:assert/strict";
 import { inside } from "../../lib/demo/namespace.ts";
 import { clock } from "../../lib/sys/clock.ts";
 import { process } from "../../lib/sys/process.ts";
-import { LB, UNABLE } from "./harness.ts";
+import { able } from "./able.ts";
+import { LB } from "./harness.ts";
 import { connect, inNamespaces, run } from "./netlink_rig.ts";
 
 const VIPS = ["203.0.113.10", "2001:db8:1::10", "203.0.113.64/28", "2001:db8:1:1::/112"];
@@ -15,9 +16,9 @@ interface BackendReport {
 }
 
 Deno.test({
-  name:
+  ...able(
     "what lb doctor --backend tells to do makes a backend that takes the VIP in and keeps quiet",
-  ignore: UNABLE !== undefined,
+  ),
   fn: () =>
     onOneWire(async (backend, neighbour) => {
       const before = await doctor(backend, 1);
@@ -34,8 +35,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "a backend whose neighbours hear of the VIP is told of by lb doctor --backend",
-  ignore: UNABLE !== undefined,
+  ...able("a backend whose neighbours hear of the VIP is told of by lb doctor --backend"),
   fn: () =>
     onOneWire(async (backend, neighbour) => {
       const right = await doctor(backend, 1);
