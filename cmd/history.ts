@@ -1,5 +1,5 @@
 import { EXIT_OK, LbError } from "../lib/model/error.ts";
-import type { Revision, Revisions } from "../lib/store/revisions.ts";
+import type { PlannedRevision, Revisions } from "../lib/store/revisions.ts";
 import { context } from "./context.ts";
 import { print, printJson, stdoutPaint } from "./io.ts";
 import {
@@ -80,7 +80,7 @@ async function tell(
   else print(report.revisionDiffText(change, stdoutPaint()));
 }
 
-function find(revisions: Revisions | undefined, number: number): Revision {
+function find(revisions: Revisions | undefined, number: number): PlannedRevision {
   const found = revisions?.get(number);
   if (found) return found;
   const known = revisions?.summaries().map(({ revision }) => revision) ?? [];

@@ -1,4 +1,4 @@
-import type { Revision, RevisionSummary } from "../store/revisions.ts";
+import type { PlannedRevision, Revision, RevisionSummary } from "../store/revisions.ts";
 import { unifiedDiff } from "./diff.ts";
 import { columns, type Paint, type Style } from "./table.ts";
 
@@ -43,7 +43,7 @@ export function historyText(
 }
 
 /** `lb history REVISION --json` */
-export function revisionJson(revision: Revision): Record<string, unknown> {
+export function revisionJson(revision: PlannedRevision): Record<string, unknown> {
   const { plan_json, config_text } = revision;
   const changes = plan_json === null ? null : JSON.parse(plan_json);
   const config_bytes = new TextEncoder().encode(config_text).length;

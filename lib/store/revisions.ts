@@ -25,24 +25,31 @@ export interface Revision extends RevisionStart {
   /** `interrupted`: it never said how it ended, so it was cut off, or is running right now. */
   readonly outcome: RevisionEnd["outcome"] | "interrupted";
   readonly finished_at_ms: number | null;
-  readonly plan_json: string | null;
   readonly detail: string | null;
 }
 
-/** A revision without its texts, each of which may be megabytes. */
-export interface RevisionSummary extends Omit<Revision, "config_text" | "plan_json"> {
+/** With all that it changed: 10 MB for a first apply of ten thousand services. */
+export interface PlannedRevision extends Revision {
+  readonly plan_json: string | null;
+}
+
+/** A revision without its config, which may be megabytes. */
+export interface RevisionSummary extends Omit<Revision, "config_text"> {
   /** Length of the config; 0 after an uninstall. */
   readonly config_bytes: number;
 }
 
-/** Each holds a whole config text: the newest are kept, and whatever is in force. */
+/** Each holds a whole config text and what was changed: the newest are kept, and whatever is in force. */
 const REVISIONS_MAX = 100;
 
 /** Of large configs only so many are kept as have room here, since a hundred would be half a gigabyte. */
-const TEXT_BYTES_MAX = 64_000_000;
+const BYTES_MAX = 64_000_000;
 
 /** That many are kept whatever their size. */
 const REVISIONS_MIN = 10;
+
+const COLUMNS = `revision, at_ms, who, command, config_text,
+  coalesce(outcome, 'interrupted') AS outcome, finished_at_ms, detail`;
 
 /** Table `revision`: only what ended "applied" counts as current. */
 export class Revisions {
@@ -78,7 +85,8 @@ export class Revisions {
        WHERE revision IN (
            SELECT revision FROM (
              SELECT revision, row_number() OVER newest AS place,
-               sum(octet_length(config_text)) OVER newest AS bytes
+               sum(octet_length(config_text) + octet_length(coalesce(plan_json, '')))
+                 OVER newest AS bytes
              FROM revision WINDOW newest AS (ORDER BY revision DESC)
            ) WHERE place > ? OR (place > ? AND bytes > ?)
          )
@@ -86,7 +94,7 @@ export class Revisions {
          AND revision NOT IN (SELECT revision FROM committed)`,
       REVISIONS_MAX,
       REVISIONS_MIN,
-      TEXT_BYTES_MAX,
+      BYTES_MAX,
     );
   }
 
@@ -103,8 +111,9 @@ export class Revisions {
     );
   }
 
-  get(revision: number): Revision | undefined {
-    return this.#select("WHERE revision = ?", revision)[0];
+  get(revision: number): PlannedRevision | undefined {
+    const which = `SELECT plan_json, ${COLUMNS} FROM revision WHERE revision = ?`;
+    return this.#db.get<PlannedRevision>(which, revision);
   }
 
   latestApplied(): Revision | undefined {
@@ -139,10 +148,6 @@ export class Revisions {
   }
 
   #select(which: string, ...values: number[]): Revision[] {
-    return this.#db.all<Revision>(
-      `SELECT revision, at_ms, who, command, config_text, coalesce(outcome, 'interrupted') AS outcome,
-         finished_at_ms, plan_json, detail FROM revision ${which}`,
-      ...values,
-    );
+    return this.#db.all<Revision>(`SELECT ${COLUMNS} FROM revision ${which}`, ...values);
   }
 }

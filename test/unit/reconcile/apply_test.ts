@@ -90,7 +90,8 @@ Deno.test(
     const { changes } = await rig.run(single(), { who: "ann", command: "lb scale" });
     const latest = rig.store.revisions.latestApplied();
     assert.deepEqual([latest?.who, latest?.command], ["ann", "lb scale"]);
-    assert.deepEqual(JSON.parse(latest?.plan_json ?? ""), changes);
+    const { plan_json } = rig.store.revisions.get(1)!;
+    assert.deepEqual(JSON.parse(plan_json!), changes);
     const words = `revision 1 applied by ann (lb scale): ${changes.length} changes`;
     assert.deepEqual(rig.events("apply"), [words]);
   }),

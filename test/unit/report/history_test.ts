@@ -8,11 +8,11 @@ import {
   revisionJson,
 } from "../../../lib/report/history.ts";
 import { painter } from "../../../lib/report/table.ts";
-import type { Revision, RevisionSummary } from "../../../lib/store/revisions.ts";
+import type { PlannedRevision, RevisionSummary } from "../../../lib/store/revisions.ts";
 
 const PLAIN = painter(false);
 
-const APPLIED: Revision = {
+const APPLIED: PlannedRevision = {
   revision: 3,
   at_ms: Date.UTC(2026, 10, 20, 9, 0, 0, 250),
   finished_at_ms: Date.UTC(2026, 10, 20, 9, 0, 1),

@@ -24,12 +24,10 @@ Deno.test(
     const second = revisions.begin({ ...START, at_ms: 2000 });
     revisions.finish(second, { ...END, outcome: "failed", detail: "nft said no" });
     revisions.begin({ ...START, at_ms: 3000 });
-    assert.deepEqual(revisions.latestApplied(), {
-      ...START,
-      ...END,
-      revision: first,
-      outcome: "applied",
-    });
+    const { plan_json, ...end } = END;
+    const applied = { ...START, ...end, revision: first, outcome: "applied" };
+    assert.deepEqual(revisions.latestApplied(), applied);
+    assert.deepEqual(revisions.get(first), { ...applied, plan_json });
   }),
 );
 
@@ -77,7 +75,10 @@ Deno.test(
     assert.deepEqual(small, [first, ...Array.from({ length: 101 }, (_, index) => index + 21)]);
     for (let more = 0; more < 4; more++) begin(9_000_000);
     assert.equal(kept().length, small.length, "these have room");
-    for (let more = 0; more < 10; more++) begin(9_000_000);
+    for (let more = 0; more < 10; more++) {
+      const plan_json = "x".repeat(8_000_000);
+      revisions.finish(begin(1_000_000), { ...END, outcome: "failed", plan_json });
+    }
     assert.deepEqual(kept(), [first, ...Array.from({ length: 11 }, (_, index) => index + 125)]);
   }),
 );
