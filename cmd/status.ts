@@ -45,8 +45,8 @@ async function currentStatus(places: Places): Promise<Status> {
     const loaded = await appliedConfig(store);
     const facts = loaded && await readFacts(kernel, store, host);
     const applied = loaded && facts && { loaded, facts };
-    const about = { version: VERSION, config_text: await configText(places) };
-    return await readStatus({ kernel, store, host }, applied, about);
+    const about = { config_text: await configText(places) };
+    return await readStatus({ kernel, store, host, version: VERSION }, applied, about);
   } finally {
     store.close();
   }

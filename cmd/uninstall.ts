@@ -95,7 +95,7 @@ async function lookForRules(
   const kernel = context.kernel(places);
   try {
     const seen = await Promise.all(ENGINES.map((engine) => engine.observe(kernel)));
-    return { isThere: seen.some(({ present }) => present), doubt: "" };
+    return { isThere: seen.some(({ have }) => have.present), doubt: "" };
   } catch (error) {
     if (!(error instanceof LbError)) throw error;
     return { isThere: false, doubt: `, as far as can be seen (${error.message})` };

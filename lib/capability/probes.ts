@@ -19,103 +19,113 @@ const NF_TABLES: Need = ["nf_tables", "NF_TABLES"];
 /** The type of a nat chain is a module of its own, which naming it loads. */
 const NAT_CHAINS: Need = ["nft_chain_nat", "NFT_NAT"];
 
-const FILTER_CHAIN = "add table inet t; " +
-  "add chain inet t c { type filter hook prerouting priority -105; policy accept; }; ";
+/** Every table lb may have can do what an `ip` table can; only `nft-inet-nat` is about inet tables. */
+const FILTER_CHAIN = "add table ip t; " +
+  "add chain ip t c { type filter hook prerouting priority -105; policy accept; }; ";
 
-const NAT_CHAIN = "add table inet t; " +
-  "add chain inet t c { type nat hook prerouting priority -105; policy accept; }; ";
+const NAT_CHAIN = "add table ip t; " +
+  "add chain ip t c { type nat hook prerouting priority -105; policy accept; }; ";
 
 /** The nft engine's needs. */
 export const NFT_PROBES: readonly Probe[] = [
   {
     id: "nft-inet-nat",
-    purpose: "one table for IPv4 and IPv6 with NAT (linux 5.2)",
+    purpose: "one table for IPv4 and IPv6 with NAT, instead of one for each (linux 5.2)",
+    needs: [["nft_nat", "NFT_NAT"], NAT_CHAINS, ["nft_reject_inet", "NFT_REJECT_INET"]],
+    rules: "add table inet t; " +
+      "add chain inet t c { type nat hook prerouting priority -105; policy accept; }; " +
+      "add rule inet t c meta l4proto tcp dnat ip to 192.0.2.1:80; " +
+      "add rule inet t c reject with icmpx type port-unreachable",
+  },
+  {
+    id: "nft-nat",
+    purpose: "sending a connection to its backend",
     needs: [["nft_nat", "NFT_NAT"], NAT_CHAINS],
-    rules: NAT_CHAIN + "add rule inet t c meta l4proto tcp dnat ip to 192.0.2.1:80",
+    rules: NAT_CHAIN + "add rule ip t c meta l4proto tcp dnat to 192.0.2.1:80",
   },
   {
     id: "nft-numgen",
     purpose: "schedulers rr, wrr and random",
     needs: [["nft_numgen", "NFT_NUMGEN"]],
-    rules: FILTER_CHAIN + "add rule inet t c numgen inc mod 2 == 0 accept",
+    rules: FILTER_CHAIN + "add rule ip t c numgen inc mod 2 == 0 accept",
   },
   {
     id: "nft-jhash",
     purpose: "schedulers sh and maglev",
     needs: [["nft_hash", "NFT_HASH"]],
-    rules: FILTER_CHAIN + "add rule inet t c jhash ip saddr . th sport mod 2 seed 0x1 == 0 accept",
+    rules: FILTER_CHAIN + "add rule ip t c jhash ip saddr . th sport mod 2 seed 0x1 == 0 accept",
   },
   {
     id: "nft-vmap",
     purpose: "finding the service of a packet in one step",
     needs: [NF_TABLES],
     rules: FILTER_CHAIN +
-      "add map inet t m { typeof ip daddr . meta l4proto . th dport : verdict; }; " +
-      "add rule inet t c ip daddr . meta l4proto . th dport vmap @m",
+      "add map ip t m { typeof ip daddr . meta l4proto . th dport : verdict; }; " +
+      "add rule ip t c ip daddr . meta l4proto . th dport vmap @m",
   },
   {
     id: "nft-reject",
     purpose: "refusing at once where there is no backend (at prerouting: linux 5.9)",
-    needs: [["nft_reject_inet", "NFT_REJECT_INET"]],
-    rules: FILTER_CHAIN + "add rule inet t c meta l4proto tcp reject with tcp reset",
+    needs: [["nft_reject_ipv4", "NFT_REJECT_IPV4"]],
+    rules: FILTER_CHAIN + "add rule ip t c meta l4proto tcp reject with tcp reset",
   },
   {
     id: "nft-masquerade",
     purpose: "one-arm set-ups, and backends that are clients of their own service",
     needs: [["nft_masq", "NFT_MASQ"], NAT_CHAINS],
-    rules: "add table inet t; " +
-      "add chain inet t c { type nat hook postrouting priority 95; policy accept; }; " +
-      "add rule inet t c masquerade",
+    rules: "add table ip t; " +
+      "add chain ip t c { type nat hook postrouting priority 95; policy accept; }; " +
+      "add rule ip t c masquerade",
   },
   {
     id: "nft-ct-mark",
     purpose: "knowing the backend of an established connection",
     needs: [["nft_ct", "NFT_CT"]],
-    rules: FILTER_CHAIN + "add rule inet t c ct mark set ct mark & 0xff0000ff | 0x00000100",
+    rules: FILTER_CHAIN + "add rule ip t c ct mark set ct mark & 0xff0000ff | 0x00000100",
   },
   {
     id: "nft-counter",
     purpose: "counting new connections",
     needs: [NF_TABLES],
-    rules: FILTER_CHAIN + 'add counter inet t n; add rule inet t c counter name "n"',
+    rules: FILTER_CHAIN + 'add counter ip t n; add rule ip t c counter name "n"',
   },
   {
     id: "nft-interval",
     purpose: "prefixes as VIP, ranges of ports (linux 5.6)",
     needs: [NF_TABLES],
     rules: FILTER_CHAIN +
-      "add map inet t m { typeof ip daddr . meta l4proto . th dport : verdict; flags interval; }; " +
-      "add element inet t m { 192.0.2.0/24 . tcp . 1-9 : accept }; " +
-      "add rule inet t c ip daddr . meta l4proto . th dport vmap @m",
+      "add map ip t m { typeof ip daddr . meta l4proto . th dport : verdict; flags interval; }; " +
+      "add element ip t m { 192.0.2.0/24 . tcp . 1-9 : accept }; " +
+      "add rule ip t c ip daddr . meta l4proto . th dport vmap @m",
   },
   {
     id: "nft-dynset",
     purpose: "persistence, max_new_per_second",
     needs: [NF_TABLES],
     rules: FILTER_CHAIN +
-      "add map inet t m { typeof ip saddr : meta priority; flags dynamic,timeout; size 9; }; " +
-      "add rule inet t c update @m { ip saddr timeout 9s : 0:1 }",
+      "add map ip t m { typeof ip saddr : meta priority; flags dynamic,timeout; size 9; }; " +
+      "add rule ip t c update @m { ip saddr timeout 9s : 0:1 }",
   },
   {
     id: "nft-limit",
     purpose: "max_new_per_second",
     needs: [["nft_limit", "NFT_LIMIT"]],
     rules: FILTER_CHAIN +
-      "add set inet t s { typeof ip saddr; flags dynamic,timeout; size 9; timeout 9s; }; " +
-      "add rule inet t c update @s { ip saddr limit rate over 9/second burst 9 packets } drop",
+      "add set ip t s { typeof ip saddr; flags dynamic,timeout; size 9; timeout 9s; }; " +
+      "add rule ip t c update @s { ip saddr limit rate over 9/second burst 9 packets } drop",
   },
   {
     // The rule is taken without it, too: then ports would stay as they are. A module until linux 4.19.
     id: "conntrack-sctp",
     purpose: "services of protocol sctp",
     needs: [["nf_conntrack_proto_sctp", "NF_CT_PROTO_SCTP"], NAT_CHAINS],
-    rules: NAT_CHAIN + "add rule inet t c meta l4proto sctp dnat ip to 192.0.2.1:80",
+    rules: NAT_CHAIN + "add rule ip t c meta l4proto sctp dnat to 192.0.2.1:80",
   },
   {
     id: "nft-connlimit",
     purpose: "max_connections (linux 4.19.11)",
     needs: [["nft_connlimit", "NFT_CONNLIMIT"]],
-    rules: FILTER_CHAIN + "add rule inet t c ct count over 9 accept",
+    rules: FILTER_CHAIN + "add rule ip t c ct count over 9 accept",
   },
 ];
 

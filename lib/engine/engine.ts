@@ -12,15 +12,23 @@ export interface BackendCounters {
   readonly bytes_out: number | null;
 }
 
+/** What an object was written as, and what the kernel then told of it. */
+export interface Recorded {
+  /** Fingerprint of our source. */
+  readonly source: string;
+  /** Fingerprint of the kernel's own words: it does not print rules the way they were written. */
+  readonly listing: string;
+}
+
 /**
- * What was committed last, kept in the state database: by which token the kernel knows it, and for
- * each object the fingerprint of our source beside the fingerprint of the kernel's own listing of it.
- * The kernel does not print rules the way they were written, so this pair is how our own work is known
- * again.
+ * What was committed last, kept in the state database: by which token the kernel knows it, the state that
+ * was brought about, and what its objects are known again by.
  */
 export interface Committed {
   readonly token: string;
-  readonly objects: Readonly<Record<string, { readonly source: string; readonly listing: string }>>;
+  readonly state: DesiredState;
+  /** By name. Engines leave out what is known again without a record. */
+  readonly objects: ReadonlyMap<string, Recorded>;
 }
 
 /** An engine's part of a plan: a value that can be printed, stored, dry-run and applied. */
@@ -28,8 +36,8 @@ export interface EnginePlan {
   readonly changes: readonly Change[];
   /** The mark the kernel's state will bear. */
   readonly token: string;
-  /** Fingerprint of our source per object, as it will be afterwards. */
-  readonly sources: ReadonlyMap<string, string>;
+  /** What the kernel's counters of new connections begin at, by backend id, where they are made anew. */
+  readonly counters: ReadonlyMap<number, number>;
 }
 
 /** What every engine's picture of the kernel tells, whatever else is in it. */
@@ -40,12 +48,24 @@ export interface EngineSnapshot {
   readonly token?: string;
 }
 
-/** What an apply left behind, as the kernel tells it. */
-export interface Applied<Snapshot> {
-  readonly committed: Committed;
+/** The kernel's state at one moment. */
+export interface Look<Snapshot> {
   readonly have: Snapshot;
   /** {@linkcode Engine.stamp} of exactly this state. */
   readonly stamp: string;
+}
+
+/** What an apply left behind, as the kernel tells it. */
+export interface Applied {
+  /** What goes on record of each object that was written; undefined of one that is gone. */
+  readonly objects: ReadonlyMap<string, Recorded | undefined>;
+  /** Nothing holds of what was on record before. */
+  readonly isWhole: boolean;
+  /**
+   * {@linkcode Engine.stamp} of the state that was planned; undefined where somebody else was at the kernel
+   * too, so that only a look tells what it holds.
+   */
+  readonly stamp?: string;
 }
 
 /** A plan was made against a state that the kernel no longer has: observe and plan again. */
@@ -72,8 +92,21 @@ export interface Engine<
   needs(service: Service): readonly string[];
   /** Whether this engine can serve this service; if not, every reason. Pure. */
   supports(service: Service): Verdict;
+  /** Ids of capabilities that change how it works, not whether: `DesiredState.lacks` names the missing. */
+  readonly variants: readonly string[];
   /** What the kernel should hold. Pure. */
   desired(state: DesiredState): Snapshot;
+  /**
+   * What two states should have in the kernel, without what they have in common, for a plan that costs no
+   * more than what differs. A service that did not change is the same object in both. Pure.
+   *
+   * @param token that `have` bears
+   */
+  narrowed(
+    want: DesiredState,
+    have: DesiredState,
+    token: string,
+  ): { want: Snapshot; have: Snapshot };
   /**
    * A cheap value that is another one after every change of what {@linkcode observe} reads.
    *
@@ -81,7 +114,7 @@ export interface Engine<
    */
   stamp(kernel: Kernel): string;
   /** What the kernel holds. `committed` lets it recognise what it wrote before. */
-  observe(kernel: Kernel, committed?: Committed): Promise<Snapshot>;
+  observe(kernel: Kernel, committed?: Committed): Promise<Look<Snapshot>>;
   /** Objects that differ from what was committed: changed behind our back. Pure. */
   drift(have: Snapshot, committed: Committed): readonly string[];
   /** The way from one to the other; no changes where they are equal. `token` marks the result. Pure. */
@@ -89,11 +122,12 @@ export interface Engine<
   /**
    * Carries the plan out, wholly or not at all, and reads back what the kernel made of it.
    *
+   * @param stamp of the state it was planned against
    * @throws {StalePlanError} where somebody else changed the kernel since the plan was made, or while
    * it was carried out
    * @throws {KernelError} where the kernel refuses; nothing was changed
    */
-  apply(kernel: Kernel, plan: Plan, committed?: Committed): Promise<Applied<Snapshot>>;
+  apply(kernel: Kernel, plan: Plan, stamp: string): Promise<Applied>;
   /** New connections by backend id, as far as the snapshot counts them. Pure. */
   totals(have: Snapshot): ReadonlyMap<number, number>;
   counters(kernel: Kernel, state: DesiredState): Promise<BackendCounters[]>;

@@ -40,5 +40,7 @@ export interface PlacedService extends Omit<Service, "backends"> {
 export interface DesiredState {
   readonly services: readonly PlacedService[];
   readonly marks: MarkLayout;
+  /** Capabilities this kernel has not, among those that change how an engine works (`Engine.variants`). */
+  readonly lacks: readonly string[];
   readonly ingress: Ingress;
 }

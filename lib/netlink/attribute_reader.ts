@@ -10,6 +10,9 @@ export const ATTRIBUTE_HEADER_BYTES = 4;
 /** Without the flags NLA_F_NESTED (0x8000) and NLA_F_NET_BYTEORDER (0x4000). */
 const NLA_TYPE_MASK = 0x3fff;
 
+/** Made once: a dump has thousands of names. */
+const UTF8 = new TextDecoder();
+
 /** A netlink message does not have the form it must have. */
 export class DecodeError extends LbError {
   override readonly name = "DecodeError";
@@ -43,7 +46,6 @@ export function readAttributes(
 /** The attribute a walk stands on. */
 export class AttributeReader {
   readonly #view: DataView;
-  /** Where the value begins and ends. */
   #start = 0;
   #end = 0;
   /** Without its flag bits. */
@@ -62,6 +64,15 @@ export class AttributeReader {
       visit(this);
       at = next;
     }
+  }
+
+  /** Where in the message the value begins and ends: for who reads it without a copy. */
+  get start(): number {
+    return this.#start;
+  }
+
+  get end(): number {
+    return this.#end;
   }
 
   /** Walks the attributes inside this one. */
@@ -90,6 +101,11 @@ export class AttributeReader {
     return this.#has(4) ? this.#view.getUint32(this.#start) : 0;
   }
 
+  /** Exact up to 2^53. */
+  u64be(): number {
+    return this.#has(8) ? Number(this.#view.getBigUint64(this.#start)) : 0;
+  }
+
   /** A copy of the value, which must have `size` bytes where that is given. */
   bytes(size?: number): Uint8Array {
     if (size !== undefined && !this.#has(size)) return new Uint8Array(size);
@@ -101,7 +117,16 @@ export class AttributeReader {
   text(): string {
     const bytes = this.bytes();
     const end = bytes.indexOf(0);
-    return new TextDecoder().decode(end < 0 ? bytes : bytes.subarray(0, end));
+    return UTF8.decode(end < 0 ? bytes : bytes.subarray(0, end));
+  }
+
+  /** Whether the value is these bytes, without a copy of it. */
+  equals(expected: Uint8Array): boolean {
+    if (this.#end - this.#start !== expected.length) return false;
+    for (let at = 0; at < expected.length; at++) {
+      if (this.#view.getUint8(this.#start + at) !== expected[at]) return false;
+    }
+    return true;
   }
 
   /** Remembers what is wrong with the value; for checks only the visitor can make. */

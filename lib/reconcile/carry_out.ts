@@ -1,4 +1,4 @@
-import { StalePlanError } from "../engine/engine.ts";
+import { type Committed, type Engine, StalePlanError } from "../engine/engine.ts";
 import { InForceError, KernelError, LbError } from "../model/error.ts";
 import { withoutReleases } from "../store/ids.ts";
 import { NOTHING_LEFT } from "./drift.ts";
@@ -13,7 +13,15 @@ import {
 } from "./host.ts";
 import type { Outcome } from "./outcome.ts";
 import { changesOf, type EngineTask, type RunPlan } from "./plan.ts";
-import { beginRevision, failRevision, recordRun, saveCounters } from "./record.ts";
+import { committedOf, recall } from "./memory.ts";
+import {
+  beginRevision,
+  failRevision,
+  recordApplied,
+  recordRun,
+  recordSettledTask,
+  saveCounters,
+} from "./record.ts";
 import type { Run } from "./request.ts";
 
 /**
@@ -71,39 +79,57 @@ async function finish(
 
 async function applyEngine(run: Run, task: EngineTask, revision: number): Promise<void> {
   const { kernel, store, host } = run.machine;
-  const { engine, state, plan, want, committed } = task;
-  if (plan.changes.length === 0) return await settleRecord(run, task, revision);
+  const { engine, state, plan, want, stamp } = task;
+  if (plan.changes.length === 0) return await settleTask(run, task, revision);
   if (want.present) store.commits.useMask(host, state.marks.mask);
   const mark = want.present ? plan.token : NOTHING_LEFT;
   store.commits.announce(engine.name, mark, run.now_ms);
   run.progress.marks.set(mark, plan.changes);
-  const applied = await engine.apply(kernel, plan, committed);
-  run.applied.set(engine.name, applied);
+  const applied = await engine.apply(kernel, plan, stamp);
   // Before the record: a run that is cut off here is completed by the next one.
   await orBlocked(run, () => forgetUnbalanced(run, state.services));
-  if (!applied.have.present) return store.commits.forget(engine.name);
-  const record = { ...applied.committed, ...host, revision, generation: null };
-  store.commits.commit(engine.name, record);
-  const left = engine.plan(want, applied.have, plan.token).changes;
-  if (left.length === 0) return;
-  for (const { object } of left) run.progress.drift.add(object);
+  if (want.present) recordApplied(run, task, applied, revision);
+  const after = applied.stamp ?? await checkAfter(run, task);
+  run.stamps.set(engine.name, after);
+  if (!want.present) store.commits.forget(engine.name, host);
+}
+
+/**
+ * Somebody else was at the kernel while the plan was carried out, perhaps at lb's own tables.
+ *
+ * @returns the stamp of a state that is as planned
+ */
+async function checkAfter(run: Run, { engine, state, plan }: EngineTask): Promise<string> {
+  const { machine, progress } = run;
+  const { record } = recall(machine, engine.name);
+  const committed = record && committedOf(machine, engine, record, state);
+  const { have, stamp } = await lookAfter(run, engine, committed);
+  const left = engine.plan(engine.desired(state), have, plan.token).changes;
+  if (left.length === 0) {
+    machine.store.commits.stamp(engine.name, machine.host, stamp);
+    return stamp;
+  }
+  for (const { object } of left) progress.drift.add(object);
   const objects = left.map(({ object }) => object).join(", ");
   throw new StalePlanError(`somebody else changed ${objects}`, { hasLanded: true });
 }
 
-/** The kernel is as wanted already: it only remains to put on record whose work that is. */
-async function settleRecord(run: Run, task: EngineTask, revision: number): Promise<void> {
-  const { machine } = run;
-  const { engine: { name }, state, have, plan, committed, isRecordBehind } = task;
-  if (!isRecordBehind) return;
-  await orBlocked(run, () => forgetUnbalanced(run, state.services));
-  if (have.token === undefined) return machine.store.commits.forget(name);
-  // What a plan does not touch was known by its listing: that is still the one on record.
-  const objects = Array.from(plan.sources, ([object, source]) => {
-    return [object, { source, listing: committed?.objects[object]?.listing ?? source }] as const;
-  });
-  const record = { token: have.token, objects: Object.fromEntries(objects), ...machine.host };
-  machine.store.commits.commit(name, { ...record, revision, generation: null });
+/** A look that never comes to rest is one after a change that has come about. */
+async function lookAfter({ machine: { kernel } }: Run, engine: Engine, committed?: Committed) {
+  try {
+    return await engine.observe(kernel, committed);
+  } catch (error) {
+    if (!(error instanceof StalePlanError)) throw error;
+    throw new StalePlanError(error.message, { cause: error, hasLanded: true });
+  }
+}
+
+/** An earlier run was cut off between its write and its record: what is left of it is done. */
+async function settleTask(run: Run, task: EngineTask, revision: number): Promise<void> {
+  if (task.isRecordBehind) {
+    await orBlocked(run, () => forgetUnbalanced(run, task.state.services));
+  }
+  recordSettledTask(run, task, revision);
 }
 
 /** Sysctls come before what makes a plan stale: they are set by now. */

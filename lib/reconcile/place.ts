@@ -1,3 +1,5 @@
+import type { Facts } from "../capability/facts.ts";
+import type { Engine } from "../engine/engine.ts";
 import type { Way } from "../host/neighbour/way.ts";
 import { LbError } from "../model/error.ts";
 import { fitsMark, type MarkLayout } from "../model/mark.ts";
@@ -20,13 +22,14 @@ export function backendNames(services: readonly Service[]): BackendName[] {
 export function placeServices(
   config: Config,
   engineOf: ReadonlyMap<string, EngineName>,
-  engine: EngineName,
+  engine: Pick<Engine, "name" | "variants">,
   rows: readonly BackendRow[],
+  facts: Pick<Facts, "capabilities">,
   { ways, ingress }: Links = NO_LINKS,
 ): DesiredState {
   const find = rowFinder(rows);
   const services = config.services
-    .filter(({ name }) => engineOf.get(name) === engine)
+    .filter(({ name }) => engineOf.get(name) === engine.name)
     .map((service): PlacedService => ({
       ...service,
       backends: placeBackends(
@@ -36,7 +39,16 @@ export function placeServices(
       ),
     }));
   for (const service of services) refuseUnmarkable(service, config.marks);
-  return { services, marks: config.marks, ingress };
+  return { services, marks: config.marks, ingress, lacks: lacking(engine, facts) };
+}
+
+/** What an engine has to do without on this machine. Unknown is tried: the kernel will say. */
+function lacking(
+  { variants }: Pick<Engine, "variants">,
+  { capabilities }: Pick<Facts, "capabilities">,
+) {
+  return capabilities.filter(({ id, answer }) => answer === "no" && variants.includes(id))
+    .map(({ id }) => id);
 }
 
 function placeBackends(

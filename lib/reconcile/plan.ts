@@ -1,11 +1,11 @@
 import type { Diagnostic } from "../config/diagnostic.ts";
-import type { Committed, Engine, EnginePlan, EngineSnapshot } from "../engine/engine.ts";
+import type { Engine, EnginePlan } from "../engine/engine.ts";
 import { ENGINES } from "../engine/registry.ts";
 import { PATIENT_MS } from "../host/neighbour/observe.ts";
 import { LbError } from "../model/error.ts";
 import type { DesiredState } from "../model/state.ts";
 import { allocateIds, type BackendRow } from "../store/ids.ts";
-import { engineMemory, findDrift, markOf, type Memory } from "./drift.ts";
+import { findDrift, markOf } from "./drift.ts";
 import {
   hostChanges,
   hostDrift,
@@ -15,6 +15,7 @@ import {
   planHost,
 } from "./host.ts";
 import { type Links, observeLinks, obstacles, refuseOffLink } from "./links.ts";
+import { type Memory, recall, type View, viewOf, type ViewOptions } from "./memory.ts";
 import type { Outcome } from "./outcome.ts";
 import { backendNames, placeServices } from "./place.ts";
 import type { Run } from "./request.ts";
@@ -28,13 +29,11 @@ export interface Target {
 }
 
 /** The part of a run that belongs to one engine. */
-export interface EngineTask {
+export interface EngineTask extends View {
   readonly engine: Engine;
   readonly state: DesiredState;
-  readonly want: EngineSnapshot;
-  readonly have: EngineSnapshot;
   readonly plan: EnginePlan;
-  readonly committed?: Committed;
+  readonly memory: Memory;
   /** Nothing is to be written, but an earlier run was cut off between its write and its record. */
   readonly isRecordBehind: boolean;
 }
@@ -55,7 +54,7 @@ export interface RunPlan {
  *
  * @throws {LbError} `unsupported` where a new config asks for what is not there
  */
-export async function planRun(run: Run): Promise<RunPlan> {
+export async function planRun(run: Run, how: ViewOptions = {}): Promise<RunPlan> {
   const { config } = run.request.loaded;
   const { backends, passes } = run.machine.store;
   const known = backends.all();
@@ -66,7 +65,9 @@ export async function planRun(run: Run): Promise<RunPlan> {
   const links = await observeLinks(run.machine.kernel, config, PATIENT_MS);
   if (target.isNew) refuseOffLink(links);
   const tasks: EngineTask[] = [];
-  for (const engine of ENGINES) tasks.push(await planEngine(run, engine, rows, target, links));
+  for (const engine of ENGINES) {
+    tasks.push(await planEngine(run, engine, { rows, target, links }, how));
+  }
   const host = planHost(run.machine, config, hostWant(config, run.engineOf));
   if (target.isNew) refuse(host);
   for (const object of hostDrift(host)) run.progress.drift.add(object);
@@ -92,26 +93,25 @@ function findTarget({ machine, request, progress }: Run): Target {
 async function planEngine(
   run: Run,
   engine: Engine,
-  rows: readonly BackendRow[],
-  target: Target,
-  links: Links,
+  { rows, target, links }: Pick<RunPlan, "rows" | "target"> & { readonly links: Links },
+  how: ViewOptions,
 ): Promise<EngineTask> {
-  const memory = engineMemory(run.machine, engine.name);
-  const { committed } = memory;
-  const have = await engine.observe(run.machine.kernel, committed);
   const { config } = run.request.loaded;
-  const state = placeServices(config, run.engineOf, engine.name, rows, links);
-  const want = engine.desired(state);
-  const plan = engine.plan(want, have, newToken(target.revision));
+  const { facts } = run.machine;
+  const memory = recall(run.machine, engine.name);
+  const state = placeServices(config, run.engineOf, engine, rows, facts, links);
+  const view = await viewOf(run.machine, engine, state, memory, how);
+  const plan = engine.plan(view.want, view.have, newToken(target.revision));
   const isSettled = plan.changes.length === 0;
   // What was removed by hand and is to be removed anyway is nobody's loss.
-  if (have.present || !isSettled) noteDrift(run, engine, have, memory);
-  const isRecordBehind = isSettled && committed !== undefined && have.token !== committed.token;
-  return { engine, state, want, have, plan, committed, isRecordBehind };
+  if (view.isLook && (view.have.present || !isSettled)) noteDrift(run, engine, view, memory);
+  const isRecordBehind = isSettled && memory.record !== undefined &&
+    view.have.token !== memory.record.token;
+  return { ...view, engine, state, plan, memory, isRecordBehind };
 }
 
-function noteDrift(run: Run, engine: Engine, have: EngineSnapshot, memory: Memory): void {
-  const { progress, notes } = run;
+function noteDrift(run: Run, engine: Engine, { have, committed }: View, memory: Memory): void {
+  const { progress, notes, machine: { version } } = run;
   const mark = markOf(have);
   const own = mark === undefined ? undefined : progress.marks.get(mark);
   if (mark !== undefined && own) {
@@ -119,7 +119,7 @@ function noteDrift(run: Run, engine: Engine, have: EngineSnapshot, memory: Memor
     progress.changes.push(...own);
     return;
   }
-  const { objects, note } = findDrift(engine, have, memory);
+  const { objects, note } = findDrift(engine, have, memory, { committed, version });
   for (const object of objects) progress.drift.add(object);
   if (note) notes.push(note);
 }

@@ -4,11 +4,17 @@ import { carryOut } from "./carry_out.ts";
 import { isHostBehind } from "./host.ts";
 import { directBackends } from "./links.ts";
 import type { Outcome } from "./outcome.ts";
-import { planRun } from "./plan.ts";
+import { planRun, type RunPlan } from "./plan.ts";
 import { failRevision, recordQuietPass, saveCounters } from "./record.ts";
 import type { Machine, Progress, ReconcileRequest, Run } from "./request.ts";
 import { type Chosen, selectAll } from "./selection.ts";
-import { inputsDigest, readStamps, recordSettled, settleAfterChange } from "./settled.ts";
+import {
+  inputsDigest,
+  isLookDue,
+  readStamps,
+  recordSettled,
+  settleAfterChange,
+} from "./settled.ts";
 
 /** Who changes nftables in a burst is done a little later. */
 const RETRY_PAUSE_MS = 20;
@@ -42,7 +48,7 @@ async function attempt(run: Run): Promise<Outcome> {
   const stamps = readStamps(machine);
   const direct = directBackends(request.loaded.config);
   const digest = stamps && await inputsDigest(machine, request.loaded.text, stamps, direct);
-  const plan = await planRun(run);
+  const plan = await planWithLook(run);
   const told = (outcome: Outcome) => ({
     ...outcome,
     notes: [...outcome.notes, ...plan.host.notes],
@@ -52,13 +58,24 @@ async function attempt(run: Run): Promise<Outcome> {
     plan.tasks.some(({ isRecordBehind }) => isRecordBehind);
   if (plan.outcome.changed || isBehind) {
     const outcome = await carryOut(run, plan);
-    if (stamps) await settleAfterChange(run, outcome, stamps);
+    if (stamps) await settleAfterChange(run, plan, outcome, stamps);
     return told(outcome);
   }
   saveCounters(run, plan);
   recordQuietPass(run, plan);
-  if (digest) recordSettled(run, plan.outcome, digest);
+  if (digest) recordSettled(run, plan, plan.outcome, digest);
   return told(plan.outcome);
+}
+
+/**
+ * A plan from what is on record where the kernel is untouched since, as far as its stamp tells. Where that
+ * leaves nothing to do, and nobody has read the kernel for a while, it is read after all.
+ */
+async function planWithLook(run: Run): Promise<RunPlan> {
+  const plan = await planRun(run);
+  const isEnough = plan.outcome.changed || plan.tasks.every(({ isLook }) => isLook) ||
+    !isLookDue(run.machine);
+  return isEnough ? plan : await planRun(run, { mustLook: true });
 }
 
 function newRun(
@@ -79,7 +96,7 @@ function newRun(
     notes: [],
     blocked: [],
     done: new Set(),
-    applied: new Map(),
+    stamps: new Map(),
   };
 }
 

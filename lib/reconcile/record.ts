@@ -1,5 +1,7 @@
+import type { Applied } from "../engine/engine.ts";
 import { JOURNAL_RESOURCES } from "../model/journal.ts";
 import { type BackendRow, foldCounter } from "../store/ids.ts";
+import { stateChange } from "./memory.ts";
 import type { Outcome } from "./outcome.ts";
 import type { EngineTask, RunPlan, Target } from "./plan.ts";
 import type { Machine, Run } from "./request.ts";
@@ -22,42 +24,55 @@ export function failRevision({ store, kernel }: Machine, revision: number, error
   });
 }
 
+/** Puts on record what a plan has written. */
+export function recordApplied(
+  { machine: { store, host, version } }: Run,
+  { engine, state, plan: { token }, committed }: EngineTask,
+  { stamp, objects, isWhole }: Applied,
+  revision: number,
+): void {
+  const { frame_json, services } = stateChange(state, committed);
+  const record = { token, stamp: stamp ?? null, revision, lb_version: version, frame_json };
+  store.commits.commit(engine.name, host, record, { services, objects, isWhole });
+}
+
+/** Puts on record what the kernel was found to hold: the wanted state, with nothing left to write. */
+export function recordSettledTask({ machine }: Run, task: EngineTask, revision: number): void {
+  const { store, host, version } = machine;
+  const { engine: { name }, state, have, stamp, committed, memory: { record, pending } } = task;
+  if (!record) return;
+  if (have.token === undefined) return store.commits.forget(name, host);
+  const { frame_json, services } = stateChange(state, committed);
+  const isSame = record.token === have.token && record.stamp === stamp &&
+    record.lb_version === version && record.frame_json === frame_json && services.size === 0;
+  // What was announced and is not there never came about: remembered for longer, it would take the blame
+  // for what somebody else does later.
+  if (isSame) return pending.length > 0 ? store.commits.settle(name) : undefined;
+  const now = { token: have.token, stamp, revision, lb_version: version, frame_json };
+  store.commits.commit(name, host, now, { services, objects: new Map(), isWhole: false });
+}
+
 /**
  * Adds what the kernel has counted to the totals, which outlive its counters: what it had counted when
- * it was looked at, and what it counts from after a change, which may have made counters anew.
+ * it was looked at, and what it counts from after a change that made counters anew.
  */
-export function saveCounters({ machine, applied }: Run, { tasks, rows }: RunPlan): void {
-  const fold = (
-    rows: readonly BackendRow[],
-    { engine, have }: Pick<EngineTask, "engine" | "have">,
-  ) => {
-    const totals = engine.totals(have);
-    return rows.map((row) => foldCounter(row, totals.get(row.id) ?? null));
-  };
-  const after = tasks.flatMap(({ engine }) => {
-    const have = applied.get(engine.name)?.have;
-    return have ? [{ engine, have }] : [];
-  });
-  machine.store.backends.save([...tasks, ...after].reduce(fold, rows));
+export function saveCounters({ machine, stamps }: Run, { tasks, rows }: RunPlan): void {
+  const counted = tasks.flatMap(({ engine, have, isLook }) => isLook ? [engine.totals(have)] : []);
+  const begun = tasks.flatMap(({ engine, plan }) => stamps.has(engine.name) ? [plan.counters] : []);
+  machine.store.backends.save([...counted, ...begun].reduce(fold, rows));
+}
+
+function fold(
+  rows: readonly BackendRow[],
+  raw: ReadonlyMap<number, number>,
+): readonly BackendRow[] {
+  return raw.size === 0 ? rows : rows.map((row) => foldCounter(row, raw.get(row.id) ?? null));
 }
 
 /** A pass that found everything in order. */
-export function recordQuietPass({ machine, now_ms }: Run, { tasks }: RunPlan): void {
-  for (const task of tasks) forgetPending(machine, task);
-  machine.store.passes.record({ at_ms: now_ms, drift: 0 });
-}
-
-/**
- * Where the kernel holds what was committed last, no transaction that was announced since came about:
- * one that is remembered for longer would take the blame for what somebody else does later.
- */
-function forgetPending(
-  { store }: Machine,
-  { engine: { name }, have, committed }: EngineTask,
-): void {
-  if (!committed || have.token !== committed.token) return;
-  const record = store.commits.get(name);
-  if (record && store.commits.pending(name).length > 0) store.commits.commit(name, record);
+export function recordQuietPass(run: Run, { tasks, target }: RunPlan): void {
+  for (const task of tasks) recordSettledTask(run, task, target.revision);
+  run.machine.store.passes.record({ at_ms: run.now_ms, drift: 0 });
 }
 
 /** The revision, if it is a new one, and an event for each thing worth knowing later. */

@@ -1,6 +1,5 @@
 import type { Facts } from "../capability/facts.ts";
 import type { LoadedConfig } from "../config/load.ts";
-import type { Applied, EngineSnapshot } from "../engine/engine.ts";
 import type { Change } from "../model/change.ts";
 import type { EngineName } from "../model/service.ts";
 import type { HostIdentity } from "../store/journal.ts";
@@ -58,6 +57,6 @@ export interface Run {
   readonly blocked: string[];
   /** Changes of the host that were carried out. */
   readonly done: Set<Change>;
-  /** The states that engines were brought to. */
-  readonly applied: Map<EngineName, Applied<EngineSnapshot>>;
+  /** What engines were brought to, by the kernel's stamp on it. */
+  readonly stamps: Map<EngineName, string>;
 }

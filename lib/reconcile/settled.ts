@@ -9,6 +9,7 @@ import type { EngineName } from "../model/service.ts";
 import { hostChanges, hostWant, planHost } from "./host.ts";
 import { directBackends } from "./links.ts";
 import type { Outcome } from "./outcome.ts";
+import type { RunPlan } from "./plan.ts";
 import type { Machine, Run } from "./request.ts";
 
 /**
@@ -23,6 +24,12 @@ import type { Machine, Run } from "./request.ts";
  * their totals only by a look, so this is also what is lost of them where somebody deletes the table.
  */
 const SETTLED_MS_MAX = 10 * 60_000;
+
+/** Whether it is so long ago that the kernel was read that its stamps alone are not to be believed. */
+export function isLookDue({ store, kernel }: Pick<Machine, "store" | "kernel">): boolean {
+  const age_ms = kernel.clock.now_ms() - (store.settled.get()?.at_ms ?? 0);
+  return age_ms < 0 || age_ms > SETTLED_MS_MAX;
+}
 
 /** The stamps of all engines, in the registry's order. */
 export type Stamps = ReadonlyMap<EngineName, string>;
@@ -98,8 +105,7 @@ export async function settledOutcome(
   const { store, kernel } = machine;
   const settled = store.settled.get();
   const now_ms = kernel.clock.now_ms();
-  const age_ms = now_ms - (settled?.at_ms ?? 0);
-  if (!settled || age_ms < 0 || age_ms > SETTLED_MS_MAX) return undefined;
+  if (!settled || isLookDue(machine)) return undefined;
   const known = parseKnown(settled.outcome_json);
   const stamps = readStamps(machine);
   if (!known || !stamps) return undefined;
@@ -122,11 +128,18 @@ function renamed({ file, outcome }: Known, name: string): string[] {
 }
 
 /** Puts on record that a run found nothing to do. @param digest from before it looked */
-export function recordSettled(run: Run, outcome: Outcome, digest: string): void {
-  const { machine, request, now_ms } = run;
+export function recordSettled(
+  { machine: { store }, request, now_ms }: Run,
+  { tasks }: Pick<RunPlan, "tasks">,
+  outcome: Outcome,
+  digest: string,
+): void {
   const { warnings, config } = request.loaded;
   const known: Known = { file: warnings[0]?.file ?? "", outcome, direct: directBackends(config) };
-  machine.store.settled.put({ at_ms: now_ms, digest, outcome_json: JSON.stringify(known) });
+  // A stamp is no look: time goes on from the last one.
+  const isLook = tasks.every((task) => task.isLook);
+  const at_ms = isLook ? now_ms : store.settled.get()?.at_ms ?? now_ms;
+  store.settled.put({ at_ms, digest, outcome_json: JSON.stringify(known) });
 }
 
 /**
@@ -134,15 +147,19 @@ export function recordSettled(run: Run, outcome: Outcome, digest: string): void 
  *
  * @param before the stamps from before the run looked
  */
-export async function settleAfterChange(run: Run, outcome: Outcome, before: Stamps): Promise<void> {
+export async function settleAfterChange(
+  run: Run,
+  plan: RunPlan,
+  outcome: Outcome,
+  before: Stamps,
+): Promise<void> {
   const { loaded } = run.request;
-  const stamps = new Map(before);
-  for (const [engine, { stamp }] of run.applied) stamps.set(engine, stamp);
+  const stamps = new Map([...before, ...run.stamps]);
   const direct = directBackends(loaded.config);
   const digest = await inputsDigest(run.machine, loaded.text, stamps, direct);
   // Planned after the digest was taken: what changes in between shows in one of the two.
   const left = planHost(run.machine, loaded.config, hostWant(loaded.config, run.engineOf));
-  if (hostChanges(left).length === 0) recordSettled(run, outcome, digest);
+  if (hostChanges(left).length === 0) recordSettled(run, plan, outcome, digest);
 }
 
 /** A cache that cannot be read is no cache. */

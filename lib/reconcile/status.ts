@@ -1,14 +1,15 @@
-import type { BackendCounters } from "../engine/engine.ts";
+import type { BackendCounters, Engine } from "../engine/engine.ts";
 import { ENGINES } from "../engine/registry.ts";
 import type { LoadedConfig } from "../config/load.ts";
 import type { Facts } from "../capability/facts.ts";
 import { HASTY_MS } from "../host/neighbour/observe.ts";
 import type { EngineName } from "../model/service.ts";
-import type { PlacedBackend, PlacedService } from "../model/state.ts";
+import type { DesiredState, PlacedBackend, PlacedService } from "../model/state.ts";
 import { type BackendRow, foldCounter } from "../store/ids.ts";
-import { engineMemory, findDrift } from "./drift.ts";
+import { findDrift } from "./drift.ts";
 import { hostDrift, hostWant, planHost } from "./host.ts";
 import { observeLinks } from "./links.ts";
+import { committedOf, isUntouched, type Memory, recall } from "./memory.ts";
 import { placeServices, weightReason } from "./place.ts";
 import type { Machine } from "./request.ts";
 import { type Chosen, selectAll } from "./selection.ts";
@@ -56,13 +57,13 @@ export interface Status {
 
 /** The state of everything that was applied last; reads only. */
 export async function readStatus(
-  machine: Omit<Machine, "facts" | "version">,
+  machine: Omit<Machine, "facts">,
   applied: { readonly loaded: LoadedConfig; readonly facts: Facts } | undefined,
-  about: { readonly version: string; readonly config_text: string | undefined },
+  about: { readonly config_text: string | undefined },
 ): Promise<Status> {
   const latest = machine.store.revisions.latestApplied();
   const base = {
-    version: about.version,
+    version: machine.version,
     // After an uninstall nothing is applied, and the file waits for the next apply as it should.
     config_edited: Boolean(latest?.config_text) && about.config_text !== undefined &&
       latest?.config_text !== about.config_text,
@@ -79,15 +80,11 @@ export async function readStatus(
   const services = new Map<string, ServiceStatus>();
   const links = await observeLinks(machine.kernel, applied.loaded.config, HASTY_MS);
   for (const engine of ENGINES) {
-    const state = placeServices(applied.loaded.config, engineOf, engine.name, rows, links);
-    const memory = engineMemory(machine, engine.name);
-    if (state.services.length === 0 && !memory.committed) continue;
-    const have = await engine.observe(machine.kernel, memory.committed);
-    const { objects, isCutOff } = findDrift(engine, have, memory);
-    drifted.push(...objects);
-    if (isCutOff) drifted.push(`${engine.name}: everything (a run was cut off)`);
-    // After a reboot nothing is remembered of this kernel, and nothing is there until it is restored.
-    if (!have.present && !memory.committed) drifted.push(`${engine.name}: everything`);
+    const { config } = applied.loaded;
+    const state = placeServices(config, engineOf, engine, rows, applied.facts, links);
+    const memory = recall(machine, engine.name);
+    if (state.services.length === 0 && !memory.record) continue;
+    drifted.push(...await driftedObjects(machine, engine, state, memory));
     const backends = joinById(rows, await engine.counters(machine.kernel, state));
     for (const service of state.services) {
       services.set(service.name, serviceStatus(service, byName, backends));
@@ -97,6 +94,24 @@ export async function readStatus(
   const host = planHost(machine, config, hostWant(config, engineOf));
   drifted.push(...hostDrift(host), ...host.homeless.map(({ object }) => object));
   return { ...base, drifted, services: chosen.map(({ name }) => services.get(name)!) };
+}
+
+/** What is not as it was committed. Where nothing has touched the kernel since, it is not even read. */
+async function driftedObjects(
+  machine: Omit<Machine, "facts">,
+  engine: Engine,
+  state: DesiredState,
+  memory: Memory,
+): Promise<string[]> {
+  if (isUntouched(machine, engine, memory)) return [];
+  const committed = memory.record && committedOf(machine, engine, memory.record, state);
+  const { have } = await engine.observe(machine.kernel, committed);
+  const { version } = machine;
+  const { objects, isCutOff } = findDrift(engine, have, memory, { committed, version });
+  if (isCutOff) return [...objects, `${engine.name}: everything (a run was cut off)`];
+  // After a reboot nothing is remembered of this kernel, and nothing is there until it is restored.
+  if (!have.present && !memory.record) return [...objects, `${engine.name}: everything`];
+  return [...objects];
 }
 
 interface Counted {

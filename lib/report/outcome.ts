@@ -66,11 +66,24 @@ function collapsed(changes: readonly Change[]): Change[] {
     const kind = object.split(" ", 1)[0]!;
     kinds.set(kind, (kinds.get(kind) ?? 0) + 1);
   }
+  if (parts.length === 0) return [...changes];
   const contents = [...kinds].map(([kind, count]) => `${count} ${kind}${count === 1 ? "" : "s"}`);
   const detail = `${table.detail}; with ${contents.join(", ")}`;
   return [{ ...table, detail }, ...changes.filter((change) => !isPart(change))];
 }
 
+/** More services than this are told by engine and reason, not one by one (--json has them all). */
+const SERVICES_TOLD_MAX = 50;
+
 function servicesText({ services }: Outcome): string {
-  return columns(services.map(({ name, engine, reason }) => [`  ${name}`, engine, reason]));
+  if (services.length <= SERVICES_TOLD_MAX) {
+    return columns(services.map(({ name, engine, reason }) => [`  ${name}`, engine, reason]));
+  }
+  const groups = Map.groupBy(services, ({ engine, reason }) => `${engine}\n${reason}`);
+  return columns(
+    Array.from(groups.values(), (group) => {
+      const { engine, reason } = group[0]!;
+      return [`  ${group.length} services`, engine, reason];
+    }),
+  );
 }

@@ -5,17 +5,35 @@ import type { HostIdentity } from "./journal.ts";
 export interface CommitRecord {
   /** By which the kernel's state is known as ours. */
   readonly token: string;
-  readonly objects: Readonly<Record<string, { readonly source: string; readonly listing: string }>>;
+  /** The kernel's stamp on exactly this state (`Engine.stamp`); null where only a look tells. */
+  readonly stamp: string | null;
   readonly revision: number;
-  /** /proc/sys/kernel/random/boot_id: another boot's kernel state is gone. */
-  readonly boot_id: string;
-  /** Identity of the network namespace it was written to. */
-  readonly netns: string;
-  /** nft's generation right after the commit; null for an engine without one. */
-  readonly generation: number | null;
+  /** The lb that wrote it: another one may write the same state otherwise. */
+  readonly lb_version: string;
+  /** What the state has besides services, as JSON. */
+  readonly frame_json: string;
 }
 
-/** Tables `committed`, `pending_token` and `mark_mask`: what engines left in the kernel. */
+/** How an object is known again: fingerprints of our source and of the kernel's listing. */
+export interface ObjectRecord {
+  readonly source: string;
+  readonly listing: string;
+}
+
+/** What is to be different on record. */
+export interface CommitChange {
+  /** Services of the state that are not on record just so, as JSON, by name; undefined: gone. */
+  readonly services: ReadonlyMap<string, string | undefined>;
+  /** Objects that were written; undefined: gone. */
+  readonly objects: ReadonlyMap<string, ObjectRecord | undefined>;
+  /** Nothing holds of the objects that were on record. */
+  readonly isWhole: boolean;
+}
+
+/**
+ * Tables `committed` and what hangs on it, `pending_token` and `mark_mask`: what engines left in the kernel
+ * of a boot, by network namespace.
+ */
 export class Commits {
   readonly #db: Database;
 
@@ -23,13 +41,39 @@ export class Commits {
     this.#db = db;
   }
 
-  get(engine: string): CommitRecord | undefined {
-    const row = this.#db.get<CommitRow>(
-      `SELECT token, objects_json, revision, boot_id, netns, generation FROM committed
-       WHERE engine = ?`,
+  /** What was committed here; nothing is known of another boot's or namespace's kernel. */
+  get(engine: string, { boot_id, netns }: HostIdentity): CommitRecord | undefined {
+    return this.#db.get<CommitRecord>(
+      `SELECT token, stamp, revision, lb_version, frame_json FROM committed
+       WHERE engine = ? AND boot_id = ? AND netns = ?`,
       engine,
+      boot_id,
+      netns,
     );
-    return row && toCommit(row);
+  }
+
+  /** The services that were committed here, as JSON, by name. */
+  services(engine: string, host: HostIdentity): Map<string, string> {
+    const id = this.#id(engine, host);
+    if (id === undefined) return new Map();
+    return new Map(
+      this.#db.all<{ name: string; state_json: string }>(
+        "SELECT name, state_json FROM committed_service WHERE commit_id = ?",
+        id,
+      ).map(({ name, state_json }) => [name, state_json]),
+    );
+  }
+
+  /** The objects that were committed here, by name. */
+  objects(engine: string, host: HostIdentity): Map<string, ObjectRecord> {
+    const id = this.#id(engine, host);
+    if (id === undefined) return new Map();
+    return new Map(
+      this.#db.all<ObjectRecord & { object: string }>(
+        "SELECT object, source, listing FROM committed_object WHERE commit_id = ?",
+        id,
+      ).map(({ object, source, listing }) => [object, { source, listing }]),
+    );
   }
 
   /** Says which token is about to be written to the kernel. Comes before the kernel transaction. */
@@ -54,22 +98,32 @@ export class Commits {
   }
 
   /** Records what the kernel holds now. Nothing is pending afterwards. */
-  commit(engine: string, record: CommitRecord): void {
+  commit(engine: string, host: HostIdentity, record: CommitRecord, change: CommitChange): void {
     this.#db.transaction(() => {
-      this.#db.run(
-        `INSERT OR REPLACE INTO committed
-           (engine, token, objects_json, revision, boot_id, netns, generation)
-         VALUES (?, ?, ?, ?, ?, ?, ?)`,
-        engine,
-        record.token,
-        JSON.stringify(record.objects),
-        record.revision,
-        record.boot_id,
-        record.netns,
-        record.generation,
-      );
-      this.#db.run("DELETE FROM pending_token WHERE engine = ?", engine);
+      // A reboot has ended what was there.
+      this.#db.run("DELETE FROM committed WHERE boot_id <> ?", host.boot_id);
+      const id = this.#put(engine, host, record);
+      for (const [name, json] of change.services) this.#putService(id, name, json);
+      if (change.isWhole) this.#db.run("DELETE FROM committed_object WHERE commit_id = ?", id);
+      for (const [object, recorded] of change.objects) this.#putObject(id, object, recorded);
+      this.settle(engine);
     });
+  }
+
+  /** What was announced and is not on record never came about. */
+  settle(engine: string): void {
+    this.#db.run("DELETE FROM pending_token WHERE engine = ?", engine);
+  }
+
+  /** The kernel has this stamp on what is on record. */
+  stamp(engine: string, { boot_id, netns }: HostIdentity, stamp: string): void {
+    this.#db.run(
+      "UPDATE committed SET stamp = ? WHERE engine = ? AND boot_id = ? AND netns = ?",
+      stamp,
+      engine,
+      boot_id,
+      netns,
+    );
   }
 
   /**
@@ -94,16 +148,60 @@ export class Commits {
   }
 
   /** The kernel holds nothing of this engine any more. */
-  forget(engine: string): void {
+  forget(engine: string, { boot_id, netns }: HostIdentity): void {
     this.#db.transaction(() => {
-      this.#db.run("DELETE FROM committed WHERE engine = ?", engine);
-      this.#db.run("DELETE FROM pending_token WHERE engine = ?", engine);
+      const here = "engine = ? AND boot_id = ? AND netns = ?";
+      this.#db.run(`DELETE FROM committed WHERE ${here}`, engine, boot_id, netns);
+      this.settle(engine);
     });
   }
-}
 
-type CommitRow = Omit<CommitRecord, "objects"> & { readonly objects_json: string };
+  #id(engine: string, { boot_id, netns }: HostIdentity): number | undefined {
+    return this.#db.get<{ id: number }>(
+      "SELECT id FROM committed WHERE engine = ? AND boot_id = ? AND netns = ?",
+      engine,
+      boot_id,
+      netns,
+    )?.id;
+  }
 
-function toCommit({ objects_json, ...fields }: CommitRow): CommitRecord {
-  return { ...fields, objects: JSON.parse(objects_json) };
+  #put(engine: string, { boot_id, netns }: HostIdentity, record: CommitRecord): number {
+    const { token, stamp, revision, lb_version, frame_json } = record;
+    this.#db.run(
+      `INSERT INTO committed
+         (engine, boot_id, netns, token, stamp, revision, lb_version, frame_json)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+       ON CONFLICT (engine, boot_id, netns) DO UPDATE SET
+         token = excluded.token, stamp = excluded.stamp, revision = excluded.revision,
+         lb_version = excluded.lb_version, frame_json = excluded.frame_json`,
+      engine,
+      boot_id,
+      netns,
+      token,
+      stamp,
+      revision,
+      lb_version,
+      frame_json,
+    );
+    return this.#id(engine, { boot_id, netns })!;
+  }
+
+  #putService(id: number, name: string, json: string | undefined): void {
+    if (json === undefined) {
+      this.#db.run("DELETE FROM committed_service WHERE commit_id = ? AND name = ?", id, name);
+      return;
+    }
+    this.#db.run("INSERT OR REPLACE INTO committed_service VALUES (?, ?, ?)", id, name, json);
+  }
+
+  #putObject(id: number, object: string, recorded: ObjectRecord | undefined): void {
+    if (!recorded) {
+      const one = "commit_id = ? AND object = ?";
+      this.#db.run(`DELETE FROM committed_object WHERE ${one}`, id, object);
+      return;
+    }
+    const { source, listing } = recorded;
+    const row = "INSERT OR REPLACE INTO committed_object VALUES (?, ?, ?, ?)";
+    this.#db.run(row, id, object, source, listing);
+  }
 }

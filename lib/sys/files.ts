@@ -1,4 +1,4 @@
-import type { FilesPort, FileStat } from "./ports.ts";
+import type { FileContent, FilesPort, FileStat } from "./ports.ts";
 
 /** Of a new file that nobody said anything about. */
 const PRIVATE = 0o600;
@@ -104,12 +104,16 @@ function keepOwner(draft: string, { uid, gid }: Deno.FileInfo): void {
 }
 
 /** The mode comes before the rename, so that a secret is never readable under its real name. */
-function writeThrough(path: string, content: string | Uint8Array, mode: number): void {
+function writeThrough(path: string, content: FileContent, mode: number): void {
   Deno.chmodSync(path, mode);
   using file = Deno.openSync(path, { write: true });
-  const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;
-  for (let done = 0; done < bytes.length;) done += file.writeSync(bytes.subarray(done));
+  for (const piece of Array.isArray(content) ? content : [content]) writeAll(file, piece);
   file.syncSync();
+}
+
+function writeAll(file: Deno.FsFile, piece: string | Uint8Array): void {
+  const bytes = typeof piece === "string" ? new TextEncoder().encode(piece) : piece;
+  for (let done = 0; done < bytes.length;) done += file.writeSync(bytes.subarray(done));
 }
 
 /** The new name is an entry of the folder: without this a power cut may bring the old file back. */

@@ -34,6 +34,9 @@ export interface FileStat {
   readonly size_bytes: number;
 }
 
+/** What is written to a file: whole, or the pieces of a large text. */
+export type FileContent = string | Uint8Array | string[];
+
 /** Small files: configuration, /proc and /sys. Synchronous, because none of it is worth waiting for. */
 export interface FilesPort {
   /** @returns undefined where the file does not exist. @throws Deno.errors otherwise */
@@ -48,7 +51,7 @@ export interface FilesPort {
    * @param mode undefined keeps owner and mode of the file that is there, also behind a symlink; a new
    * one gets 0600
    */
-  replace(path: string, content: string | Uint8Array, mode?: number): void;
+  replace(path: string, content: FileContent, mode?: number): void;
   /** What a symlink points to; undefined where there is none. */
   readLink(path: string): string | undefined;
   /** Names in a folder, sorted; empty where it does not exist. */

@@ -8,7 +8,8 @@ import {
 } from "../../lib/engine/engine.ts";
 import { KernelError } from "../../lib/model/error.ts";
 import { type ServiceSpec, stateOf } from "../fake/services.ts";
-import { Driver } from "./driver.ts";
+import { Driver, type Planned } from "./driver.ts";
+import { pairs } from "./pairs.ts";
 import type { Rig } from "./rig.ts";
 import { states } from "./states.ts";
 
@@ -61,18 +62,25 @@ export function engineContract<Snapshot extends EngineSnapshot, Plan extends Eng
     });
 
   test("nothing there and nothing wanted is no change", async (driver) => {
-    assert.deepEqual((await driver.plan(NOTHING)).changes, []);
+    await driver.settled(NOTHING);
   });
 
   test("what was applied is what is observed", async (driver) => {
     await driver.apply(WANTED);
-    assert.deepEqual((await driver.plan(WANTED)).changes, []);
-    assert.deepEqual(await driver.drift(), []);
+    assert.deepEqual((await driver.plan(WANTED)).plan.changes, []);
+  });
+
+  test("what was applied is not applied again, from memory or after a look", async (driver) => {
+    await driver.apply(WANTED);
+    const before = driver.stamp();
+    assert.equal(await driver.apply(WANTED), false);
+    assert.deepEqual(driver.planNarrowed(WANTED)?.plan.changes, []);
+    assert.equal(driver.stamp(), before);
   });
 
   test("a plan does not depend on when it was made", async (driver) => {
     const [first, second] = [await driver.plan(WANTED), await driver.plan(WANTED)];
-    assert.deepEqual(first.changes, second.changes);
+    assert.deepEqual(first.plan.changes, second.plan.changes);
   });
 
   test("planning changes nothing", async (driver) => {
@@ -86,7 +94,7 @@ export function engineContract<Snapshot extends EngineSnapshot, Plan extends Eng
     const before = await driver.rig.whole();
     await driver.apply(WANTED);
     assert.notEqual(await driver.rig.whole(), before);
-    const { changes } = await driver.plan(NOTHING);
+    const { plan: { changes } } = await driver.plan(NOTHING);
     assert.ok(changes.length > 0 && changes.every(({ op }) => op === "remove"));
     await driver.apply(NOTHING);
     assert.equal(await driver.rig.whole(), before);
@@ -96,21 +104,74 @@ export function engineContract<Snapshot extends EngineSnapshot, Plan extends Eng
   test("every state is reached from every other in one apply", async (driver) => {
     await fc.assert(
       fc.asyncProperty(states, async (wanted) => {
-        const { changes } = await driver.plan(wanted);
-        const applied = await driver.apply(wanted);
-        if (applied) assert.ok(changes.length > 0);
-        assert.deepEqual((await driver.plan(wanted)).changes, []);
-        assert.deepEqual(await driver.drift(), []);
+        const planned = await driver.plan(wanted);
+        if (planned.plan.changes.length > 0) await driver.carryOut(planned);
+        await driver.settled(wanted);
       }),
       { numRuns: runs, endOnFailure: true },
     );
+  });
+
+  test("a plan from memory does what a look would have asked for", async (driver) => {
+    await fc.assert(
+      fc.asyncProperty(pairs, async ({ have, want }) => {
+        await driver.apply(have);
+        const looked = await driver.plan(want);
+        const narrowed = driver.planNarrowed(want);
+        assert.equal(narrowed === undefined, have.services.length === 0);
+        const objects = ({ plan }: Planned<Plan>) =>
+          plan.changes.map(({ op, object }) => `${op} ${object}`).sort();
+        if (narrowed) assert.deepEqual(objects(narrowed), objects(looked));
+        await driver.apply(want);
+      }),
+      { numRuns: runs, endOnFailure: true },
+    );
+  });
+
+  test("an apply that nobody disturbs knows the stamp of what it made", async (driver) => {
+    for (const state of [WANTED, CHANGED, NOTHING]) {
+      const { stamp } = await driver.carryOut(await driver.plan(state));
+      assert.equal(stamp, driver.stamp());
+    }
+  });
+
+  test("every change moves the stamp, another's too, and a look does not", async (driver) => {
+    await driver.apply(WANTED);
+    const seen = [driver.stamp()];
+    const moved = () => {
+      assert.ok(!seen.includes(driver.stamp()));
+      seen.push(driver.stamp());
+    };
+    await driver.plan(CHANGED);
+    assert.deepEqual(seen, [driver.stamp()]);
+    await driver.apply(CHANGED);
+    moved();
+    await driver.rig.touchForeign();
+    moved();
+    await driver.rig.ruin();
+    moved();
+    assert.equal(driver.planNarrowed(CHANGED), undefined, "memory holds no longer");
+  });
+
+  test("an apply beside another's change knows no stamp: a look tells", async (driver) => {
+    await driver.apply(WANTED);
+    const planned = await driver.plan(CHANGED);
+    await driver.rig.touchForeign();
+    assert.equal((await driver.carryOut(planned)).stamp, undefined);
+    await driver.settled(CHANGED);
+    assert.equal(driver.planNarrowed(WANTED), undefined, "nothing is known to plan from");
+  });
+
+  test("a look has the stamp of what it saw", async (driver) => {
+    await driver.apply(WANTED);
+    assert.equal((await driver.plan(WANTED)).stamp, driver.stamp());
   });
 
   test("without a record of what was committed, one apply makes it ours again", async (driver) => {
     await driver.apply(WANTED);
     driver.forget();
     await driver.apply(WANTED);
-    assert.deepEqual((await driver.plan(WANTED)).changes, []);
+    await driver.settled(WANTED);
   });
 
   test("a plan made before another's apply fails whole", async (driver) => {
@@ -120,7 +181,7 @@ export function engineContract<Snapshot extends EngineSnapshot, Plan extends Eng
     await driver.apply(WANTED);
     await driver.refuses(stale, StalePlanError);
     await driver.apply(CHANGED);
-    assert.deepEqual((await driver.plan(CHANGED)).changes, []);
+    await driver.settled(CHANGED);
   });
 
   test("a plan to create fails whole where another created first", async (driver) => {
@@ -148,16 +209,17 @@ export function engineContract<Snapshot extends EngineSnapshot, Plan extends Eng
     const plan = await driver.plan(CHANGED);
     await driver.rig.touchForeign();
     await driver.carryOut(plan);
-    assert.deepEqual((await driver.plan(CHANGED)).changes, []);
+    await driver.settled(CHANGED);
   });
 
   for (const from of [NOTHING, WANTED]) {
     const what = from === NOTHING ? "creation" : "change";
     test(`a ${what} that the kernel refuses half-way leaves everything as it was`, async (driver) => {
       await driver.apply(from);
-      await driver.refuses(driver.rig.spoil(await driver.plan(CHANGED)), KernelError);
+      const planned = await driver.plan(CHANGED);
+      await driver.refuses({ ...planned, plan: driver.rig.spoil(planned.plan) }, KernelError);
       await driver.apply(CHANGED);
-      assert.deepEqual((await driver.plan(CHANGED)).changes, []);
+      await driver.settled(CHANGED);
     });
   }
 
@@ -167,6 +229,7 @@ export function engineContract<Snapshot extends EngineSnapshot, Plan extends Eng
       await driver.rig.connect("203.0.113.10:80");
     }
     assert.deepEqual(await driver.connections(WANTED), { 1: 4, 2: 2, 3: 0 });
+    assert.deepEqual(await driver.totals(), { 1: 4, 2: 2, 3: 0 });
     await driver.apply(CHANGED);
     assert.deepEqual(await driver.connections(WANTED), { 1: 4, 2: 2, 3: 0 });
     await driver.rig.ruin();

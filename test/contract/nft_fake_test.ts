@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { StalePlanError } from "../../lib/engine/engine.ts";
 import { nftEngine } from "../../lib/engine/nft/engine.ts";
+import type { Kernel } from "../../lib/sys/ports.ts";
 import { FakeKernel } from "../fake/kernel.ts";
 import { stateOf } from "../fake/services.ts";
 import { Tracer } from "../unit/engine/nft/trace.ts";
@@ -8,7 +9,7 @@ import { engineContract, SERVICES } from "./engine_contract.ts";
 import { dynamicContract } from "./nft_dynamic.ts";
 import { makeNftRig, type NftHost } from "./nft_rig.ts";
 
-const RUNS = 100;
+const RUNS = 50;
 
 function fakeHost(): NftHost & { readonly kernel: FakeKernel } {
   const kernel = new FakeKernel();
@@ -24,6 +25,7 @@ function fakeHost(): NftHost & { readonly kernel: FakeKernel } {
       }
       return Promise.resolve();
     },
+    rarities: [],
     close() {},
   };
 }
@@ -31,39 +33,73 @@ function fakeHost(): NftHost & { readonly kernel: FakeKernel } {
 engineContract("nft on a fake kernel", () => makeNftRig(fakeHost()), nftEngine, RUNS);
 dynamicContract("nft on a fake kernel", () => Promise.resolve(fakeHost()));
 
-Deno.test("nft: a foreign change between commit and read-back is no trouble, but seen by the stamp", async () => {
+/** A fake kernel on which somebody acts right after each run of nft, before anybody looks. */
+function meddled(act: (kernel: FakeKernel) => void): Kernel {
   const { kernel } = fakeHost();
-  const want = nftEngine.desired(stateOf(SERVICES));
-  const first = await nftEngine.observe(kernel);
-  kernel.beforeRun = (argv) => {
-    if (argv.includes("list")) kernel.nft.edit("add table ip meddler");
+  return {
+    ...kernel,
+    runDir: kernel.runDir,
+    process: {
+      async run(argv) {
+        const result = await kernel.process.run(argv);
+        act(kernel);
+        return result;
+      },
+    },
   };
-  const { have, stamp } = await nftEngine.apply(kernel, nftEngine.plan(want, first, "1 . 1"));
+}
+
+/** Applies {@linkcode SERVICES} to what has nothing. */
+async function firstApply(kernel: Kernel) {
+  const want = nftEngine.desired(stateOf(SERVICES));
+  const { have, stamp } = await nftEngine.observe(kernel);
+  const plan = nftEngine.plan(want, have, "1 . 1");
+  return { want, plan, applied: () => nftEngine.apply(kernel, plan, stamp) };
+}
+
+Deno.test("nft: a foreign change between commit and read-back is no trouble, but a look has to tell", async () => {
+  const kernel = meddled(({ nft }) => nft.edit("add table ip meddler"));
+  const { want, plan, applied } = await firstApply(kernel);
+  const { stamp, objects } = await applied();
+  assert.equal(stamp, undefined);
+  const state = stateOf(SERVICES);
+  const recorded = new Map([...objects].flatMap(([name, one]) => one ? [[name, one]] : []));
+  const committed = { token: plan.token, state, objects: recorded };
+  const { have } = await nftEngine.observe(kernel, committed);
   assert.deepEqual(nftEngine.plan(want, have, "2 . 2").changes, []);
-  assert.notEqual(stamp, nftEngine.stamp(kernel));
 });
 
 Deno.test("nft: a foreign change of our table between commit and read-back is not taken for ours", async () => {
-  const { kernel } = fakeHost();
-  const want = nftEngine.desired(stateOf(SERVICES));
-  const plan = nftEngine.plan(want, await nftEngine.observe(kernel), "1 . 1");
-  kernel.beforeRun = (argv) => {
-    if (argv.includes("list")) kernel.nft.edit("flush chain inet lb refuse");
-  };
-  await assert.rejects(nftEngine.apply(kernel, plan), StalePlanError);
+  const kernel = meddled(({ nft }) => nft.edit("flush chain inet lb refuse"));
+  const { applied } = await firstApply(kernel);
+  await assert.rejects(applied(), (error) => {
+    assert.ok(error instanceof StalePlanError);
+    assert.equal(error.hasLanded, true, "the plan itself was carried out");
+    return true;
+  });
 });
 
 Deno.test("nft: what nft refuses carries its own words and the errno", async () => {
   const { kernel } = fakeHost();
-  const plan = nftEngine.plan(
-    nftEngine.desired(stateOf(SERVICES)),
-    await nftEngine.observe(kernel),
-    "1 . 1",
-  );
-  const spoilt = { ...plan, script: `${plan.script}delete chain inet lb refuse\n` };
-  await assert.rejects(nftEngine.apply(kernel, spoilt), {
+  const rig = await makeNftRig({ ...fakeHost(), kernel });
+  const { plan } = await firstApply(kernel);
+  await assert.rejects(nftEngine.apply(kernel, rig.spoil(plan), nftEngine.stamp(kernel)), {
     name: "KernelError",
     code: "kernel-refused",
     message: /nft -f on table inet lb: .*Device or resource busy.*\(EBUSY\)/,
   });
+});
+
+Deno.test("nft: the generation leaves out 0 when it has been through all numbers", async () => {
+  // The fake's numbers have no end.
+  const kernel = meddled(({ nft }) => nft.generation = 1);
+  const { plan } = await firstApply(kernel);
+  assert.equal((await nftEngine.apply(kernel, plan, `${0xffff_ffff}`)).stamp, "1");
+});
+
+Deno.test("nft: a plan without changes is not applied", async () => {
+  const { kernel } = fakeHost();
+  const nothing = nftEngine.desired(stateOf([]));
+  const plan = nftEngine.plan(nothing, (await nftEngine.observe(kernel)).have, "1 . 1");
+  await assert.rejects(nftEngine.apply(kernel, plan, "1"), TypeError);
 });

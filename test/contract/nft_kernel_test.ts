@@ -18,6 +18,16 @@ const RUNS = Math.ceil(25 / PATIENCE);
 /** VIPs and backends are this machine's own, so that a connection comes back at once with a reset. */
 const LOCAL = ["203.0.113.0/24", "198.51.100.0/24"];
 
+/** What the fake nft has no idea of. */
+const RARITIES: NftHost["rarities"] = [
+  ["an object of a kind lb never makes", "quota q", "add quota inet lb q { 1000 bytes }"],
+  [
+    "the table put to sleep",
+    "a flag that makes it dormant",
+    "add table inet lb { flags dormant; }",
+  ],
+];
+
 async function realHost(): Promise<NftHost> {
   await run("nft", "flush", "ruleset");
   for (const prefix of LOCAL) await run("ip", "route", "replace", "local", prefix, "dev", "lo");
@@ -25,6 +35,7 @@ async function realHost(): Promise<NftHost> {
   const kernel: Kernel = { process, files, sockets, clock, runDir };
   return {
     kernel,
+    rarities: RARITIES,
     async edit(...lines) {
       await run("nft", lines.join("\n"));
     },

@@ -11,6 +11,8 @@ export interface NftHost {
   /** Names of all tables, `FAMILY NAME`. */
   tables(): Promise<readonly string[]>;
   connect: Rig<NftPlan>["connect"];
+  /** Ways to damage the table that only this one knows: statements and the drift they make. */
+  readonly rarities: readonly (readonly [name: string, drift: string, statement: string])[];
   close(): void;
 }
 
@@ -41,7 +43,13 @@ export async function makeNftRig(host: NftHost): Promise<Rig<NftPlan>> {
     ruin: () => host.edit("flush set inet lb revision"),
     connect: host.connect,
     // A chain that rules still jump to: EBUSY, which no plan of ours can meet by being stale.
-    spoil: (plan) => ({ ...plan, script: `${plan.script}delete chain inet lb refuse\n` }),
+    spoil: ({ write, ...plan }) => ({
+      ...plan,
+      write(put) {
+        write(put);
+        put("delete chain inet lb refuse");
+      },
+    }),
     close: host.close,
   };
 }
@@ -58,19 +66,19 @@ function tamperings(host: NftHost): Tampering[] {
     by("a chain flushed", ["chain b-1"], "flush chain inet lb b-1"),
     by(
       "a policy changed",
-      ["hook c-fwd"],
+      ["chain c-fwd"],
       "add chain inet lb c-fwd { type filter hook forward priority -1; policy drop; }",
     ),
-    by("a slot deleted", ["elements sv-web4"], "delete element inet lb sv-web4 { 0 }"),
+    by("a slot deleted", ["map sv-web4"], "delete element inet lb sv-web4 { 0 }"),
     by(
       "a slot changed",
-      ["elements sv-web4"],
+      ["map sv-web4"],
       "delete element inet lb sv-web4 { 0 }",
       "add element inet lb sv-web4 { 0 : jump b-2 }",
     ),
-    by("a slot too many", ["elements sv-web6"], "add element inet lb sv-web6 { 9 : jump b-3 }"),
-    by("a map flushed", ["elements ex4"], "flush map inet lb ex4"),
-    by("a VIP deleted", ["elements vip6"], "delete element inet lb vip6 { 2001:db8:1::10 }"),
+    by("a slot too many", ["map sv-web6"], "add element inet lb sv-web6 { 9 : jump b-3 }"),
+    by("a map flushed", ["map ex4"], "flush map inet lb ex4"),
+    by("a VIP deleted", ["set vip6"], "delete element inet lb vip6 { 2001:db8:1::10 }"),
     by("an empty chain added", ["chain intruder"], "add chain inet lb intruder"),
     by(
       "chains added that call each other",
@@ -83,7 +91,7 @@ function tamperings(host: NftHost): Tampering[] {
     ),
     by(
       "a map added that leads to a chain",
-      ["map intruder", "elements intruder", "chain second", "chain third", "elements ex4"],
+      ["map intruder", "chain second", "chain third", "map ex4"],
       "add chain inet lb second",
       "add chain inet lb third",
       "add map inet lb intruder { typeof ip saddr : verdict; }",
@@ -94,18 +102,19 @@ function tamperings(host: NftHost): Tampering[] {
     by("a counter added", ["counter n-99"], "add counter inet lb n-99"),
     by(
       "a set made anew with another type",
-      ["set be4", "elements be4", "chain badflow"],
+      ["set be4", "chain badflow"],
       "flush chain inet lb badflow",
       "delete set inet lb be4",
       "add set inet lb be4 { typeof ip daddr . th dport; }",
     ),
     by(
       "two things at once",
-      ["chain refuse", "elements hp-web4"],
+      ["chain refuse", "set hp4"],
       "flush chain inet lb refuse",
-      "delete element inet lb hp-web4 { 198.51.100.11 }",
+      "delete element inet lb hp4 { 198.51.100.11 . 0:1 }",
     ),
     by("the table deleted", ["table inet lb"], "delete table inet lb"),
+    ...host.rarities.map(([name, drift, statement]) => by(name, [drift], statement)),
   ];
 }
 

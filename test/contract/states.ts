@@ -42,21 +42,23 @@ interface Draft {
 
 const sources = fc.subarray([...SOURCES], { maxLength: 4 });
 const limit = fc.constantFrom(0, 0, 1, 7, 4_294_967_295);
-const rarely = <T>(value: fc.Arbitrary<T>) => fc.option(value, { nil: undefined, freq: 1 });
+/** fast-check's `freq` is of the values that are there: one in so many is none. */
+const sometimes = <T>(value: fc.Arbitrary<T>) => fc.option(value, { nil: undefined, freq: 2 });
 
-const services = fc.record({
+/** What a service may ask for, its addresses and backends left out. */
+export const settings = fc.record({
   protocol: fc.constantFrom("tcp", "udp", "sctp"),
   ports: fc.subarray([...PORTS], { minLength: 1 }),
   scheduler: fc.constantFrom(...SLOT_SCHEDULERS),
   masquerade: fc.boolean(),
-  persistence: rarely(fc.record({
+  persistence: sometimes(fc.record({
     timeout_ms: fc.constantFrom(1, 1_500, 300_000, 365 * 86_400_000),
     mask: fc.constantFrom(1, 24, 32),
     mask6: fc.constantFrom(1, 64, 127, 128),
   })),
   mark: fc.constantFrom(0, 0, 1, 0x8000_0001),
-  dscp: rarely(fc.constantFrom(0, 8, 46, 63)),
-  priority: rarely(fc.constantFrom("1:10", "0:5", "ffff:1")),
+  dscp: sometimes(fc.constantFrom(0, 8, 46, 63)),
+  priority: sometimes(fc.constantFrom("1:10", "0:5", "ffff:1")),
   allow: sources,
   deny: sources,
   max_connections: limit,
@@ -69,7 +71,7 @@ const drafts: fc.Arbitrary<Draft> = fc.record({
   width: fc.constantFrom(...WIDTHS),
   hasAllPorts: fc.boolean(),
   hasLargeIds: fc.boolean(),
-  service: services,
+  service: settings,
   backends: fc.uniqueArray(
     fc.record({
       host: fc.integer({ min: 1, max: 6 }),

@@ -1,5 +1,5 @@
 /** Test equipment: files in memory. Folders exist as soon as something lies in them. */
-import type { FilesPort, FileStat } from "../../lib/sys/ports.ts";
+import type { FileContent, FilesPort, FileStat } from "../../lib/sys/ports.ts";
 
 interface FakeFile {
   text: string;
@@ -29,8 +29,10 @@ export class FakeFiles implements FilesPort {
     file.text = text;
   }
 
-  replace(path: string, content: string | Uint8Array, mode?: number): void {
-    const text = typeof content === "string" ? content : new TextDecoder().decode(content);
+  replace(path: string, content: FileContent, mode?: number): void {
+    const text = content instanceof Uint8Array
+      ? new TextDecoder().decode(content)
+      : [content].flat().join("");
     this.#files.set(path, { text, mode: mode ?? this.#files.get(path)?.mode ?? 0o600 });
   }
 

@@ -26,6 +26,9 @@ export class Gate {
   #at = -1;
   #isDown = false;
 
+  /** Called before every call: to play somebody else who acts at that moment. */
+  before: (call: string) => void = () => {};
+
   /** The calls since the last {@linkcode open}, in order. */
   get calls(): readonly string[] {
     return this.#calls;
@@ -51,6 +54,7 @@ export class Gate {
   pass<T>(call: string, work: () => T): T {
     if (this.#isDown) throw new Crash(`${call}: the program is dead`);
     const index = this.#calls.push(call) - 1;
+    this.before(call);
     if (index !== this.#at) return work();
     if (this.#fate === "killed") this.#isDown = true;
     if (this.#fate === "unheard") work();

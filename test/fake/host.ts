@@ -6,7 +6,7 @@ import type { Kernel, RawSocket, RunResult } from "../../lib/sys/ports.ts";
 import { FakeProc, freshValues } from "../unit/host/proc.ts";
 import { Gate } from "./gate.ts";
 import { FakeKernel } from "./kernel.ts";
-import { DELETE_FLOW, FakeNetfilter, GET_FLOWS, GET_GENERATION } from "./netfilter.ts";
+import { DELETE_FLOW, GET_FLOWS } from "./netfilter.ts";
 import {
   FakeNetwork,
   RTM_DELADDR,
@@ -17,6 +17,7 @@ import {
   RTM_NEWADDR,
   RTM_NEWNEIGH,
 } from "./network.ts";
+import { nftRequestName } from "./nft_answers.ts";
 import type { FakeTable } from "./nft_table.ts";
 import { viewOf } from "./wire.ts";
 
@@ -37,7 +38,6 @@ const MESSAGES: Readonly<Record<number, string>> = {
   [RTM_GETROUTE]: "look up route",
   [RTM_NEWNEIGH]: "ask neighbour",
   [RTM_GETNEIGH]: "list neighbours",
-  [GET_GENERATION]: "read generation",
   [GET_FLOWS]: "list flows",
   [DELETE_FLOW]: "delete flow",
 };
@@ -48,7 +48,6 @@ export class FakeHost {
   readonly gate = new Gate();
   readonly proc = new FakeProc(freshValues(LINKS));
   readonly network = new FakeNetwork(LINKS, ADDRESSES);
-  readonly netfilter: FakeNetfilter;
   /** Its nft, its clock, and files that are not sysctls. */
   readonly inside = new FakeKernel();
   /** Frames sent on packet sockets. */
@@ -59,7 +58,6 @@ export class FakeHost {
   readonly kernel: Kernel;
 
   constructor() {
-    this.netfilter = new FakeNetfilter(() => this.inside.nft.generation);
     this.kernel = {
       process: { run: async (argv) => await this.#run(argv) },
       files: this.#files(),
@@ -79,15 +77,29 @@ export class FakeHost {
     return this.inside.nft;
   }
 
+  get netfilter() {
+    return this.inside.netfilter;
+  }
+
   /** Everything lb may change on it, for comparing: counts, handles and our token left out. */
   picture() {
     return {
-      table: tableText(this.nft.table("inet lb")),
-      others: this.nft.tables.filter((name) => name !== "inet lb"),
+      table: this.#ours("inet lb", "ip lb", "ip6 lb")?.flatMap((name) => {
+        return tableText(this.nft.table(name)!).map((line) => `${name} ${line}`);
+      }),
+      others: this.nft.tables.filter((name) => !this.#ours(name)),
       sysctls: { ...this.proc.values },
       addresses: [...this.network.addresses].sort(),
       flows: this.netfilter.flows.map(({ id }) => id),
     };
+  }
+
+  /** Those of these tables that are lb's; undefined where none is. Of another program's, lb knows nothing. */
+  #ours(...names: readonly string[]): string[] | undefined {
+    const ours = names.filter((name) =>
+      name === "inet lb" ? this.nft.table(name) : this.nft.table(name)?.collections.has("revision")
+    );
+    return ours.length === 0 ? undefined : ours;
   }
 
   #run(argv: Parameters<Kernel["process"]["run"]>[0]) {
@@ -122,7 +134,7 @@ export class FakeHost {
     }
     return this.#gated(
       family.socket(),
-      (bytes) => MESSAGES[viewOf(bytes).getUint16(4, true)] ?? "send",
+      (bytes) => messageName(viewOf(bytes).getUint16(4, true)),
     );
   }
 
@@ -144,8 +156,11 @@ export class FakeHost {
   }
 }
 
-function tableText(table: FakeTable | undefined): string[] | undefined {
-  if (!table) return undefined;
+function messageName(type: number): string {
+  return MESSAGES[type] ?? nftRequestName(type) ?? "send";
+}
+
+function tableText(table: FakeTable): string[] {
   const chains = Array.from(table.chains, ([name, { hook, rules }]) =>
     [
       `chain ${name} ${hook ?? ""}`,

@@ -7,7 +7,7 @@ import type {
   SocketsPort,
 } from "../../lib/sys/ports.ts";
 import { FakeFiles } from "./files.ts";
-import { FakeNetfilterSocket } from "./netlink.ts";
+import { FakeNetfilter } from "./netfilter.ts";
 import { FakeNft } from "./nft.ts";
 
 const NETLINK_NETFILTER = 12;
@@ -37,20 +37,13 @@ export class FakeClock implements ClockPort {
 
 export class FakeKernel implements Kernel {
   readonly nft = new FakeNft();
+  readonly netfilter = new FakeNetfilter(this.nft);
   readonly files = new FakeFiles();
   readonly clock = new FakeClock();
   readonly runDir = "/run/lb";
 
-  /** Called before every program, with its arguments: to play somebody else who acts at that moment. */
-  beforeRun: (argv: readonly string[]) => void = () => {};
-
-  /** Programs that were run, as lines. */
-  readonly ran: string[] = [];
-
   readonly process: ProcessPort = {
     run: (argv) => {
-      this.beforeRun(argv);
-      this.ran.push(argv.join(" "));
       return Promise.resolve(this.#run(argv));
     },
   };
@@ -60,7 +53,7 @@ export class FakeKernel implements Kernel {
       if (protocol !== NETLINK_NETFILTER) {
         throw new SyntaxError(`the fake kernel does not know netlink protocol ${protocol}`);
       }
-      return new FakeNetfilterSocket(() => this.nft.generation);
+      return this.netfilter.socket();
     },
     packet: () => {
       throw new SyntaxError("the fake kernel has no interfaces");

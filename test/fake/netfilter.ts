@@ -1,6 +1,8 @@
-/** Test equipment: nft's generation and conntrack entries, behind NETLINK_NETFILTER. */
+/** Test equipment: nft and conntrack entries, behind NETLINK_NETFILTER. */
 import { addressBytes } from "../../lib/model/address.ts";
 import type { RawSocket } from "../../lib/sys/ports.ts";
+import type { FakeNft } from "./nft.ts";
+import { answerNft, nftRequestName } from "./nft_answers.ts";
 import {
   type Answer,
   type Asked,
@@ -13,10 +15,8 @@ import {
   viewOf,
 } from "./wire.ts";
 
-export const GET_GENERATION = 10 << 8 | 16;
 export const GET_FLOWS = 1 << 8 | 1;
 export const DELETE_FLOW = 1 << 8 | 2;
-const NEW_GENERATION = 10 << 8 | 15;
 const NEW_FLOW = 1 << 8;
 
 const ENOENT = 2;
@@ -45,21 +45,19 @@ export class FakeNetfilter {
   readonly flows: FakeFlow[] = [];
   /** How many entries each dump has sent. */
   readonly sent: number[] = [];
-  readonly #generation: () => number;
+  readonly #nft: FakeNft;
 
-  constructor(generation: () => number) {
-    this.#generation = generation;
+  constructor(nft: FakeNft) {
+    this.#nft = nft;
   }
 
   socket(): RawSocket {
     return new FakeSocket((asked) => this.#answer(asked));
   }
 
-  #answer({ type, body }: Asked): Answer {
-    if (type === GET_GENERATION) {
-      const value = attribute(1, u32be(this.#generation()));
-      return [{ type: NEW_GENERATION, body: joined(new Uint8Array(4), value) }];
-    }
+  #answer(asked: Asked): Answer {
+    const { type, body } = asked;
+    if (nftRequestName(type) !== undefined) return answerNft(this.#nft, asked);
     if (type === GET_FLOWS) {
       const found = this.#matching(attributesOf(body.slice(4)));
       this.sent.push(found.length);

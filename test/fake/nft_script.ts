@@ -77,22 +77,26 @@ export function tokensOf(rule: string): string[] {
   return rule.match(/"[^"]*"|\S+/g) ?? [];
 }
 
-const HOOK = /^type (\w+) hook (\w+) priority (-?\d+); policy (\w+);/;
+const HOOK =
+  /^type (\w+) hook (\w+)(?: devices? = \{ (.+?) \}| device (\S+))? priority (-?\d+); policy (\w+);/;
 
 export interface Hook {
   readonly type: string;
   readonly hook: string;
   readonly priority: number;
   readonly policy: string;
+  /** Interfaces; only at ingress. */
+  readonly devices: readonly string[];
 }
 
 /** Reads a base chain's header. @throws {SyntaxError} */
 export function parseHook(text: string): Hook {
-  const [, type, hook, priority, policy] = HOOK.exec(text) ?? [];
+  const [, type, hook, devices, device, priority, policy] = HOOK.exec(text) ?? [];
   if (!type || !hook || !policy) {
     throw new SyntaxError(`the fake nft does not know this chain header: ${text}`);
   }
-  return { type, hook, priority: Number(priority), policy };
+  const named = (devices ?? device)?.split(", ").map((name) => name.replaceAll('"', "")) ?? [];
+  return { type, hook, priority: Number(priority), policy, devices: named };
 }
 
 /** Header and comment of a chain's block. */

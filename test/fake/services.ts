@@ -58,14 +58,16 @@ export function serviceOf(spec: ServiceSpec = {}): PlacedService {
   };
 }
 
-/** A desired state with the default mark mask, unless said otherwise. */
+/** A desired state with the default mark mask on a kernel that lacks nothing, unless said otherwise. */
 export function stateOf(
   services: readonly ServiceSpec[],
   mask: number = DEFAULT_MARK_MASK,
+  lacks: readonly string[] = [],
 ): DesiredState {
   const marks = markLayout(mask);
   if (!marks) throw new TypeError(`${mask} is not a mask`);
-  return { services: services.map(serviceOf), marks, ingress: { interfaces: [], routed: [] } };
+  const ingress = { interfaces: [], routed: [] };
+  return { services: services.map(serviceOf), marks, ingress, lacks };
 }
 
 function prefixOf(text: string): Prefix {

@@ -5,6 +5,7 @@
 import type { RawSocket } from "../../lib/sys/ports.ts";
 
 const HEADER_BYTES = 16;
+const DATAGRAM_BYTES = 32 * 1024;
 const NLMSG_ERROR = 2;
 const NLMSG_DONE = 3;
 const NLM_F_DUMP = 0x300;
@@ -41,12 +42,11 @@ export class FakeSocket implements RawSocket {
     const answer = this.#answer({ type, body: bytes.slice(HEADER_BYTES) });
     const messages = typeof answer === "number" ? [] : answer;
     const code = typeof answer === "number" ? answer : 0;
-    for (const { type, body } of messages) this.#waiting.push(message(type, sequence, body));
-    this.#waiting.push(
-      isDump && code === 0
-        ? message(NLMSG_DONE, sequence, u32(0))
-        : message(NLMSG_ERROR, sequence, joined(i32(code), bytes.slice(0, HEADER_BYTES))),
-    );
+    const end = isDump && code === 0
+      ? message(NLMSG_DONE, sequence, u32(0))
+      : message(NLMSG_ERROR, sequence, joined(i32(code), bytes.slice(0, HEADER_BYTES)));
+    const told = messages.map(({ type, body }) => message(type, sequence, body));
+    this.#waiting.push(...datagrams([...told, end]));
   }
 
   receive(): Uint8Array {
@@ -58,6 +58,21 @@ export class FakeSocket implements RawSocket {
   close(): void {
     this.#waiting.length = 0;
   }
+}
+
+/** As many messages in each as the kernel puts into one. */
+function datagrams(messages: readonly Uint8Array[]): Uint8Array[] {
+  const filled: Uint8Array[][] = [];
+  let room = 0;
+  for (const message of messages) {
+    if (message.length > room) {
+      filled.push([]);
+      room = DATAGRAM_BYTES;
+    }
+    room -= message.length;
+    filled.at(-1)!.push(message);
+  }
+  return filled.map((parts) => joined(...parts));
 }
 
 /** Attributes by type. Nested ones are taken apart by calling it again. */
@@ -72,7 +87,9 @@ export function attributesOf(bytes: Uint8Array): Map<number, Uint8Array> {
   return found;
 }
 
+/** @throws {RangeError} where it is longer than its 16 bits can say */
 export function attribute(type: number, value: Uint8Array): Uint8Array {
+  if (value.length > 0xffff - 4) throw new RangeError(`an attribute of ${value.length} bytes`);
   const bytes = new Uint8Array((4 + value.length + 3) & ~3);
   viewOf(bytes).setUint16(0, 4 + value.length, true);
   viewOf(bytes).setUint16(2, type, true);
@@ -81,7 +98,13 @@ export function attribute(type: number, value: Uint8Array): Uint8Array {
 }
 
 export function joined(...parts: readonly Uint8Array[]): Uint8Array {
-  return Uint8Array.from(parts.flatMap((part) => [...part]));
+  const bytes = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    bytes.set(part, at);
+    at += part.length;
+  }
+  return bytes;
 }
 
 export function u32(value: number): Uint8Array {
@@ -94,6 +117,10 @@ export function i32(value: number): Uint8Array {
 
 export function u32be(value: number): Uint8Array {
   return numbered(4, (view) => view.setUint32(0, value));
+}
+
+export function u64be(value: number): Uint8Array {
+  return numbered(8, (view) => view.setBigUint64(0, BigInt(value)));
 }
 
 export function u16be(value: number): Uint8Array {

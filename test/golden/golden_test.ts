@@ -1,19 +1,22 @@
 /**
  * A folder per scenario: `lb.toml` and, for a transition, `before.toml` go in; `plan.txt`, `ruleset.nft` (from
- * nothing to `lb.toml`) and `change.nft` (from `before.toml` to it) have to come out. `UPDATE_GOLDEN=1` writes
- * them anew: read the diff before you commit it.
+ * nothing to `lb.toml`) and `change.nft` (from `before.toml` to it) have to come out. `lacks` names what its
+ * kernel cannot do. `UPDATE_GOLDEN=1` writes them anew: read the diff before you commit it.
  */
 import assert from "node:assert/strict";
+import type { Capability } from "../../lib/capability/facts.ts";
 import { parseConfig } from "../../lib/config/load.ts";
 import { desiredSnapshot } from "../../lib/engine/nft/desired.ts";
+import { nftEngine } from "../../lib/engine/nft/engine.ts";
 import { type NftPlan, planNft } from "../../lib/engine/nft/plan.ts";
-import { EMPTY_SNAPSHOT, type Snapshot } from "../../lib/engine/nft/snapshot.ts";
+import { EMPTY_SNAPSHOT, type Snapshot, withToken } from "../../lib/engine/nft/snapshot.ts";
 import { supportsNft } from "../../lib/engine/nft/supports.ts";
 import type { Config } from "../../lib/model/settings.ts";
 import { backendNames, placeServices } from "../../lib/reconcile/place.ts";
 import { allocateIds, type BackendRow } from "../../lib/store/ids.ts";
 import { process } from "../../lib/sys/process.ts";
 import { able } from "../kernel/able.ts";
+import { scriptOf } from "../unit/engine/nft/script_of.ts";
 
 const HERE = new URL(".", import.meta.url).pathname;
 const UPDATE = Deno.env.get("UPDATE_GOLDEN") === "1";
@@ -33,9 +36,9 @@ for (const name of scenarios) {
 
   Deno.test(`golden ${name}`, async () => {
     const { whole, change } = await plansOf(folder);
-    if (whole.script !== "") agree(`${folder}/ruleset.nft`, whole.script);
+    if (whole.changes.length > 0) agree(`${folder}/ruleset.nft`, scriptOf(whole));
     agree(`${folder}/plan.txt`, planText(change ?? whole));
-    if (change) agree(`${folder}/change.nft`, change.script);
+    if (change) agree(`${folder}/change.nft`, scriptOf(change));
   });
 
   Deno.test({
@@ -56,7 +59,7 @@ async function plansOf(folder: string): Promise<{ whole: NftPlan; change?: NftPl
   assert.ok(after, "a scenario has an lb.toml");
   const whole = planNft(after.want, EMPTY_SNAPSHOT, "1 . 1");
   if (!before) return { whole };
-  return { whole, change: planNft(after.want, { ...before.want, token: "1 . 1" }, "2 . 1") };
+  return { whole, change: planNft(after.want, withToken(before.want, "1 . 1"), "2 . 1") };
 }
 
 async function placed(path: string, known: readonly BackendRow[]): Promise<Placed | undefined> {
@@ -66,7 +69,15 @@ async function placed(path: string, known: readonly BackendRow[]): Promise<Place
   assert.deepEqual(warnings.filter(({ severity }) => severity === "error"), []);
   for (const service of config.services) assert.deepEqual(supportsNft(service), { ok: true });
   const rows = allocateIds(known, backendNames(config.services), config.marks.idMax - 1, 0);
-  return { rows, want: desiredSnapshot(placeServices(config, allOnNft(config), "nft", rows)) };
+  const facts = { capabilities: lacking(`${path.slice(0, path.lastIndexOf("/"))}/lacks`) };
+  const state = placeServices(config, allOnNft(config), nftEngine, rows, facts);
+  return { rows, want: desiredSnapshot(state) };
+}
+
+/** Capabilities that the scenario's kernel has not, one a line. */
+function lacking(path: string): Capability[] {
+  const ids = (readIfThere(path) ?? "").split("\n").filter((line) => line !== "");
+  return ids.map((id) => ({ id, purpose: "testing", answer: "no", evidence: path }));
 }
 
 function allOnNft({ services }: Config) {
@@ -99,7 +110,7 @@ async function checkWithNft(folder: string): Promise<void> {
   const [steps, stdin] = before
     ? [
       `nft -f - && nft -f ${folder}/change.nft`,
-      planNft(before.want, EMPTY_SNAPSHOT, "1 . 1").script,
+      scriptOf(planNft(before.want, EMPTY_SNAPSHOT, "1 . 1")),
     ]
     : [`nft -c -f ${folder}/ruleset.nft`, undefined];
   const { code, stderr } = await process.run(["unshare", "--net", "sh", "-c", steps], { stdin });

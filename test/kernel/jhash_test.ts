@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { desiredSnapshot, slotsOf } from "../../lib/engine/nft/desired.ts";
 import { planNft } from "../../lib/engine/nft/plan.ts";
-import { EMPTY_SNAPSHOT } from "../../lib/engine/nft/snapshot.ts";
+import { EMPTY_SNAPSHOT, rulesOf } from "../../lib/engine/nft/snapshot.ts";
 import {
   type Address,
   addressFromBytes,
@@ -17,6 +17,7 @@ import { sockets } from "../../lib/sys/socket.ts";
 import { testInNamespace } from "../contract/namespace.ts";
 import { type ServiceSpec, stateOf } from "../fake/services.ts";
 import { frameOf, type Source } from "./jhash_frames.ts";
+import { scriptOf } from "../unit/engine/nft/script_of.ts";
 
 /** Per scheduler and family, over three table sizes. */
 const SOURCES = 2400;
@@ -71,7 +72,8 @@ function slotTableOf(
   }));
   const vip = [family === 4 ? "203.0.113.10" : "2001:db8:1::10"];
   const state = stateOf([{ name, scheduler, vip, backends }]);
-  const rules = desiredSnapshot(state).chains.get(`s-${name}${family}`)?.rules ?? [];
+  const { chains } = desiredSnapshot(state).tables.get("inet lb")!;
+  const rules = rulesOf(chains.get(`s-${name}${family}`)!);
   const rule = rules.map((text) => /^meta priority set (jhash .+) map @/.exec(text)?.[1])
     .find((found) => found !== undefined);
   assert.ok(rule, "the engine generates a jhash expression");
@@ -205,7 +207,7 @@ async function setUp(state: DesiredState, family: Family): Promise<void> {
   await feed(["ip", `-${family}`, "-batch", "-"], lines.join("\n"));
   await run("nft", "flush", "ruleset");
   const plan = planNft(desiredSnapshot(state), EMPTY_SNAPSHOT, "1 . 1");
-  await feed(["nft", "-f", "-"], plan.script);
+  await feed(["nft", "-f", "-"], scriptOf(plan));
 }
 
 /** Notes who came, and says so by closing. */

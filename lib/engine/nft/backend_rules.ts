@@ -1,4 +1,4 @@
-import { formatEndpoint } from "../../model/address.ts";
+import { type Family, formatEndpoint } from "../../model/address.ts";
 import { type MarkLayout, markOfId } from "../../model/mark.ts";
 import type { PlacedBackend, PlacedService } from "../../model/state.ts";
 import { backendNames, hex, priorityOfId, serviceNames } from "./names.ts";
@@ -12,17 +12,14 @@ export function backendRules(
   idMap: boolean,
 ): readonly string[] {
   const { family } = backend.address;
-  const flag = service.masquerade ? marks.flag : 0;
-  const mark = markOfId(marks, backend.id) | flag;
   const names = backendNames(backend.id);
   const rules: string[] = [];
   // Not "try another": the kernel would go on counting the connection here while it lives there.
   if (backend.max_connections > 0) rules.push(`jump ${names.limit}`);
   rules.push(`counter name "${names.counter}"`);
   if (idMap) rules.push("meta priority set none");
-  // Only lb's bits are written: the others are the user's.
-  rules.push(`ct mark set ct mark & ${hex(~marks.mask)} | ${hex(mark)}`);
-  if (!service.masquerade) rules.push(hairpinRule(service, backend, marks));
+  // The service's chain has cleared lb's bits.
+  rules.push(`ct mark set ct mark | ${hex(markOfId(marks, backend.id))}`);
   if (service.mark !== 0) rules.push(`meta mark set meta mark | ${hex(service.mark)}`);
   if (service.persistence) rules.push(stickyUpdate(service, backend));
   const to = formatEndpoint(backend.address, backend.port);
@@ -30,27 +27,18 @@ export function backendRules(
   return rules;
 }
 
-/** Answers to a client in the backends' own network would take the short way, past the translation. */
-function hairpinRule(
-  service: PlacedService,
-  { address: { family } }: PlacedBackend,
-  marks: MarkLayout,
-): string {
-  const { hairpins } = serviceNames(service, family);
-  const saddr = family === 4 ? "ip saddr" : "ip6 saddr";
-  return `${saddr} @${hairpins} ct mark set ct mark | ${hex(marks.flag)}`;
-}
-
 /** Rules of a service's quality chains, for packets after the first. */
-export function qualityRules(service: PlacedService): { mark: string[]; post: string[] } {
+export function qualityRules(
+  service: PlacedService,
+  families: readonly Family[],
+): { mark: string[]; post: string[] } {
   const { mark, dscp, priority } = service;
   return {
     mark: mark === 0 ? [] : [`meta mark set meta mark | ${hex(mark)}`],
     post: [
-      ...(dscp === undefined ? [] : [
-        `ip dscp set ${dscp}`,
-        `ip6 dscp set ${dscp}`,
-      ]),
+      ...(dscp === undefined ? [] : families.map((family) => {
+        return `${family === 4 ? "ip" : "ip6"} dscp set ${dscp}`;
+      })),
       ...(priority === undefined ? [] : [`meta priority set ${priority}`]),
     ],
   };

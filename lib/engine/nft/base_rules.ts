@@ -1,4 +1,4 @@
-import { FAMILIES, type Family } from "../../model/address.ts";
+import type { Family } from "../../model/address.ts";
 import { idMask, type MarkLayout } from "../../model/mark.ts";
 import { hex } from "./names.ts";
 
@@ -18,6 +18,8 @@ export interface StaticChain {
 
 /** What some service needs of the shared chains. What nobody needs is left out. */
 export interface Shape {
+  /** Families of the table. */
+  readonly families: readonly Family[];
   /** Families with prefixes as VIP or ranges of ports. */
   readonly intervals: ReadonlySet<Family>;
   /** Families with prefixes as VIP. */
@@ -32,15 +34,14 @@ export function staticChains(marks: MarkLayout, shape: Shape): StaticChain[] {
     {
       name: "refuse",
       comment: "say no at once: tcp reset, else port unreachable",
-      rules: ["meta l4proto tcp reject with tcp reset", "reject with icmpx type port-unreachable"],
+      rules: ["meta l4proto tcp reject with tcp reset", `reject with ${unreachable(shape)}`],
     },
     {
       name: "badflow",
       comment: "a packet that fits no flow cannot be translated, and would make an end reset",
       rules: [
         ...vipRules(shape, (match) => `${match} drop`),
-        "ip saddr . meta l4proto @be4 drop",
-        "ip6 saddr . meta l4proto @be6 drop",
+        ...shape.families.map((family) => `${ip(family)} saddr . meta l4proto @be${family} drop`),
       ],
     },
     {
@@ -102,11 +103,20 @@ function qualityChains(marks: MarkLayout): StaticChain[] {
 }
 
 function vipRules(shape: Shape, rule: (match: string) => string): string[] {
-  return FAMILIES.flatMap((family) => {
-    const daddr = family === 4 ? "ip daddr" : "ip6 daddr";
+  return shape.families.flatMap((family) => {
     const sets = shape.prefixes.has(family) ? [`vip${family}`, `vp${family}`] : [`vip${family}`];
-    return sets.map((set) => rule(`${daddr} @${set}`));
+    return sets.map((set) => rule(`${ip(family)} daddr @${set}`));
   });
+}
+
+/** icmpx is known in inet tables only. */
+function unreachable({ families }: Shape): string {
+  if (families.length > 1) return "icmpx type port-unreachable";
+  return `${families[0] === 4 ? "icmp" : "icmpv6"} type port-unreachable`;
+}
+
+function ip(family: Family): string {
+  return family === 4 ? "ip" : "ip6";
 }
 
 /** A backend may live inside a prefix: what was balanced is not refused. */
@@ -118,12 +128,12 @@ function refusals(shape: Shape, condition: string): string[] {
 }
 
 /** Exact keys first: one inside somebody else's range wins. */
-function dispatchRules({ intervals }: Shape): readonly string[] {
+function dispatchRules({ families, intervals }: Shape): readonly string[] {
   const rule = (family: Family, map: string) =>
-    `${family === 4 ? "ip" : "ip6"} daddr . meta l4proto . th dport vmap @${map}${family}`;
+    `${ip(family)} daddr . meta l4proto . th dport vmap @${map}${family}`;
   return [
-    ...FAMILIES.map((family) => rule(family, "ex")),
-    ...FAMILIES.filter((family) => intervals.has(family)).map((family) => rule(family, "iv")),
+    ...families.map((family) => rule(family, "ex")),
+    ...families.filter((family) => intervals.has(family)).map((family) => rule(family, "iv")),
   ];
 }
 

@@ -1,4 +1,4 @@
-import { FAMILIES, type Family, formatPrefix, isSingle } from "../../model/address.ts";
+import { type Family, formatPrefix, isSingle } from "../../model/address.ts";
 import { markOfId } from "../../model/mark.ts";
 import { familiesOf, type PortRange } from "../../model/service.ts";
 import type { DesiredState, PlacedBackend, PlacedService } from "../../model/state.ts";
@@ -14,29 +14,42 @@ import {
   pickRules,
   type ServiceForm,
   serviceForm,
+  serviceKey,
 } from "./service_rules.ts";
-import { EMPTY_SNAPSHOT, REVISION_SET, type Snapshot } from "./snapshot.ts";
+import { REVISION_SET, type Snapshot, snapshotOf, type Table, withToken } from "./snapshot.ts";
+import { INET_NAT, layouts, type TableName } from "./table.ts";
 
 const ALL_PORTS: readonly PortRange[] = [{ first: 0, last: 65_535 }];
 
 /** Entries a sticky or a rate map holds: a full one forgets nobody, it only takes no more. */
 const DYNAMIC_SIZE = 65_535;
 
-/** What the table should hold for these services; without services there is no table. Pure. */
+/** What the tables should hold for these services; without services there is no table. Pure. */
 export function desiredSnapshot(state: DesiredState): Snapshot {
-  if (state.services.length === 0) return EMPTY_SNAPSHOT;
-  const shape = shapeOf(state.services);
-  const draft = new Draft();
-  for (const chain of staticChains(state.marks, shape)) draft.chain(chain);
-  declareShared(draft, shape);
-  for (const service of state.services) {
-    for (const family of familiesOf(service)) addService(draft, state, service, family);
-    const { name, max_connections } = service;
-    addLimit(draft, service, serviceNames(service, 4).limit, max_connections, name);
-    if (hasQuality(service)) addQuality(draft, state, service);
+  return snapshotOf(tablesOf(state, state.services));
+}
+
+/**
+ * Both states without what they have in common as far as services go, for a comparison that costs no more
+ * than what differs. A service that is in both has to be the same object in both. What several services
+ * share (a VIP, a backend's address) is left out where one of those that stay has it.
+ */
+export function narrowed(
+  want: DesiredState,
+  have: DesiredState,
+  token: string,
+): { want: Snapshot; have: Snapshot } {
+  const isComparable = want.marks.mask === have.marks.mask && isSplit(want) === isSplit(have) &&
+    want.services.length > 0 && have.services.length > 0;
+  if (!isComparable) {
+    return { want: desiredSnapshot(want), have: withToken(desiredSnapshot(have), token) };
   }
-  for (const family of shape.prefixes) addPrefixes(draft, state, family);
-  return draft.snapshot();
+  const before = new Set(have.services);
+  const stays = new Set(want.services.filter((service) => before.has(service)));
+  const [wanted, found] = [want, have].map((state) =>
+    snapshotOf(tablesOf(state, state.services.filter((service) => !stays.has(service)), stays))
+  );
+  return { want: wanted!, have: withToken(found!, token) };
 }
 
 /** The slot table a service has in one family. Also asked by whoever predicts a choice. */
@@ -47,31 +60,54 @@ export function slotsOf(service: PlacedService, family: Family): SlotTable {
   return slotTable(service.scheduler, service.name, backendsOf(service, family));
 }
 
-function shapeOf(services: readonly PlacedService[]): Shape {
-  const withFamily = (family: Family, test: (service: PlacedService) => boolean) =>
-    services.some((service) => service.vip.some((vip) => vip.family === family) && test(service));
-  const hasPrefix = (family: Family) => (service: PlacedService) =>
-    service.vip.some((vip) => vip.family === family && !isSingle(vip));
-  return {
-    intervals: new Set(
-      FAMILIES.filter((family) =>
-        withFamily(
-          family,
-          (service) => hasPrefix(family)(service) || !portsOf(service).every(isOne),
-        )
-      ),
-    ),
-    prefixes: new Set(FAMILIES.filter((family) => withFamily(family, hasPrefix(family)))),
-    quality: services.some(hasQuality),
-  };
+/** @param without what these contribute to shared sets is left out */
+function tablesOf(
+  state: DesiredState,
+  services: Iterable<PlacedService>,
+  without: Iterable<PlacedService> = [],
+): Map<TableName, Table> {
+  if (state.services.length === 0) return new Map();
+  const [part, rest] = [[...services], [...without]];
+  return new Map(
+    layouts(isSplit(state)).map(({ table, families }) => {
+      const shape = shapeOf(state.services, families);
+      const draft = new Draft();
+      for (const chain of staticChains(state.marks, shape)) draft.chain(chain);
+      declareShared(draft, shape);
+      for (const service of part) addAll(draft, state, service, families);
+      for (const family of shape.prefixes) addPrefixes(draft, state, family);
+      withdrawShared(draft, part, rest);
+      return [table, draft.table()];
+    }),
+  );
 }
 
-/** Sets and maps that all services share. */
+function isSplit({ lacks }: DesiredState): boolean {
+  return lacks.includes(INET_NAT);
+}
+
+function shapeOf(services: readonly PlacedService[], families: readonly Family[]): Shape {
+  const intervals = new Set<Family>();
+  const prefixes = new Set<Family>();
+  for (const service of services) {
+    const hasRange = !portsOf(service).every(isOne);
+    for (const vip of service.vip) {
+      if (!families.includes(vip.family)) continue;
+      const isPrefix = !isSingle(vip);
+      if (isPrefix) prefixes.add(vip.family);
+      if (isPrefix || hasRange) intervals.add(vip.family);
+    }
+  }
+  return { families, intervals, prefixes, quality: services.some(hasQuality) };
+}
+
+/** Sets and maps that all services share. Those that many rules name come first: see `markRules`. */
 function declareShared(draft: Draft, shape: Shape): void {
   draft.collection("set", REVISION_SET, "typeof meta mark . meta mark;");
-  for (const family of FAMILIES) {
+  for (const family of shape.families) {
     const ip = family === 4 ? "ip" : "ip6";
     const key = `typeof ${ip} daddr . meta l4proto . th dport : verdict;`;
+    draft.collection("set", `hp${family}`, `typeof ${ip} saddr . meta priority;`);
     draft.collection("map", `ex${family}`, key);
     if (shape.intervals.has(family)) {
       draft.collection("map", `iv${family}`, `${key} flags interval;`);
@@ -86,6 +122,20 @@ function declareShared(draft: Draft, shape: Shape): void {
   for (const map of ["qm", "qp"]) draft.collection("map", map, "typeof ct mark : verdict;");
 }
 
+function addAll(
+  draft: Draft,
+  state: DesiredState,
+  service: PlacedService,
+  families: readonly Family[],
+): void {
+  const served = familiesOf(service).filter((family) => families.includes(family));
+  if (served.length === 0) return;
+  for (const family of served) addService(draft, state, service, family);
+  const { name, max_connections } = service;
+  addLimit(draft, service, serviceNames(service, 4).limit, max_connections, name);
+  if (hasQuality(service)) addQuality(draft, state, service, served);
+}
+
 function addService(
   draft: Draft,
   state: DesiredState,
@@ -96,12 +146,43 @@ function addService(
   const form = serviceForm(service, table);
   declareService(draft, service, family, form);
   addSlots(draft, service, family, table, form);
+  const key = serviceKey(service, family);
   for (const backend of backendsOf(service, family)) {
     addBackend(draft, state, service, backend, form);
+    if (!service.masquerade) draft.element(`hp${family}`, `${backend.address.text} . ${key}`);
   }
-  const rules = [...gateRules(service, family), ...pickRules(service, family, table)];
+  const rules = [
+    ...gateRules(service, family),
+    ...pickRules(service, family, state.marks, table),
+  ];
   draft.chain({ name: serviceNames(service, family).chain, comment: service.name, rules });
   addDispatch(draft, service, family);
+}
+
+/** What other services have in the same sets: their VIPs, and addresses of their backends. */
+function withdrawShared(
+  draft: Draft,
+  part: readonly PlacedService[],
+  rest: readonly PlacedService[],
+): void {
+  const ours = new Set(part.flatMap(addressesOf));
+  for (const service of rest) {
+    // A prefix, which is in another set, is spelled like the address it begins with.
+    for (const { family, text } of service.vip.filter(isSingle)) {
+      if (ours.has(text)) draft.withdraw(`vip${family}`, text);
+    }
+    for (const { address: { family, text } } of service.backends) {
+      if (ours.has(text)) draft.withdraw(`be${family}`, backendElement(service, text));
+    }
+  }
+}
+
+function addressesOf({ vip, backends }: PlacedService): string[] {
+  return [...vip.map(({ text }) => text), ...backends.map(({ address }) => address.text)];
+}
+
+function backendElement({ protocol }: PlacedService, text: string): string {
+  return `${text} . ${protocol}`;
 }
 
 function declareService(
@@ -117,7 +198,6 @@ function declareService(
   if (form.idSlots) draft.collection("map", names.idSlots, `${slot} : meta priority;`);
   else draft.collection("map", names.verdictSlots, `${slot} : verdict;`);
   if (form.idMap) draft.collection("map", names.backends, "typeof meta priority : verdict;");
-  if (!service.masquerade) draft.collection("set", names.hairpins, `typeof ${saddr};`);
   if (service.persistence) {
     draft.collection("map", names.sticky, `typeof ${saddr} : meta priority; ${dynamic}`);
   }
@@ -169,8 +249,7 @@ function addBackend(
     const { backends } = serviceNames(service, family);
     draft.element(backends, priorityOfId(backend.id), `jump ${chain}`);
   }
-  draft.element(`be${family}`, `${text} . ${service.protocol}`);
-  if (!service.masquerade) draft.element(serviceNames(service, family).hairpins, text);
+  draft.element(`be${family}`, backendElement(service, text));
 }
 
 function addLimit(
@@ -201,15 +280,21 @@ function addPrefixes(draft: Draft, { services }: DesiredState, family: Family): 
   for (const prefix of disjoint(prefixes, family)) draft.element(`vp${family}`, prefix);
 }
 
-function addQuality(draft: Draft, state: DesiredState, service: PlacedService): void {
-  const { mark, post } = qualityRules(service);
+function addQuality(
+  draft: Draft,
+  state: DesiredState,
+  service: PlacedService,
+  families: readonly Family[],
+): void {
+  const { mark, post } = qualityRules(service, families);
   const stem = serviceNames(service, 4).quality;
   for (
     const [map, chain, rules] of [["qm", `${stem}-m`, mark], ["qp", `${stem}-p`, post]] as const
   ) {
     if (rules.length === 0) continue;
     draft.chain({ name: chain, comment: service.name, rules });
-    for (const { id } of service.backends) {
+    for (const { id, address } of service.backends) {
+      if (!families.includes(address.family)) continue;
       draft.element(map, `${markOfId(state.marks, id)}`, `goto ${chain}`);
     }
   }

@@ -1,67 +1,88 @@
 /**
- * What a map or set is declared as, in one spelling for our own text and for nft's JSON, so that it is
- * known again without a record. Newer nft may spell a type otherwise; then the record tells.
+ * What a map or set is declared as, in one spelling for our own text and for what the kernel tells, so that
+ * it is known again without a record.
  */
+import type { ListedSet } from "../../netlink/nft/set.ts";
+import { keyBytes, partsOf, typeNumber } from "./key_type.ts";
 
-/** Type names that nft lists for what `typeof` names. */
-const TYPES: Readonly<Record<string, string>> = {
-  "ip saddr": "ipv4_addr",
-  "ip daddr": "ipv4_addr",
-  "ip6 saddr": "ipv6_addr",
-  "ip6 daddr": "ipv6_addr",
-  "meta l4proto": "inet_proto",
-  "th dport": "inet_service",
-  "meta mark": "mark",
-  "ct mark": "mark",
-  "meta priority": "classid",
-  "numgen inc mod 65536": "integer",
-  "verdict": "verdict",
+/** enum nft_set_flags of linux/netfilter/nf_tables.h. */
+const FLAGS = {
+  constant: 2,
+  interval: 4,
+  map: 8,
+  timeout: 0x10,
+  dynamic: 0x20,
+  object: 0x40,
+  concat: 0x80,
 };
 
-/** What nft lists of a map or set, beside its elements. */
-export interface ListedHeader {
-  readonly type?: unknown;
-  readonly map?: unknown;
-  readonly flags?: unknown;
-  readonly size?: unknown;
-  /** Seconds. */
-  readonly timeout?: unknown;
-  readonly [key: string]: unknown;
+/** What `typeof … : verdict` is in the kernel: NFT_DATA_VERDICT and the size of its register. */
+const VERDICT = { type: 0xffffff00, bytes: 16 };
+
+const declared = new Map<string, string>();
+
+/**
+ * The header of a declaration such as `typeof ip daddr . th dport : verdict; flags interval;`. There are few
+ * different ones, and thousands of maps that have them.
+ */
+export function declaredHeader(declaration: string): string {
+  const header = declared.get(declaration) ?? headerText(parse(declaration));
+  declared.set(declaration, header);
+  return header;
 }
 
-/** Header of a declaration such as `typeof ip daddr . th dport : verdict; flags interval;`. */
-export function declaredHeader(kind: "map" | "set", declaration: string): string {
+/** What a header tells. */
+type Header = Omit<ListedSet, "name" | "field_bytes" | "object_type">;
+
+function parse(declaration: string): Header {
   const statements = declaration.split(";").map((statement) => statement.trim());
   const value = (word: string) =>
     statements.find((statement) => statement.startsWith(`${word} `))?.slice(word.length + 1);
-  const [key = "", data] = (value("typeof") ?? "").split(" : ");
-  // "dynamic" goes without saying in JSON (nft 1.0.6).
-  const flags = (value("flags") ?? "").split(",").filter((flag) => flag && flag !== "dynamic");
-  return headerText(kind, {
-    type: key.split(" . ").map((part) => TYPES[part] ?? part),
-    map: data && (TYPES[data] ?? data),
-    flags,
-    size: value("size"),
-    timeout: value("timeout")?.replace(/s$/, ""),
-  });
+  const [keyText = "", dataText] = (value("typeof") ?? "").split(" : ");
+  const [key, words] = [partsOf(keyText), value("flags")?.split(",") ?? []];
+  const data = dataText === undefined || dataText === "verdict" ? VERDICT : partsOf(dataText)[0]!;
+  const [timeout, size] = [value("timeout"), value("size")];
+  const flags = [
+    ...words.map((word) => FLAGS[word as keyof typeof FLAGS]),
+    ...words.includes("interval") && key.length > 1 ? [FLAGS.concat] : [],
+    ...dataText === undefined ? [] : [FLAGS.map],
+    ...timeout === undefined ? [] : [FLAGS.timeout],
+  ];
+  return {
+    flags: flags.reduce((all, flag) => all | flag, 0),
+    key_type: typeNumber(key),
+    key_bytes: keyBytes(key),
+    ...dataText === undefined ? {} : { data_type: data.type, data_bytes: data.bytes },
+    ...timeout === undefined ? {} : { timeout_ms: Number.parseInt(timeout) * 1000 },
+    ...size === undefined ? {} : { size: Number(size) },
+    hasExpressions: false,
+  };
 }
 
-/** Header of a listed map or set. */
-export function listedHeader(kind: "map" | "set", listed: ListedHeader): string {
-  const flags = [listed.flags ?? []].flat().filter((flag) => flag !== "dynamic");
-  return headerText(kind, { ...listed, flags });
+/** The header of a map or set in the kernel. */
+export function listedHeader(set: ListedSet): string {
+  return headerText(set);
 }
 
-function headerText(
-  kind: "map" | "set",
-  { type, map, flags, size, timeout }: ListedHeader,
-): string {
+/** Whether keys are ranges. */
+export function isInterval({ flags }: ListedSet): boolean {
+  return (flags & FLAGS.interval) !== 0;
+}
+
+/** Whether the kernel's set is a map. */
+export function kindOf({ flags }: ListedSet): "map" | "set" {
+  return (flags & (FLAGS.map | FLAGS.object)) === 0 ? "set" : "map";
+}
+
+function headerText(set: Header): string {
   return [
-    kind,
-    [type].flat().map((part) => typeof part === "string" ? part : JSON.stringify(part)).join(" . "),
-    map ?? "",
-    [flags].flat().toSorted().join(","),
-    size ?? "",
-    timeout ?? "",
-  ].join(" | ");
+    set.flags,
+    set.key_type,
+    set.key_bytes,
+    set.data_type ?? "",
+    set.data_bytes ?? "",
+    set.timeout_ms ?? "",
+    set.size ?? "",
+    set.hasExpressions ? "with expressions" : "",
+  ].join(" ");
 }

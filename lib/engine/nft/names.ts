@@ -19,8 +19,6 @@ export function serviceNames(service: Pick<PlacedService, "name">, family: Famil
     sticky: `st-${stem}`,
     /** Sources with their rate of new connections. */
     rates: `rt-${stem}`,
-    /** Addresses of the service's backends, which may be its clients too (hairpin). */
-    hairpins: `hp-${stem}`,
     allow: `al-${stem}`,
     deny: `dn-${stem}`,
     /** What is written on packets of balanced connections. */

@@ -1,70 +1,74 @@
-import { REVISION_SET, type Snapshot } from "./snapshot.ts";
+import { type Counter, REVISION_SET, rulesOf, type Table } from "./snapshot.ts";
+import type { TableName } from "./table.ts";
 
 /** Elements per statement: nft's parser grows quadratic on very long lines. */
 const ELEMENTS_PER_STATEMENT = 1000;
 
-/** Writes nft's text form, one statement a line. One script is one transaction. */
-export class Script {
-  readonly #lines: string[] = [];
+/** What a script makes of a table: its objects, the counters with what they begin at. */
+export type Declared = Pick<Table, "chains" | "collections" | "counters">;
 
-  get text(): string {
-    return this.#lines.join("\n") + "\n";
+/** Where statements go. All that go to one place are one transaction. */
+export type Put = (statement: string) => void;
+
+/** Writes statements about one table in nft's text form. */
+export class Script {
+  readonly #put: Put;
+  readonly #table: TableName;
+
+  constructor(table: TableName, put: Put) {
+    this.#table = table;
+    this.#put = put;
   }
 
   /** Fails with EEXIST where somebody else made the table first. */
   createTable(): this {
-    return this.#line("create table inet lb");
+    return this.#line(`create table ${this.#table}`);
   }
 
   deleteTable(): this {
-    return this.#line("delete table inet lb");
+    return this.#line(`delete table ${this.#table}`);
   }
 
   /** Fails with ENOENT where the table is gone or at another revision. */
   expectToken(token: string): this {
-    return this.#line(`delete element inet lb ${REVISION_SET} { ${token} }`);
+    return this.deleteElements(REVISION_SET, [token]);
   }
 
   setToken(token: string): this {
-    return this.#line(`add element inet lb ${REVISION_SET} { ${token} }`);
+    return this.addElements(REVISION_SET, [[token, ""]]);
   }
 
   /** Objects without their contents, so that rules and elements may name each other freely. */
-  declareAll({ chains, collections, counters }: Snapshot): this {
-    for (const [name, { packets, bytes }] of counters) {
-      this.#line(`add counter inet lb ${name} { packets ${packets} bytes ${bytes}; }`);
-    }
+  declareAll({ chains, collections, counters }: Declared): this {
+    for (const [name, counter] of counters) this.#counter(name, counter);
     for (const [name, { kind, declaration }] of collections) {
-      this.#line(`add ${kind} inet lb ${name} { ${declaration} }`);
+      this.#line(`add ${kind} ${this.#table} ${name} { ${declaration} }`);
     }
     for (const [name, { hook, comment }] of chains) {
       const parts = [hook, comment && `comment "${comment}";`].filter(Boolean).join(" ");
-      this.#line(`add chain inet lb ${name}${parts ? ` { ${parts} }` : ""}`);
+      this.#line(`add chain ${this.#table} ${name}${parts ? ` { ${parts} }` : ""}`);
     }
     return this;
   }
 
-  fillAll({ chains, collections }: Snapshot): this {
-    for (const [name, { elements }] of collections) this.addElements(name, [...elements]);
-    for (const [name, { rules }] of chains) this.addRules(name, rules ?? []);
+  fillAll({ chains, collections }: Declared): this {
+    for (const [name, { elements }] of collections) this.addElements(name, elements);
+    for (const [name, chain] of chains) this.addRules(name, rulesOf(chain));
     return this;
   }
 
   addRules(chain: string, rules: readonly string[]): this {
-    for (const rule of rules) this.#line(`add rule inet lb ${chain} ${rule}`);
+    for (const rule of rules) this.#line(`add rule ${this.#table} ${chain} ${rule}`);
     return this;
   }
 
   flushChain(chain: string): this {
-    return this.#line(`flush chain inet lb ${chain}`);
+    return this.#line(`flush chain ${this.#table} ${chain}`);
   }
 
-  addElements(collection: string, elements: readonly (readonly [string, string])[]): this {
-    return this.#elements(
-      "add",
-      collection,
-      elements.map(([key, value]) => value ? `${key} : ${value}` : key),
-    );
+  addElements(collection: string, elements: Iterable<readonly [string, string]>): this {
+    const items = Array.from(elements, ([key, value]) => value ? `${key} : ${value}` : key);
+    return this.#elements("add", collection, items);
   }
 
   deleteElements(collection: string, keys: readonly string[]): this {
@@ -77,24 +81,29 @@ export class Script {
     collections: readonly { kind: string; name: string }[];
     counters: readonly string[];
   }): this {
+    const table = this.#table;
     for (const name of names.chains) this.flushChain(name);
-    for (const { kind, name } of names.collections) this.#line(`flush ${kind} inet lb ${name}`);
-    for (const name of names.chains) this.#line(`delete chain inet lb ${name}`);
-    for (const { kind, name } of names.collections) this.#line(`delete ${kind} inet lb ${name}`);
-    for (const name of names.counters) this.#line(`delete counter inet lb ${name}`);
+    for (const { kind, name } of names.collections) this.#line(`flush ${kind} ${table} ${name}`);
+    for (const name of names.chains) this.#line(`delete chain ${table} ${name}`);
+    for (const { kind, name } of names.collections) this.#line(`delete ${kind} ${table} ${name}`);
+    for (const name of names.counters) this.#line(`delete counter ${table} ${name}`);
     return this;
+  }
+
+  #counter(name: string, { packets, bytes }: Counter): void {
+    this.#line(`add counter ${this.#table} ${name} { packets ${packets} bytes ${bytes}; }`);
   }
 
   #elements(verb: "add" | "delete", collection: string, items: readonly string[]): this {
     for (let at = 0; at < items.length; at += ELEMENTS_PER_STATEMENT) {
       const part = items.slice(at, at + ELEMENTS_PER_STATEMENT).join(", ");
-      this.#line(`${verb} element inet lb ${collection} { ${part} }`);
+      this.#line(`${verb} element ${this.#table} ${collection} { ${part} }`);
     }
     return this;
   }
 
   #line(text: string): this {
-    this.#lines.push(text);
+    this.#put(text);
     return this;
   }
 }

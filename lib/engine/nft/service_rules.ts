@@ -5,10 +5,11 @@ import {
   formatPrefix,
   type Prefix,
 } from "../../model/address.ts";
+import type { MarkLayout } from "../../model/mark.ts";
 import type { PlacedService } from "../../model/state.ts";
 import type { SlotIndex, SlotTable } from "../../scheduler/slots.ts";
 import { maskText } from "./mask.ts";
-import { backendNames, hex, serviceNames } from "./names.ts";
+import { backendNames, hex, priorityOfId, serviceNames } from "./names.ts";
 
 /** How a service is laid out in one family: which of its objects exist. */
 export interface ServiceForm {
@@ -51,10 +52,21 @@ export function limitRules(service: PlacedService, limit: number): string[] {
   return [`ct count over ${limit} ${overLimit(service)}`];
 }
 
+/**
+ * What a hairpin entry tells one service from another by, in the spelling of `meta priority`; undefined
+ * where there is no backend.
+ */
+export function serviceKey({ backends }: PlacedService, family: Family): string | undefined {
+  const ids = backends.filter(({ address }) => address.family === family).map(({ id }) => id);
+  if (ids.length === 0) return undefined;
+  return priorityOfId(ids.reduce((least, id) => Math.min(least, id)));
+}
+
 /** Rules that pick a backend: persistence first, then the scheduler; refuse where there is none. */
 export function pickRules(
   service: PlacedService,
   family: Family,
+  marks: MarkLayout,
   table: SlotTable,
 ): readonly string[] {
   if (table.slots.length === 0) return ["goto refuse"];
@@ -64,10 +76,37 @@ export function pickRules(
   // change with the weights, or the chain would.
   const lowest = table.slots.reduce((least, id) => Math.min(least, id));
   return [
-    ...(serviceForm(service, table).idMap ? ["meta priority set none"] : []),
+    ...markRules(service, family, marks, serviceForm(service, table)),
     ...stickyRules(service, family),
     ...slotRules(service, family, table),
     `jump ${backendNames(lowest).chain}`,
+  ];
+}
+
+/**
+ * Only lb's bits are written: the others are the user's. Answers to a client in the backends' own network
+ * would take the short way, past the translation, so it is masqueraded. One set for all services: the
+ * kernel looks sets up by walking the list of them (nft_set_lookup_global), and 10,000 services with a
+ * set each took four times as long to load.
+ */
+function markRules(
+  service: PlacedService,
+  family: Family,
+  marks: MarkLayout,
+  { idMap }: ServiceForm,
+): string[] {
+  const clear = `ct mark set ct mark & ${hex(~marks.mask)}`;
+  const flag = `ct mark set ct mark | ${hex(marks.flag)}`;
+  const key = serviceKey(service, family);
+  const reset = "meta priority set none";
+  if (service.masquerade) {
+    return [`${clear} | ${hex(marks.flag)}`, ...idMap ? [reset] : []];
+  }
+  return [
+    clear,
+    `meta priority set ${key}`,
+    `${sourceField(family)} . meta priority @hp${family} ${flag}`,
+    reset,
   ];
 }
 

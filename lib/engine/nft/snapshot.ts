@@ -1,27 +1,31 @@
-/**
- * The nft table as a value. The config and the kernel's listing both end up in this one form, so that
- * one comparison serves for planning, for repair and for the check after an apply.
- */
+import { TABLE_NAMES, type TableName } from "./table.ts";
 
 /**
- * A chain. `source` is a fingerprint of our rules and `header` one of our hook (base chains only), or of
- * the kernel's listing where that is not known to be ours.
+ * The nft tables as values. The config and what the kernel tells both end up in this one form, so that one
+ * comparison serves for planning, for repair and for telling drift.
  */
+
+/** A chain. `source` is a fingerprint of our rules, or tells that they are not known to be ours. */
 export interface Chain {
   readonly source: string;
-  readonly header?: string;
-  /** `type nat hook prerouting priority -105; policy accept;` for base chains. Desired side only. */
+  /** `type nat hook prerouting priority -105; policy accept;` for base chains. */
   readonly hook?: string;
   /** Desired side only. */
   readonly comment?: string;
-  /** Desired side only. */
-  readonly rules?: readonly string[];
+  /** The rules, one a line: in one piece they take a third of the memory. Desired side only. */
+  readonly text?: string;
+}
+
+/** The rules a chain is to have. */
+export function rulesOf({ text = "" }: Chain): string[] {
+  return text === "" ? [] : text.split("\n");
 }
 
 /** A map or set: keys and values in nft's own spelling; a set's values are empty. */
 export interface Collection {
   readonly kind: "map" | "set";
-  readonly source: string;
+  /** What it is declared as, in a spelling that both sides have. */
+  readonly header: string;
   /** `typeof ip daddr : verdict;`. Desired side only. */
   readonly declaration?: string;
   readonly elements: ReadonlyMap<string, string>;
@@ -33,12 +37,8 @@ export interface Counter {
   readonly bytes: number;
 }
 
-/** The table, as wanted or as found. */
-export interface Snapshot {
-  /** Whether the table exists. */
-  readonly present: boolean;
-  /** Whether there is a record of what lb committed: without one nothing here is known to be ours. */
-  readonly known: boolean;
+/** One table, as wanted or as found. */
+export interface Table {
   /** What the revision set holds: our mark on the transaction that made this state. */
   readonly token?: string;
   readonly chains: ReadonlyMap<string, Chain>;
@@ -48,18 +48,34 @@ export interface Snapshot {
   readonly foreign: readonly string[];
 }
 
-/** No table at all. */
-export const EMPTY_SNAPSHOT: Snapshot = {
-  present: false,
-  known: true,
-  chains: new Map(),
-  collections: new Map(),
-  counters: new Map(),
-  foreign: [],
-};
+/** All tables of lb's. One that does not exist is not in it. */
+export interface Snapshot {
+  readonly present: boolean;
+  /** Whether there is a record of what lb committed: without one nothing here is known to be ours. */
+  readonly known: boolean;
+  /** The token that all tables share. */
+  readonly token?: string;
+  readonly tables: ReadonlyMap<TableName, Table>;
+}
 
 /** Name of the set that holds the token. */
 export const REVISION_SET = "revision";
+
+/** Puts tables together. */
+export function snapshotOf(tables: ReadonlyMap<TableName, Table>, known = true): Snapshot {
+  const tokens = new Set([...tables.values()].map(({ token }) => token));
+  const token = tokens.size === 1 ? [...tokens][0] : undefined;
+  return { present: tables.size > 0, known, token, tables };
+}
+
+/** The state that a transaction with this token left. */
+export function withToken({ tables, known }: Snapshot, token: string): Snapshot {
+  const marked = Array.from(tables, ([name, table]) => [name, { ...table, token }] as const);
+  return snapshotOf(new Map(marked), known);
+}
+
+/** No table at all. */
+export const EMPTY_SNAPSHOT: Snapshot = snapshotOf(new Map());
 
 /** Short fingerprint of a text (two lanes of 32-bit FNV-1a): to recognise our own objects, not a defence. */
 export function fingerprint(text: string): string {
@@ -75,30 +91,10 @@ export function fingerprint(text: string): string {
 
 /** `chain s-web4`, `map sl-web4`, `counter n-1`: how objects are named in plans, events and records. */
 export function objectName(
-  kind: "chain" | "hook" | "map" | "set" | "elements" | "counter",
+  table: TableName,
+  kind: "chain" | "map" | "set" | "counter",
   name: string,
 ): string {
-  return `${kind} ${name}`;
-}
-
-/**
- * One fingerprint per object, equal for equal objects: what is recorded after an apply, and compared with
- * to see what was changed by hand. Counter values and the token move by themselves and are left out.
- */
-export function objectFingerprints(snapshot: Snapshot): Map<string, string> {
-  const objects = new Map<string, string>();
-  for (const [name, { source, header }] of snapshot.chains) {
-    objects.set(objectName("chain", name), source);
-    if (header) objects.set(objectName("hook", name), header);
-  }
-  for (const [name, { kind, source, elements }] of snapshot.collections) {
-    objects.set(objectName(kind, name), source);
-    if (name !== REVISION_SET) objects.set(objectName("elements", name), elementsText(elements));
-  }
-  for (const name of snapshot.counters.keys()) objects.set(objectName("counter", name), "");
-  return objects;
-}
-
-function elementsText(elements: ReadonlyMap<string, string>): string {
-  return fingerprint([...elements].map(([key, value]) => `${key} : ${value}`).sort().join("\n"));
+  const object = `${kind} ${name}`;
+  return table === TABLE_NAMES[0] ? object : `${table} ${object}`;
 }

@@ -10,7 +10,7 @@ export const RELEASE = "6.12.9-test";
 /** Every module the nft engine's probes need. */
 export const MODULES = [
   ...["nf_tables", "nft_chain_nat", "nft_nat", "nft_numgen", "nft_hash"],
-  ...["nft_reject_inet", "nft_masq", "nft_ct", "nft_limit", "nft_connlimit"],
+  ...["nft_reject_inet", "nft_reject_ipv4", "nft_masq", "nft_ct", "nft_limit", "nft_connlimit"],
   ...["nf_conntrack_proto_sctp", "nf_conntrack_netlink"],
 ] as const;
 

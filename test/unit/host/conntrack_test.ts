@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { flushUdp } from "../../../lib/host/conntrack/flush.ts";
 import { markLayout, markOfId } from "../../../lib/model/mark.ts";
 import { FakeNetfilter } from "../../fake/netfilter.ts";
+import { FakeNft } from "../../fake/nft.ts";
 
 const MARKS = markLayout(0x1ff)!;
 const GONE = { id: 7, address: "198.51.100.7" };
@@ -9,7 +10,7 @@ const GONE = { id: 7, address: "198.51.100.7" };
 const GONE_LARGE = { id: 300, address: "198.51.100.30" };
 
 function machine(...flows: FakeNetfilter["flows"]) {
-  const netfilter = new FakeNetfilter(() => 1);
+  const netfilter = new FakeNetfilter(new FakeNft());
   netfilter.flows.push(...flows);
   const packet = () => {
     throw new SyntaxError("no packets are sent");

@@ -8,11 +8,20 @@ import {
   readMessages,
 } from "../../../lib/netlink/codec.ts";
 import { readEntry } from "../../../lib/netlink/conntrack/entry.ts";
+import { readChain } from "../../../lib/netlink/nft/chain.ts";
+import { readElements } from "../../../lib/netlink/nft/element.ts";
+import { readCounter, readObject } from "../../../lib/netlink/nft/object.ts";
+import { RuleDigester } from "../../../lib/netlink/nft/rule.ts";
+import { readSet } from "../../../lib/netlink/nft/set.ts";
+import { readTable } from "../../../lib/netlink/nft/table.ts";
 import { readAddress } from "../../../lib/netlink/route/address.ts";
 import { readLink } from "../../../lib/netlink/route/link.ts";
+import { NFT_SAMPLES } from "./nft_samples.ts";
 import { readNeighbour } from "../../../lib/netlink/route/neighbour.ts";
 import { readRoute } from "../../../lib/netlink/route/route.ts";
 import * as sample from "./samples.ts";
+
+const SAMPLES = [...sample.SAMPLES, ...NFT_SAMPLES];
 
 const NO_HEADER = new Uint8Array();
 
@@ -169,7 +178,7 @@ Deno.test("random attributes behind a good header are read or refused with a Dec
 Deno.test("cut and changed real messages are read or refused with a DecodeError", () => {
   const change = fc.tuple(fc.nat(), fc.integer({ min: 0, max: 255 }));
   const property = fc.property(
-    fc.constantFrom(...sample.SAMPLES),
+    fc.constantFrom(...SAMPLES),
     fc.array(change, { minLength: 1, maxLength: 6 }),
     fc.option(fc.nat()),
     (original, changes, cut) => {
@@ -183,7 +192,7 @@ Deno.test("cut and changed real messages are read or refused with a DecodeError"
 
 Deno.test("nothing outside the datagram is read", () => {
   const property = fc.property(
-    fc.constantFrom(...sample.SAMPLES),
+    fc.constantFrom(...SAMPLES),
     fc.nat(),
     fc.integer({ min: 0, max: 255 }),
     fc.integer({ min: 0, max: 255 }),
@@ -232,9 +241,28 @@ function decodeAll(datagram: Uint8Array): unknown[] {
     attempt(() => readEntry(message.body)),
     attempt(() => readAddress(message.body)),
     attempt(() => readLink(message.body)),
+    attempt(() => readTable(message.body)),
+    attempt(() => readChain(message.body)),
+    attempt(() => digestRule(message.body)),
+    attempt(() => readSet(message.body)),
+    attempt(() => collectElements(message.body)),
+    attempt(() => readCounter(message.body)),
+    attempt(() => readObject(message.body)),
     attempt(() => readNeighbour(message.body)),
     attempt(() => readRoute(message.body)),
   ]);
+}
+
+function digestRule(body: DataView) {
+  const digester = new RuleDigester();
+  digester.add(body);
+  return digester.result();
+}
+
+function collectElements(body: DataView): unknown[] {
+  const elements: unknown[] = [];
+  readElements(body, (element) => elements.push(element));
+  return elements;
 }
 
 function decodesOrRefuses(datagram: Uint8Array): void {

@@ -25,27 +25,26 @@ const DRIFTS: readonly Drift[] = [
   byNft("the rules of a chain", ["flush chain inet lb s-web4"], "chain s-web4"),
   byNft("a rule added", ["add rule inet lb refuse accept"], "chain refuse"),
   byNft("a chain added", ["add chain inet lb theirs"], "chain theirs"),
-  byNft("an element deleted", ["delete element inet lb vip4 { 192.0.2.53 }"], "elements vip4"),
-  byNft("an element added", ["add element inet lb vip4 { 192.0.2.99 }"], "elements vip4"),
+  byNft("an element deleted", ["delete element inet lb vip4 { 192.0.2.53 }"], "set vip4"),
+  byNft("an element added", ["add element inet lb vip4 { 192.0.2.99 }"], "set vip4"),
   byNft(
     "an element changed",
     [
       "delete element inet lb ex4 { 192.0.2.10 . tcp . 80 }",
       "add element inet lb ex4 { 192.0.2.10 . tcp . 80 : drop }",
     ],
-    "elements ex4",
+    "map ex4",
   ),
-  byNft("a map emptied", ["flush map inet lb sv-web4"], "elements sv-web4"),
+  byNft("a map emptied", ["flush map inet lb sv-web4"], "map sv-web4"),
   byNft(
     "a set added",
     ["add set inet lb theirs { typeof ip saddr; }"],
-    "elements theirs",
     "set theirs",
   ),
   byNft(
     "a chain's policy",
     ["add chain inet lb pre-nat { type nat hook prerouting priority -105; policy drop; }"],
-    "hook pre-nat",
+    "chain pre-nat",
   ),
   byNft(
     "a counter and what counts in it",

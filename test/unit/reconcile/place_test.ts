@@ -1,10 +1,13 @@
 import assert from "node:assert/strict";
 import { parseAddress } from "../../../lib/model/address.ts";
+import type { Facts } from "../../../lib/capability/facts.ts";
 import { parseConfig } from "../../../lib/config/load.ts";
 import { type Links, NO_LINKS } from "../../../lib/reconcile/links.ts";
 import { backendNames, placeServices, weightReason } from "../../../lib/reconcile/place.ts";
 import { allocateIds } from "../../../lib/store/ids.ts";
+import { nftEngine } from "../../../lib/engine/nft/engine.ts";
 import { Ruleset } from "../engine/nft/ruleset.ts";
+import { FACTS } from "./rig.ts";
 
 const PRIMARIES = ["198.51.100.11", "198.51.100.12"];
 const BACKUPS = ["198.51.100.21", "198.51.100.22"];
@@ -30,10 +33,16 @@ ${BACKUPS.map((address) => backend(address, true)).join("")}
 ${backend(V6, false)}${backend("2001:db8:b::21", true)}`;
 }
 
-async function placed(text: string, links: Links = NO_LINKS) {
+/** What there is beside the config. */
+interface Around {
+  readonly facts?: Pick<Facts, "capabilities">;
+  readonly links?: Links;
+}
+
+async function placed(text: string, { facts = FACTS, links = NO_LINKS }: Around = {}) {
   const { config } = await parseConfig(text, "lb.toml");
   const rows = allocateIds([], backendNames(config.services), config.marks.idMax - 1, 0);
-  return placeServices(config, new Map([["web", "nft"]]), "nft", rows, links);
+  return placeServices(config, new Map([["web", "nft"]]), nftEngine, rows, facts, links);
 }
 
 /** Where connections of each IP version end up. */
@@ -139,7 +148,7 @@ function linksTo(answering: readonly string[], silent: readonly string[] = []): 
 Deno.test("with dr, a backend that does not answer has no weight until it does, and backups enter", async () => {
   const text = configText({}, 'forward = "dr"\nscheduler = "sh"');
   const weights = async (links: Links) => {
-    const { services: [service] } = await placed(text, links);
+    const { services: [service] } = await placed(text, { links });
     return service!.backends.map((one) => [one.effective_weight, weightReason(service!, one)]);
   };
   const all = [...PRIMARIES, ...BACKUPS, V6];
@@ -158,4 +167,16 @@ Deno.test("with dr, a backend that does not answer has no weight until it does, 
   assert.deepEqual((await weights(one)).slice(0, 4), [silent, [100, ""], waits, waits]);
   const none = linksTo(BACKUPS, PRIMARIES);
   assert.deepEqual((await weights(none)).slice(0, 4), [silent, silent, [100, ""], [100, ""]]);
+});
+
+Deno.test("what the kernel lacks of an engine's variants is told to it; what nobody knows is tried", async () => {
+  const lacks = async (id: string, answer: "yes" | "no" | "unknown") => {
+    const capability = { id, purpose: "testing", answer, evidence: "test equipment" };
+    const facts = { capabilities: [...FACTS.capabilities, capability] };
+    return (await placed(configText({}), { facts })).lacks;
+  };
+  assert.deepEqual(await lacks("nft-inet-nat", "no"), ["nft-inet-nat"]);
+  assert.deepEqual(await lacks("nft-inet-nat", "yes"), []);
+  assert.deepEqual(await lacks("nft-inet-nat", "unknown"), []);
+  assert.deepEqual(await lacks("nft-interval", "no"), [], "no variant of nft's");
 });

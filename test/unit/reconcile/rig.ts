@@ -25,13 +25,15 @@ const MEMORY = exists("/dev/shm") ? "/dev/shm" : undefined;
 /** Between two runs: cron's minute. */
 const PAUSE_MS = 60_000;
 
-/** A machine's host identity is per boot. */
-const NETNS = "net:[4026531840]";
+/** For so long stamps stand in for a look at the kernel (lib/reconcile/settled.ts). */
+const LOOK_MS = 10 * 60_000;
 
 export class Rig {
   readonly folder: string;
   host = new FakeHost();
   boot_id = "boot-1";
+  netns = "net:[4026531840]";
+  version = "test";
   facts = FACTS;
   #store: Store;
 
@@ -47,8 +49,8 @@ export class Rig {
   }
 
   get machine(): Machine {
-    const { host: { kernel }, store, facts, boot_id } = this;
-    return { kernel, store, host: { boot_id, netns: NETNS }, facts, version: "test" };
+    const { host: { kernel }, store, facts, boot_id, netns, version } = this;
+    return { kernel, store, host: { boot_id, netns }, facts, version };
   }
 
   /** A run of lb towards this config. */
@@ -57,6 +59,12 @@ export class Rig {
     const loaded = await parseConfig(text, "lb.toml");
     const usual = { who: "tester", command: "lb apply", dryRun: false, patience_ms: 10_000 };
     return await reconcile(this.machine, { ...usual, ...more, loaded });
+  }
+
+  /** A run so long after the last look that the kernel is read, whatever its stamp tells. */
+  async look(text: string): Promise<Outcome> {
+    this.host.inside.clock.advance(LOOK_MS);
+    return await this.run(text);
   }
 
   /** What a run would do, and whether the kernel differs from what was left there. */

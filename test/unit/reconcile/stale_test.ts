@@ -4,12 +4,15 @@ import { LbError } from "../../../lib/model/error.ts";
 import { BASE, CHANGED, NOTHING, single } from "./configs.ts";
 import { type Rig, withRig } from "./rig.ts";
 
-/** Acts before each run of nft with these first arguments, `times` times. */
-function meddle(rig: Rig, with_: "-f" | "-n", times: number, act: (rig: Rig) => void): void {
+/** What lb does with the kernel, as the gate calls it. */
+const WRITE = /^run nft -f/;
+const READ = /^list tables/;
+
+/** Acts before each call of this kind, `times` times. */
+function meddle({ host: { gate } }: Rig, call: RegExp, times: number, act: () => void): void {
   let left = times;
-  rig.host.inside.beforeRun = (argv) => {
-    if (argv[1] !== with_ || left-- <= 0) return;
-    act(rig);
+  gate.before = (name) => {
+    if (call.test(name) && left-- > 0) act();
   };
 }
 
@@ -23,11 +26,15 @@ function takeOver({ host: { nft } }: Rig): void {
 
 let takeOvers = 0;
 
+/** How often lb has written to the kernel, and read it, since the gate was opened. */
+const writes = ({ host: { gate } }: Rig) => gate.calls.filter((call) => WRITE.test(call)).length;
+const reads = ({ host: { gate } }: Rig) => gate.calls.filter((call) => READ.test(call)).length;
+
 Deno.test(
   "a plan that went stale is made again, and converges",
   withRig(async (rig) => {
     await rig.run(BASE);
-    meddle(rig, "-f", 3, takeOver);
+    meddle(rig, WRITE, 3, () => takeOver(rig));
     const { changed, drift } = await rig.run(CHANGED);
     assert.equal(changed, true);
     assert.deepEqual(drift, ["nft: everything (written by somebody else)"]);
@@ -40,7 +47,7 @@ Deno.test(
 Deno.test(
   "a table that appears while lb makes its own is replaced",
   withRig(async (rig) => {
-    meddle(rig, "-f", 1, takeOver);
+    meddle(rig, WRITE, 1, () => takeOver(rig));
     const { changes } = await rig.run(single());
     assert.ok(changes.length > 0);
     assert.deepEqual((await rig.run(single())).changes, []);
@@ -51,7 +58,7 @@ Deno.test(
   "between two attempts there is a pause",
   withRig(async (rig) => {
     await rig.run(BASE);
-    meddle(rig, "-f", 3, takeOver);
+    meddle(rig, WRITE, 3, () => takeOver(rig));
     rig.host.gate.open();
     await rig.run(`${BASE}  weight = 3\n`);
     assert.equal(rig.host.gate.calls.filter((call) => call === "sleep").length, 3);
@@ -62,7 +69,7 @@ Deno.test(
   "somebody who never stops is given up on after the patience, clearly, and the revision failed",
   withRig(async (rig) => {
     await rig.run(BASE);
-    meddle(rig, "-f", Infinity, takeOver);
+    meddle(rig, WRITE, Infinity, () => takeOver(rig));
     const start_ms = rig.host.inside.clock.now_ms();
     const error = await rig.run(CHANGED, { patience_ms: 3_000 }).catch((error: unknown) => error);
     const took_ms = rig.host.inside.clock.now_ms() - start_ms - 60_000;
@@ -76,7 +83,7 @@ Deno.test(
     assert.ok(took_ms >= 3_000 && took_ms < 3_100, `${took_ms} ms`);
     const [last] = rig.store.revisions.list();
     assert.deepEqual([last?.outcome, last?.detail], ["failed", error.message]);
-    rig.host.inside.beforeRun = () => {};
+    rig.host.gate.before = () => {};
     assert.deepEqual((await rig.run(CHANGED)).revision, 3);
   }),
 );
@@ -84,7 +91,7 @@ Deno.test(
 Deno.test(
   "somebody who changes other tables all the time is named as the reason",
   withRig(async (rig) => {
-    meddle(rig, "-n", Infinity, ({ host: { nft } }) => nft.edit("add table ip theirs"));
+    meddle(rig, READ, Infinity, () => rig.host.nft.edit("add table ip theirs"));
     const error = await rig.run(BASE, { patience_ms: 1_000 }).catch((error: unknown) => error);
     assert.ok(error instanceof LbError);
     assert.match(error.message, /^nftables was changed by somebody else again and again for 1 s/);
@@ -92,14 +99,15 @@ Deno.test(
   }),
 );
 
-/** Once, between lb's transaction and its reading back. */
-function meddleAfterCommit(rig: Rig, ...lines: string[]): void {
+/** Once, between lb's transaction and what it reads back of it. */
+function meddleAfterCommit({ host: { gate, nft } }: Rig, ...lines: string[]): void {
   let isCommitted = false;
-  rig.host.inside.beforeRun = (argv) => {
-    if (argv[1] === "-f") isCommitted = true;
-    if (!isCommitted || argv[1] !== "-n") return;
-    rig.host.nft.edit(...lines);
-    rig.host.inside.beforeRun = () => {};
+  gate.before = (call) => {
+    if (isCommitted) {
+      nft.edit(...lines);
+      gate.before = () => {};
+    }
+    isCommitted = WRITE.test(call);
   };
 }
 
@@ -111,12 +119,25 @@ Deno.test(
       const { changes, sysctls } = await other.run(single());
       told = { changes: changes.map(({ object }) => object).sort(), sysctls };
     })();
-    meddleAfterCommit(rig, "add table ip theirs");
+    meddleAfterCommit(rig, "flush chain inet lb refuse");
     const { changed, changes, sysctls } = await rig.run(single());
+    assert.equal(writes(rig), 2);
     assert.equal(changed, true);
     const objects = new Set(changes.map(({ object }) => object));
     assert.deepEqual({ changes: [...objects].sort(), sysctls }, told);
     assert.match(rig.events("sysctl").join("\n"), /ip_forward 0 → 1/);
+  }),
+);
+
+Deno.test(
+  "what somebody does to tables of his own at that moment takes one look, and no second attempt",
+  withRig(async (rig) => {
+    meddleAfterCommit(rig, "add table ip theirs");
+    const { changed, drift } = await rig.run(single());
+    assert.deepEqual([changed, drift, writes(rig)], [true, [], 1]);
+    rig.host.gate.open();
+    const after = await rig.run(single("", "192.0.2.77"));
+    assert.deepEqual([after.changed, after.drift, reads(rig)], [true, [], 0]);
   }),
 );
 
@@ -127,7 +148,7 @@ Deno.test(
     rig.host.nft.edit("delete element inet lb vip4 { 192.0.2.53 }");
     meddleAfterCommit(rig, "add table ip theirs");
     const { changed, drift } = await rig.run(BASE);
-    assert.deepEqual([changed, drift], [true, ["elements vip4"]]);
+    assert.deepEqual([changed, drift], [true, ["set vip4"]]);
     assert.equal(rig.events("drift").length, 1);
     assert.equal(rig.store.passes.last()?.drift, 1);
     const after = await rig.run(BASE);
@@ -141,7 +162,7 @@ Deno.test(
     await rig.run(BASE);
     const mark = rig.ids()["dns 198.51.100.13|"]! << 8;
     rig.host.netfilter.flows.push({ id: 1, protocol: "udp", mark, answered_by: "198.51.100.13" });
-    meddle(rig, "-f", 1, takeOver);
+    meddle(rig, WRITE, 1, () => takeOver(rig));
     await rig.run(CHANGED);
     assert.deepEqual(rig.host.picture().flows, []);
   }),

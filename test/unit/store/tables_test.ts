@@ -84,58 +84,6 @@ Deno.test(
 );
 
 Deno.test(
-  "what an engine committed comes back as it was, and replaces what was pending",
-  inStore(({ commits, revisions }) => {
-    const revision = revisions.begin(START);
-    const record = {
-      token: "t1",
-      objects: { "map sl-web": { source: "a", listing: "b" } },
-      revision,
-      ...HOST,
-      generation: 17,
-    };
-    assert.equal(commits.get("nft"), undefined);
-    commits.announce("nft", "t0", 1);
-    commits.announce("nft", "t1", 2);
-    commits.announce("ipvs", "other", 2);
-    assert.deepEqual(commits.pending("nft"), ["t0", "t1"]);
-    commits.commit("nft", record);
-    assert.deepEqual(commits.get("nft"), record);
-    assert.deepEqual(commits.pending("nft"), []);
-    assert.deepEqual(commits.pending("ipvs"), ["other"]);
-    commits.commit("nft", { ...record, token: "t2", generation: null });
-    assert.equal(commits.get("nft")?.token, "t2");
-    commits.forget("nft");
-    assert.equal(commits.get("nft"), undefined);
-  }),
-);
-
-Deno.test(
-  "every mask that connections of this boot and namespace may bear is known until the next boot",
-  inStore(({ commits }) => {
-    assert.deepEqual(commits.masks(HOST), []);
-    for (const mask of [0xffff0000, 0x00ffff00, 0xffff0000]) commits.useMask(HOST, mask);
-    const elsewhere = { ...HOST, netns: "2" };
-    commits.useMask(elsewhere, 0x0000ffff);
-    commits.forget("nft");
-    assert.deepEqual(commits.masks(HOST), [0x00ffff00, 0xffff0000]);
-    const later = { ...HOST, boot_id: "boot-2" };
-    commits.useMask(later, 0x0000ffff);
-    assert.deepEqual([HOST, elsewhere, later].map((host) => commits.masks(host)), [[], [], [
-      0x0000ffff,
-    ]]);
-  }),
-);
-
-Deno.test(
-  "a commit of a revision that does not exist is refused",
-  inStore(({ commits }) => {
-    const record = { token: "t", objects: {}, revision: 5, ...HOST, generation: 1 };
-    assert.throws(() => commits.commit("nft", record), /FOREIGN KEY/);
-  }),
-);
-
-Deno.test(
   "events are listed newest first, from a time on, at most so many",
   inStore(({ events }) => {
     for (const at_ms of [10, 20, 30]) events.add({ at_ms, kind: "drift", message: `at ${at_ms}` });

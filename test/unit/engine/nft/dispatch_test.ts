@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { ServiceSpec } from "../../../fake/services.ts";
-import { Ruleset } from "./ruleset.ts";
+import { LAYOUTS, Ruleset } from "./ruleset.ts";
 import type { Packet } from "./trace.ts";
 
 const SERVICES: readonly ServiceSpec[] = [
@@ -136,13 +136,15 @@ const ROWS: readonly (readonly [string, Packet, string])[] = [
   ],
 ];
 
-for (const [name, packet, expected] of ROWS) {
-  Deno.test(`dispatch: ${name} → ${expected}`, () => {
-    const fate = new Ruleset(SERVICES).tracer.send(packet);
-    assert.equal(fate.to, expected);
-    assert.equal(fate.masqueraded, false);
-    assert.equal(fate.priority, "none", "the scratch register is put back");
-  });
+for (const [layout, lacks] of Object.entries(LAYOUTS)) {
+  for (const [name, packet, expected] of ROWS) {
+    Deno.test(`dispatch: ${layout}: ${name} → ${expected}`, () => {
+      const fate = new Ruleset(SERVICES, undefined, lacks).tracer.send(packet);
+      assert.equal(fate.to, expected);
+      assert.equal(fate.masqueraded, false);
+      assert.equal(fate.priority, "none", "the scratch register is put back");
+    });
+  }
 }
 
 Deno.test("dispatch: only a connection that got a backend is counted and marked", () => {

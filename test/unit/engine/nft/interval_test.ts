@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { ServiceSpec } from "../../../fake/services.ts";
-import { Ruleset } from "./ruleset.ts";
+import { LAYOUTS, Ruleset } from "./ruleset.ts";
 import type { Packet } from "./trace.ts";
 
 const C4 = "192.0.2.9:40000";
@@ -134,11 +134,13 @@ const ROWS: readonly (readonly [string, Packet, string])[] = [
   }, "dropped"],
 ];
 
-for (const [name, packet, expected] of ROWS) {
-  Deno.test(`intervals: ${name} → ${expected}`, () => {
-    const { to, priority } = new Ruleset(SERVICES).tracer.send(packet);
-    assert.deepEqual([to, priority], [expected, "none"]);
-  });
+for (const [layout, lacks] of Object.entries(LAYOUTS)) {
+  for (const [name, packet, expected] of ROWS) {
+    Deno.test(`intervals: ${layout}: ${name} → ${expected}`, () => {
+      const { to, priority } = new Ruleset(SERVICES, undefined, lacks).tracer.send(packet);
+      assert.deepEqual([to, priority], [expected, "none"]);
+    });
+  }
 }
 
 Deno.test("intervals: sctp is refused by ICMP where there is nobody, and balanced where there is", () => {

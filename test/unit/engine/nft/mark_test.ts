@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { DEFAULT_MARK_MASK, idOfMark, markLayout } from "../../../../lib/model/mark.ts";
-import { Ruleset } from "./ruleset.ts";
+import { LAYOUTS, Ruleset } from "./ruleset.ts";
 
 const VIP = "203.0.113.10:80";
 const CLIENT = "192.0.2.9:40000";
@@ -12,19 +12,38 @@ Deno.test("a client that is no backend keeps its address", () => {
   assert.equal(ruleset.tracer.send({ from: CLIENT, to: VIP }).masqueraded, false);
 });
 
-Deno.test("a backend that is a client of its own service is masqueraded (hairpin)", () => {
-  const ruleset = new Ruleset([{
-    vip: ["203.0.113.10", "2001:db8:1::10"],
-    backends: [B1, { id: 3, address: "2001:db8:b::11" }],
-  }]);
-  for (
-    const [from, to] of [["198.51.100.11:40000", VIP], [
-      "[2001:db8:b::11]:40000",
-      "[2001:db8:1::10]:80",
-    ]]
-  ) {
-    assert.equal(ruleset.tracer.send({ from: from!, to: to! }).masqueraded, true, from);
-  }
+for (const [layout, lacks] of Object.entries(LAYOUTS)) {
+  Deno.test(`${layout}: a backend that is a client of its own service is masqueraded (hairpin)`, () => {
+    const services = [{
+      vip: ["203.0.113.10", "2001:db8:1::10"],
+      backends: [B1, { id: 3, address: "2001:db8:b::11" }],
+    }];
+    const ruleset = new Ruleset(services, undefined, lacks);
+    for (
+      const [from, to] of [["198.51.100.11:40000", VIP], [
+        "[2001:db8:b::11]:40000",
+        "[2001:db8:1::10]:80",
+      ]]
+    ) {
+      assert.equal(ruleset.tracer.send({ from: from!, to: to! }).masqueraded, true, from);
+    }
+  });
+}
+
+/** The lowest id is what tells services apart in the set that they share. */
+Deno.test("hairpin goes on when the backend with the lowest id leaves, or a lower one comes", () => {
+  const [low, high] = [{ id: 5, address: "198.51.100.15" }, { id: 9, address: "198.51.100.19" }];
+  const other = { name: "web2", vip: ["203.0.113.11"], backends: [{ ...high, id: 7 }] };
+  const ruleset = new Ruleset([{ backends: [low, high] }, other]);
+  const masqueraded = (to = VIP) =>
+    ruleset.tracer.send({ from: "198.51.100.19:40000", to }).masqueraded;
+  assert.equal(masqueraded(), true);
+  ruleset.change([{ backends: [high] }, other]);
+  assert.deepEqual([masqueraded(), masqueraded("203.0.113.11:80")], [true, true]);
+  ruleset.change([{ backends: [high, { id: 1, address: "198.51.100.11" }] }, other]);
+  assert.equal(masqueraded(), true);
+  ruleset.change([{ backends: [{ id: 1, address: "198.51.100.11" }] }, other]);
+  assert.deepEqual([masqueraded(), masqueraded("203.0.113.11:80")], [false, true]);
 });
 
 Deno.test("a backend that is a client of another service keeps its address, as any other client", () => {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { DEFAULT_MARK_MASK } from "../../../../lib/model/mark.ts";
 import type { ServiceSpec } from "../../../fake/services.ts";
-import { Ruleset } from "./ruleset.ts";
+import { LAYOUTS, Ruleset } from "./ruleset.ts";
 import type { Fate, Packet } from "./trace.ts";
 
 const CLIENTS = [["192.0.2.9:4000", "203.0.113.10:80"], [
@@ -25,19 +25,21 @@ const PLAIN: ServiceSpec = {
 
 const written = ({ mark, dscp, priority }: Fate) => [mark, dscp, priority];
 
-for (const local of [false, true]) {
-  const whose = local ? "the balancer's own" : "a client's";
+for (const [layout, lacks] of Object.entries(LAYOUTS)) {
+  for (const local of [false, true]) {
+    const whose = local ? "the balancer's own" : "a client's";
 
-  Deno.test(`quality: ${whose} packets have mark, dscp and priority, the first and the later ones`, () => {
-    const { tracer } = new Ruleset([QUALITY, PLAIN]);
-    for (const [from, to] of CLIENTS) {
-      const first = tracer.send({ from, to, local });
-      assert.deepEqual(written(first), [1, 46, "1:10"], from);
-      const { ct_mark } = first;
-      const later = tracer.send({ from, to, local, ct_mark, state: "established" });
-      assert.deepEqual(written(later), [1, 46, "1:10"], from);
-    }
-  });
+    Deno.test(`quality: ${layout}: ${whose} packets have mark, dscp and priority, the first and the later ones`, () => {
+      const { tracer } = new Ruleset([QUALITY, PLAIN], undefined, lacks);
+      for (const [from, to] of CLIENTS) {
+        const first = tracer.send({ from, to, local });
+        assert.deepEqual(written(first), [1, 46, "1:10"], from);
+        const { ct_mark } = first;
+        const later = tracer.send({ from, to, local, ct_mark, state: "established" });
+        assert.deepEqual(written(later), [1, 46, "1:10"], from);
+      }
+    });
+  }
 }
 
 Deno.test("quality: answers have dscp and priority, but no mark: that is for the way to the backend", () => {

@@ -1,41 +1,57 @@
 /** Test equipment: services loaded into a fake nft, and a tracer to send packets through them. */
 import { desiredSnapshot } from "../../../../lib/engine/nft/desired.ts";
 import { planNft } from "../../../../lib/engine/nft/plan.ts";
-import { EMPTY_SNAPSHOT, type Snapshot } from "../../../../lib/engine/nft/snapshot.ts";
+import { EMPTY_SNAPSHOT, type Snapshot, withToken } from "../../../../lib/engine/nft/snapshot.ts";
+import { INET_NAT, layouts } from "../../../../lib/engine/nft/table.ts";
 import { FakeNft } from "../../../fake/nft.ts";
 import type { DesiredState } from "../../../../lib/model/state.ts";
 import { type ServiceSpec, stateOf } from "../../../fake/services.ts";
+import { scriptOf } from "./script_of.ts";
 import { Tracer } from "./trace.ts";
+
+/** One table for both IP versions, and one for each. */
+export const LAYOUTS = { "one table": [], "split tables": [INET_NAT] } as const;
 
 export class Ruleset {
   readonly nft = new FakeNft();
-  readonly tracer = new Tracer(() => this.nft.table("inet lb"));
+  readonly tracer = new Tracer((family) => this.#tableOf(family));
   readonly #mask: number | undefined;
+  #lacks: readonly string[];
   #have: Snapshot = EMPTY_SNAPSHOT;
   #revision = 0;
 
-  constructor(services: readonly ServiceSpec[], mask?: number) {
+  constructor(services: readonly ServiceSpec[], mask?: number, lacks: readonly string[] = []) {
     this.#mask = mask;
+    this.#lacks = lacks;
     this.change(services);
   }
 
   /** Brings the fake to these services, as an apply does. @returns what was changed, `OP OBJECT` */
   change(services: readonly ServiceSpec[]): string[] {
-    return this.bringTo(stateOf(services, this.#mask));
+    return this.bringTo(stateOf(services, this.#mask, this.#lacks));
   }
 
   bringTo(state: DesiredState): string[] {
     const want = desiredSnapshot(state);
     const token = `${++this.#revision} . 1`;
-    const { script, changes } = planNft(want, this.#have, token);
-    if (script !== "") this.nft.edit(script);
-    this.#have = { ...want, token };
-    return changes.map(({ op, object }) => `${op} ${object}`).sort();
+    const plan = planNft(want, this.#have, token);
+    if (plan.changes.length > 0) {
+      this.nft.edit(scriptOf(plan));
+      this.#have = withToken(want, token);
+    }
+    this.#lacks = state.lacks;
+    return plan.changes.map(({ op, object }) => `${op} ${object}`).sort();
   }
 
   /** What a set or map holds, as text. */
   elements(name: string): Record<string, string> {
     return Object.fromEntries(this.nft.table("inet lb")!.collections.get(name)!.elements);
+  }
+
+  #tableOf(family: 4 | 6) {
+    const isSplit = this.#lacks.includes(INET_NAT);
+    const layout = layouts(isSplit).find(({ families }) => families.includes(family));
+    return this.nft.table(layout!.table);
   }
 
   /** Where a new connection ends up. Tcp unless said otherwise. */

@@ -19,7 +19,7 @@ const JUMPS_MAX = 16;
 export class Tracer {
   /** Milliseconds; moved by tests. */
   now_ms = 0;
-  readonly #table: () => FakeTable | undefined;
+  readonly #table: (family: Flow["family"]) => FakeTable | undefined;
   readonly #random: () => number;
   /** Last number of each rule's `numgen inc`: it lives as long as the rule. */
   readonly #counts = new Map<string, number>();
@@ -28,10 +28,10 @@ export class Tracer {
   readonly #flows = new WeakMap<Fate, Flow>();
 
   /**
-   * @param table asked for each packet, so that the ruleset may change between two
+   * @param table the one for an IP version; asked for each packet, so that it may change between two
    * @param seed of `numgen random`
    */
-  constructor(table: () => FakeTable | undefined, seed = 1) {
+  constructor(table: (family: Flow["family"]) => FakeTable | undefined, seed = 1) {
     this.#table = table;
     this.#random = mulberry32(seed);
   }
@@ -60,7 +60,7 @@ export class Tracer {
 
   /** @returns how the packet was refused, undefined where it goes on */
   #hook(name: string, flow: Flow): string | undefined {
-    for (const { chain, type, policy } of this.#baseChains(name)) {
+    for (const { chain, type, policy } of this.#baseChains(name, flow)) {
       // Only the first packet of a connection meets nat chains; conntrack translates the others.
       if (type === "nat" && flow.state !== "new") continue;
       const verdict = this.#chain(chain, flow, 0) ?? { kind: policy };
@@ -69,8 +69,8 @@ export class Tracer {
     return undefined;
   }
 
-  #baseChains(name: string) {
-    const chains = [...this.#table()?.chains ?? []]
+  #baseChains(name: string, { family }: Flow) {
+    const chains = [...this.#table(family)?.chains ?? []]
       .flatMap(([chain, { hook }]) => hook ? [{ chain, ...parseHook(hook) }] : [])
       .filter(({ hook }) => hook === name)
       .sort((a, b) => a.priority - b.priority);
@@ -79,7 +79,7 @@ export class Tracer {
 
   /** @returns undefined where the end of the chain was reached: the caller's next rule is asked */
   #chain(name: string, flow: Flow, depth: number): Verdict | undefined {
-    const table = this.#table();
+    const table = this.#table(flow.family);
     const chain = table?.chains.get(name);
     if (!table || !chain) throw new SyntaxError(`chain ${name} is not there`);
     if (depth > JUMPS_MAX) throw new SyntaxError(`chain ${name} is jumped to too deep`);

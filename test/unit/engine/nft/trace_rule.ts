@@ -12,6 +12,13 @@ export type Verdict =
   | { readonly kind: "accept" | "drop" | "return" | "reset" | "unreachable" }
   | { readonly kind: "jump" | "goto"; readonly chain: string };
 
+/** By the IP versions that are answered so; nft passes packets of the others over. */
+const UNREACHABLE: Readonly<Record<string, readonly Flow["family"][]>> = {
+  "with icmpx type port-unreachable": [4, 6],
+  "with icmp type port-unreachable": [4],
+  "with icmpv6 type port-unreachable": [6],
+};
+
 /** @returns undefined where the packet goes on to the next rule */
 export function runRule(
   tokens: readonly string[],
@@ -71,7 +78,9 @@ class RuleRun {
 
   #reject(): Verdict {
     const how = this.#words.rest();
-    if (how === "with icmpx type port-unreachable") return { kind: "unreachable" };
+    const families = UNREACHABLE[how];
+    if (families?.includes(this.#flow.family)) return { kind: "unreachable" };
+    if (families) throw new Break();
     // Only tcp has resets; for anything else the rule would be a mistake.
     if (how === "with tcp reset" && this.#flow.l4proto === "tcp") return { kind: "reset" };
     throw this.#words.unknown(how);
@@ -111,12 +120,12 @@ class RuleRun {
     this.#flow.counters.push(name);
   }
 
-  /** `ct mark set ct mark [& KEEP] | ADD` */
+  /** `ct mark set ct mark [& KEEP] [| ADD]` */
   #setCtMark(): undefined {
     this.#words.expect("ct mark set ct mark");
     const kept = this.#words.take("&") ? this.#words.constant() : -1;
-    this.#words.expect("|");
-    this.#flow.ct_mark = (this.#flow.ct_mark & kept | this.#words.constant()) >>> 0;
+    const added = this.#words.take("|") ? this.#words.constant() : 0;
+    this.#flow.ct_mark = (this.#flow.ct_mark & kept | added) >>> 0;
   }
 
   #setMark(): undefined {

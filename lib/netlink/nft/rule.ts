@@ -1,0 +1,90 @@
+import { type AttributeReader, readAttributes } from "../attribute_reader.ts";
+import { NFGENMSG_BYTES } from "../nfnetlink.ts";
+import type { NetlinkConnection } from "../request.ts";
+import { dumpChains } from "./chain.ts";
+import * as NFT from "./protocol.ts";
+import { nameBytes, requestOf, type TableId } from "./table.ts";
+
+/** What a chain's rules are known again by. */
+export interface RuleDigest {
+  readonly rules: number;
+  /** Equal for equal rules in equal order; to recognise our own, not a defence. */
+  readonly digest: string;
+}
+
+/**
+ * A fingerprint of each chain's rules, over the bytes of their expressions as the kernel has them: handles,
+ * positions and comments do not count. What packets move inside of a rule (`counter`, `quota`, `last`)
+ * counts; nothing else that lb writes moves: limits, connection limits and numgen keep their state
+ * out of it. A chain without rules is not in the map, and a table that is not there has no chains.
+ *
+ * Chains are asked for one by one, so they are of one generation only with {@linkcode awaitCommit}. All at
+ * once, the kernel begins at the table's first rule for every 32 KiB it sends
+ * (__nf_tables_dump_rules, linux 6.18): 6.1 s for 220,000 rules in 60,000 chains, instead of 1.3 s.
+ *
+ * @param chain only this one
+ * @throws {KernelError} EINTR where they kept changing
+ */
+export function digestRules(
+  connection: NetlinkConnection,
+  table: TableId,
+  chain?: string,
+): Map<string, RuleDigest> {
+  const names = chain === undefined
+    ? dumpChains(connection, table).map(({ name }) => name)
+    : [chain];
+  const digests = new Map<string, RuleDigest>();
+  for (const name of names) {
+    const digest = digestChain(connection, table, name);
+    if (digest.rules > 0) digests.set(name, digest);
+  }
+  return digests;
+}
+
+function digestChain(connection: NetlinkConnection, table: TableId, chain: string): RuleDigest {
+  const request = requestOf(table, `rules of chain ${chain}`, NFT.GET_RULE, (writer) => {
+    writer.bytes(NFT.NFTA_RULE_TABLE, nameBytes(table.name));
+    writer.bytes(NFT.NFTA_RULE_CHAIN, nameBytes(chain));
+  });
+  return connection.dump(
+    request,
+    () => new RuleDigester(),
+    (digester, { body }) => digester.add(body),
+  ).result();
+}
+
+/** Two lanes of 32-bit FNV-1a over bytes; the second knows where a byte stands. */
+export class RuleDigester {
+  #rules = 0;
+  #low = 0x811c9dc5;
+  #high = 0x050c5d1f;
+
+  /** Reads an NFT_MSG_NEWRULE. Nothing is kept of it, and nothing copied. @throws {DecodeError} */
+  add(body: DataView): void {
+    this.#rules++;
+    readAttributes(body, NFGENMSG_BYTES, (attribute) => {
+      if (attribute.type === NFT.NFTA_RULE_EXPRESSIONS) this.#mix(body, attribute);
+    });
+  }
+
+  result(): RuleDigest {
+    return { rules: this.#rules, digest: hex(this.#high) + hex(this.#low) };
+  }
+
+  #mix(body: DataView, { start, end }: AttributeReader): void {
+    // The length goes before it: the same expressions cut into other rules are another chain.
+    let low = Math.imul(this.#low ^ (end - start), 0x01000193);
+    let high = Math.imul(this.#high ^ (end - start + this.#rules), 0x01000193);
+    for (let at = start; at < end; at++) {
+      const byte = body.getUint8(at);
+      low = Math.imul(low ^ byte, 0x01000193);
+      high = Math.imul(high ^ (byte + at - start), 0x01000193);
+    }
+    this.#low = low;
+    this.#high = high;
+  }
+}
+
+function hex(lane: number): string {
+  return (lane >>> 0).toString(16).padStart(8, "0");
+}
