@@ -180,7 +180,7 @@ async function head(archive: Uint8Array, tree_bytes: number, { unpack }: Compres
     HASH: hex(await crypto.subtle.digest("SHA-256", archive.slice())).slice(0, 32),
     ARCHIVE_START: `${HEAD_BYTES + 1}`,
     DECOMPRESS: unpack,
-    V8_FLAGS,
+    ENGINE_FLAGS: V8_FLAGS,
     MEGABYTES: `${Math.ceil(tree_bytes / 1e6)}`,
   };
   const template = await Deno.readTextFile(`${ROOT}templates/${LAUNCHER}`);

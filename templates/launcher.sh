@@ -78,5 +78,5 @@ usable || unpack || exit
 
 export LB_BUILD=self-extracting LB_HOME="$home"
 export DENO_DIR="$home/deno_dir" DENO_NO_UPDATE_CHECK=1
-exec "$home/deno" run -A --v8-flags=@V8_FLAGS@ --no-config --no-lock --no-npm --no-remote --cached-only --no-check \
+exec "$home/deno" run -A --v8-flags=@ENGINE_FLAGS@ --no-config --no-lock --no-npm --no-remote --cached-only --no-check \
   "$home/app/main.js" "$@"
