@@ -48,10 +48,12 @@ const BYTES_MAX = 64_000_000;
 /** That many are kept whatever their size. */
 const REVISIONS_MIN = 10;
 
-const COLUMNS = `revision, at_ms, who, command, config_text,
-  coalesce(outcome, 'interrupted') AS outcome, finished_at_ms, detail`;
+const COLUMNS = `revision, at_ms, who, command, coalesce(outcome, 'interrupted') AS outcome,
+  finished_at_ms, detail`;
 
-/** Table `revision`: only what ended "applied" counts as current. */
+const TABLES = "revision JOIN config_text USING (revision)";
+
+/** Tables `revision` and `config_text`: only what ended "applied" counts as current. */
 export class Revisions {
   readonly #db: Database;
 
@@ -69,14 +71,14 @@ export class Revisions {
 
   /** Written before anything is changed. @returns the revision's number; numbers are never used twice */
   begin(start: RevisionStart): number {
-    this.#prune();
-    return this.#db.run(
-      "INSERT INTO revision (at_ms, who, command, config_text) VALUES (?, ?, ?, ?)",
-      start.at_ms,
-      start.who,
-      start.command,
-      start.config_text,
-    ).id;
+    return this.#db.transaction(() => {
+      this.#prune();
+      const row = "INSERT INTO revision (at_ms, who, command) VALUES (?, ?, ?)";
+      const { id } = this.#db.run(row, start.at_ms, start.who, start.command);
+      const text = "INSERT INTO config_text (revision, text) VALUES (?, ?)";
+      this.#db.run(text, id, start.config_text);
+      return id;
+    });
   }
 
   #prune(): void {
@@ -85,9 +87,8 @@ export class Revisions {
        WHERE revision IN (
            SELECT revision FROM (
              SELECT revision, row_number() OVER newest AS place,
-               sum(octet_length(config_text) + octet_length(coalesce(plan_json, '')))
-                 OVER newest AS bytes
-             FROM revision WINDOW newest AS (ORDER BY revision DESC)
+               sum(octet_length(text) + octet_length(coalesce(plan_json, ''))) OVER newest AS bytes
+             FROM ${TABLES} WINDOW newest AS (ORDER BY revision DESC)
            ) WHERE place > ? OR (place > ? AND bytes > ?)
          )
          AND revision NOT IN (SELECT max(revision) FROM revision WHERE outcome = 'applied')
@@ -112,8 +113,10 @@ export class Revisions {
   }
 
   get(revision: number): PlannedRevision | undefined {
-    const which = `SELECT plan_json, ${COLUMNS} FROM revision WHERE revision = ?`;
-    return this.#db.get<PlannedRevision>(which, revision);
+    return this.#db.get<PlannedRevision>(
+      `SELECT ${COLUMNS}, text AS config_text, plan_json FROM ${TABLES} WHERE revision = ?`,
+      revision,
+    );
   }
 
   latestApplied(): Revision | undefined {
@@ -128,16 +131,15 @@ export class Revisions {
 
   /** Whether a revision that is kept has exactly this config. */
   holdText(config_text: string): boolean {
-    const which = "SELECT 1 FROM revision WHERE config_text = ? LIMIT 1";
+    const which = "SELECT 1 FROM config_text WHERE text = ? LIMIT 1";
     return this.#db.get(which, config_text) !== undefined;
   }
 
   /** Newest first. */
   summaries(limit = 100): RevisionSummary[] {
     return this.#db.all<RevisionSummary>(
-      `SELECT revision, at_ms, who, command, octet_length(config_text) AS config_bytes,
-         coalesce(outcome, 'interrupted') AS outcome, finished_at_ms, detail
-       FROM revision ORDER BY revision DESC LIMIT ?`,
+      `SELECT ${COLUMNS}, octet_length(text) AS config_bytes FROM ${TABLES}
+       ORDER BY revision DESC LIMIT ?`,
       limit,
     );
   }
@@ -148,6 +150,7 @@ export class Revisions {
   }
 
   #select(which: string, ...values: number[]): Revision[] {
-    return this.#db.all<Revision>(`SELECT ${COLUMNS} FROM revision ${which}`, ...values);
+    const rows = `SELECT ${COLUMNS}, text AS config_text FROM ${TABLES} ${which}`;
+    return this.#db.all<Revision>(rows, ...values);
   }
 }

@@ -201,7 +201,7 @@ test("a config that this lb takes no longer is refused with its places, and noth
   const text = lab.balancer.readConfig();
   using database = new DatabaseSync(`${lab.topology.folder}/state/lb.db`);
   const old = '[lb]\nenginge = "nft"\n[tier]\nnodes = 0\n';
-  database.prepare("UPDATE revision SET config_text = ? WHERE revision = 1").run(old);
+  database.prepare("UPDATE config_text SET text = ? WHERE revision = 1").run(old);
   const { code, stderr } = await lab.balancer.lb("rollback");
   assert.equal(code, 3, stderr);
   assert.match(stderr, /^revision 1:2:1: error: unknown key `enginge`/m);

@@ -2,10 +2,17 @@ import { first } from "./001_first.ts";
 import { settled } from "./002_settled.ts";
 import { markMask } from "./003_mark_mask.ts";
 import { committedState } from "./004_committed_state.ts";
+import { configText } from "./005_config_text.ts";
 import type { Migration } from "./migration.ts";
 
 /** Every step, oldest first. */
-export const MIGRATIONS: readonly Migration[] = [first, settled, markMask, committedState];
+export const MIGRATIONS: readonly Migration[] = [
+  first,
+  settled,
+  markMask,
+  committedState,
+  configText,
+];
 
 /** The schema this lb works with. */
 export const SCHEMA_VERSION = MIGRATIONS.length;

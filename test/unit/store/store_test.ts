@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
 import { Database } from "../../../lib/store/database.ts";
 import { migrate, schemaVersion } from "../../../lib/store/migrate.ts";
+import { Revisions } from "../../../lib/store/revisions.ts";
 import { MIGRATIONS, SCHEMA_VERSION } from "../../../lib/store/migration/all.ts";
 import { openStore, readStore } from "../../../lib/store/store.ts";
 import { inFolder, inStore, OWNER } from "./folder.ts";
@@ -200,6 +201,29 @@ Deno.test(
 Deno.test("migrations are numbered 1, 2, 3 … in order", () => {
   assert.deepEqual(MIGRATIONS.map(({ version }) => version), MIGRATIONS.map((_, i) => i + 1));
 });
+
+Deno.test(
+  "revisions of an older lb keep their config texts",
+  inFolder((folder) => {
+    Deno.mkdirSync(folder);
+    const db = new Database(`${folder}/lb.db`, { readOnly: false });
+    try {
+      migrate(db, MIGRATIONS.slice(0, 4));
+      for (const text of ["one", "", "three"]) {
+        db.run(
+          `INSERT INTO revision (at_ms, who, command, config_text, outcome)
+           VALUES (1, 'root', 'lb apply', ?, 'applied')`,
+          text,
+        );
+      }
+      migrate(db);
+      const texts = new Revisions(db).list().map(({ config_text }) => config_text);
+      assert.deepEqual(texts, ["three", "", "one"]);
+    } finally {
+      db.close();
+    }
+  }),
+);
 
 Deno.test(
   "where a step fails, the steps before it are undone: the older lb can go on",
