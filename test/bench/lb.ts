@@ -4,12 +4,12 @@ export const SOURCE: readonly string[] = [
   new URL("../../main.ts", import.meta.url).pathname,
 ];
 
-/** The lb that is measured: `$LB`, or this checkout. */
+/** The lb that is measured: `$LB`, or what was built, or this checkout: the executable is what users run. */
 export const LB: readonly string[] = lbCommand();
 
 function lbCommand(): readonly string[] {
-  const built = Deno.env.get("LB");
-  return built ? [built] : SOURCE;
+  const given = Deno.env.get("LB");
+  return given ? [given] : builtCommand() ?? SOURCE;
 }
 
 /** What `deno task build` makes; undefined where it has not. */

@@ -37,7 +37,7 @@ export const USAGE = `Usage: deno task bench [options]
   --write           write docs/performance.md
   --json            all samples as JSON on stdout instead of tables
 
-LB=FILE measures that lb instead of this checkout.`;
+The task builds dist/lb first; LB=FILE measures that lb instead.`;
 
 /** @throws {Error} naming what is wrong */
 export function parseOptions(args: readonly string[]): Options {
