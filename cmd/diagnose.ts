@@ -1,7 +1,7 @@
 import { ConfigError, formatDiagnostics } from "../lib/config/diagnostic.ts";
 import { formatPrefix, type Prefix } from "../lib/model/address.ts";
 import { LbError } from "../lib/model/error.ts";
-import type { JournalEntry } from "../lib/model/journal.ts";
+import { JOURNAL_RESOURCES, type JournalEntry } from "../lib/model/journal.ts";
 import type { Config } from "../lib/model/settings.ts";
 import type { Diagnosis } from "../lib/reconcile/diagnosis.ts";
 import type { BackendReport } from "../lib/report/backend.ts";
@@ -21,7 +21,7 @@ export async function diagnose(places: Places): Promise<Diagnosis> {
     await keepFacts(places, facts);
   }
   const { config, problems } = await readableConfig(places);
-  const journal = await openSysctls(places);
+  const journal = await openEntries(places);
   return diagnoseMachine(kernel, { facts, around, config, problems, journal });
 }
 
@@ -71,13 +71,13 @@ async function readableConfig(
   }
 }
 
-/** What lb has set and not put back; nothing for somebody who may not read the state. */
-async function openSysctls(places: Places): Promise<readonly JournalEntry[]> {
+/** What lb has changed and not put back; nothing for somebody who may not read the state. */
+async function openEntries(places: Places): Promise<readonly JournalEntry[]> {
   if (!context.isRoot()) return [];
   const store = await context.readStore(places);
   try {
     const journal = store?.journal(context.hostIdentity(), () => context.clock.now_ms());
-    return journal?.open("sysctl") ?? [];
+    return JOURNAL_RESOURCES.flatMap((resource) => journal?.open(resource) ?? []);
   } finally {
     store?.close();
   }

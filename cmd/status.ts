@@ -70,6 +70,7 @@ function nothingApplied(): Status {
     drift_last_pass: 0,
     drifted: [],
     config_edited: false,
+    notes: [],
     services: [],
   };
 }

@@ -11,6 +11,11 @@ export interface JournalRecord {
   readonly before: string | null;
   readonly after: string;
   readonly why: string;
+  /**
+   * Index of the interface that the key names: it stays where the name changes. Absent or null where the
+   * key names none, and in what was written before schema 6.
+   */
+  readonly ifindex?: number | null;
 }
 
 /** A change that was journalled. Open until `undone_at` says when it was put back or given up. */

@@ -5,6 +5,7 @@ import type { EngineReport } from "../capability/select.ts";
 import { ENGINES } from "../engine/registry.ts";
 import { addressResource } from "../host/address/address.ts";
 import { homeless, placementNotes } from "../host/address/placement.ts";
+import { asNamedNow, renameNotes, renames } from "../host/renamed.ts";
 import { reportSysctlValues, type SysctlValueReport } from "../host/sysctl/report.ts";
 import type { JournalEntry } from "../model/journal.ts";
 import type { EngineName } from "../model/service.ts";
@@ -44,9 +45,13 @@ export interface Findings {
 /** Holds the machine against what lb, and the config if there is one, need of it. Reads only. */
 export function diagnoseMachine(kernel: Kernel, found: Findings): Diagnosis {
   const { facts, around, config } = found;
+  const services = config?.services ?? [];
+  const isConcerned = config || found.journal.length > 0;
+  const interfaces = isConcerned ? addressResource.observe(kernel, []) : [];
+  const journal = asNamedNow(found.journal, interfaces);
   const engines = engineReports(facts);
   const engineOf = enginesOf(config, engines);
-  const sysctls = config ? wantedSysctls(kernel, config, engineOf, found.journal) : [];
+  const sysctls = config ? wantedSysctls(kernel, config, engineOf, journal) : [];
   const needed = neededCapabilities(config, engines, engineOf);
   const lacking = facts.capabilities.filter((each) => needed.has(each.id) && !isPossible(each))
     .map(({ id, purpose, evidence }) => `${id} (${purpose}): ${evidence}`);
@@ -55,13 +60,11 @@ export function diagnoseMachine(kernel: Kernel, found: Findings): Diagnosis {
     `${key} is ${found ?? "absent"}, the config needs ${wanted}: ${remedy(key, wanted)}`
   );
   const closed = config && familiesServed(config).includes(4) ? closedInterfaces(kernel) : [];
-  const services = config?.services ?? [];
-  const interfaces = config ? addressResource.observe(kernel, []) : [];
-  const misplaced = homeless(services, interfaces);
+  const misplaced = homeless(services, interfaces, renames(journal));
   const astray = misplaced.map(({ message }) => message);
   const met = conflicts(around, config?.marks, config && familiesServed(config));
   const attention = [...found.problems, ...lacking, ...unset, ...astray, ...closed, ...met];
-  const notes = placementNotes(services, interfaces);
+  const notes = [...placementNotes(services, interfaces), ...renameNotes(journal)];
   return { facts, engines, sysctls, conntrack: around.conntrack, conflicts: met, attention, notes };
 }
 
@@ -131,5 +134,6 @@ function wantedSysctls(
 ): readonly SysctlValueReport[] {
   const need = hostWant(config, engineOf);
   const want = sysctlWant(config.services, addressResource.observe(kernel, []), need);
-  return reportSysctlValues(kernel.files, want, journal);
+  const open = journal.filter(({ resource }) => resource === "sysctl");
+  return reportSysctlValues(kernel.files, want, open);
 }

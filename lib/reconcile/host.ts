@@ -4,6 +4,7 @@ import { addressResource } from "../host/address/address.ts";
 import { interfacesAfter, placementNotes } from "../host/address/placement.ts";
 import type { AddressStep } from "../host/address/plan.ts";
 import type { Interface } from "../host/interface.ts";
+import { asNamedNow, type NamedEntry, renameNotes } from "../host/renamed.ts";
 import type { Blocked, HostPlan, Step, StepsResult } from "../host/resource.ts";
 import { reportSysctls } from "../host/sysctl/apply.ts";
 import type { SysctlStep } from "../host/sysctl/plan.ts";
@@ -11,7 +12,7 @@ import { type Need, NO_NEED } from "../host/sysctl/rules.ts";
 import { sysctlResource } from "../host/sysctl/sysctl.ts";
 import type { SysctlWant } from "../host/sysctl/wanted.ts";
 import type { Change } from "../model/change.ts";
-import type { JournalEntry } from "../model/journal.ts";
+import type { JournalResource } from "../model/journal.ts";
 import { type EngineName, familiesOf, type Service } from "../model/service.ts";
 import type { Config } from "../model/settings.ts";
 import type { Store } from "../store/store.ts";
@@ -63,8 +64,11 @@ export function familiesServed({ services }: Config): Family[] {
 /** Observes and plans. Changes nothing. @throws {KernelError} where the kernel cannot be asked */
 export function planHost(machine: HostMachine, config: Config, need: Need): HostStages {
   const interfaces = addressResource.observe(machine.kernel, []);
-  const addresses = planAddresses(machine, config.services, interfaces);
-  const sysctls = planSysctls(machine, config.services, interfaces, need);
+  const placed = openEntries(machine, "address", interfaces);
+  const changed = openEntries(machine, "sysctl", interfaces);
+  const addresses = planAddresses(machine, config.services, interfaces, placed);
+  const want = sysctlWant(config.services, interfaces, need);
+  const sysctls = planSysctls(machine, want, changed);
   const reason = config.sysctl === "check"
     ? "check"
     : procSysMount(machine.kernel.files).isReadOnly
@@ -79,7 +83,10 @@ export function planHost(machine: HostMachine, config: Config, need: Need): Host
     leftSysctls: reason === "check" ? [] : sysctls.restore,
     blocked: [...sysctls.blocked, ...addresses.blocked, ...reported].map(({ message }) => message),
     homeless: addresses.blocked,
-    notes: placementNotes(config.services, interfaces),
+    notes: [
+      ...placementNotes(config.services, interfaces),
+      ...renameNotes([...placed, ...changed]),
+    ],
   };
 }
 
@@ -145,21 +152,26 @@ function planAddresses(
   machine: HostMachine,
   services: readonly Service[],
   interfaces: readonly Interface[],
+  open: readonly NamedEntry[],
 ): HostPlan<AddressStep> {
-  const open = journalOf(machine).open("address");
   return ownDoing(machine, addressResource.plan(services, interfaces, open), open);
 }
 
 function planSysctls(
   machine: HostMachine,
-  services: readonly Service[],
-  interfaces: readonly Interface[],
-  need: Need,
+  want: SysctlWant,
+  open: readonly NamedEntry[],
 ): HostPlan<SysctlStep> {
-  const open = journalOf(machine).open("sysctl");
   const observed = sysctlResource.observe(machine.kernel, open);
-  const want = sysctlWant(services, interfaces, need);
   return ownDoing(machine, sysctlResource.plan(want, observed, open), open);
+}
+
+function openEntries(
+  machine: HostMachine,
+  resource: JournalResource,
+  interfaces: readonly Interface[],
+): NamedEntry[] {
+  return asNamedNow(journalOf(machine).open(resource), interfaces);
 }
 
 /**
@@ -169,7 +181,7 @@ function planSysctls(
 function ownDoing<S extends Step & { readonly key: string }>(
   { store }: HostMachine,
   plan: HostPlan<S>,
-  open: readonly JournalEntry[],
+  open: readonly NamedEntry[],
 ): HostPlan<S> {
   const last_ms = store.passes.last()?.at_ms ?? -Infinity;
   // One that failed has said so, and left what it had done in the journal.

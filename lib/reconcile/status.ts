@@ -52,6 +52,8 @@ export interface Status {
   readonly drifted: readonly string[];
   /** The config file is not what was applied last. */
   readonly config_edited: boolean;
+  /** As it is wanted, but maybe not as it was meant. */
+  readonly notes: readonly string[];
   readonly services: readonly ServiceStatus[];
 }
 
@@ -71,7 +73,7 @@ export async function readStatus(
     applied_at_ms: latest?.finished_at_ms ?? null,
     drift_last_pass: machine.store.passes.last()?.drift ?? 0,
   };
-  if (!applied) return { ...base, drifted: [], services: [] };
+  if (!applied) return { ...base, drifted: [], notes: [], services: [] };
   const chosen = await selectAll(applied.loaded, applied.facts);
   const rows = machine.store.backends.all();
   const byName = new Map(chosen.map((each) => [each.name, each]));
@@ -93,7 +95,8 @@ export async function readStatus(
   const { config } = applied.loaded;
   const host = planHost(machine, config, hostWant(config, engineOf));
   drifted.push(...hostDrift(host), ...host.homeless.map(({ object }) => object));
-  return { ...base, drifted, services: chosen.map(({ name }) => services.get(name)!) };
+  const { notes } = host;
+  return { ...base, drifted, notes, services: chosen.map(({ name }) => services.get(name)!) };
 }
 
 /** What is not as it was committed. Where nothing has touched the kernel since, it is not even read. */

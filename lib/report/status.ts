@@ -12,6 +12,7 @@ export function statusJson(status: Status): Record<string, unknown> {
     drift: status.drift_last_pass,
     drifted: status.drifted,
     config_edited: status.config_edited,
+    notes: status.notes,
     services: status.services.map(serviceJson),
   };
 }
@@ -58,8 +59,17 @@ export function statusText(status: Status, paint: Paint): string {
   const drifted = status.drifted.map((object) =>
     paint(`! ${object} is not as it was applied; "lb reconcile" puts it right`, "yellow")
   );
-  if (status.services.length === 0) return [head, ...drifted, "No service is applied."].join("\n");
-  return [head, ...edited, ...drifted, ...status.services.map((one) => serviceText(one, paint))]
+  const notes = status.notes.map((note) => `· ${note}`);
+  if (status.services.length === 0) {
+    return [head, ...drifted, ...notes, "No service is applied."].join("\n");
+  }
+  return [
+    head,
+    ...edited,
+    ...drifted,
+    ...notes,
+    ...status.services.map((one) => serviceText(one, paint)),
+  ]
     .join("\n");
 }
 

@@ -45,7 +45,7 @@ export class Journal {
   /** Changes that stand, oldest first. */
   open(resource: JournalResource): JournalEntry[] {
     return this.#db.all<JournalEntry>(
-      `SELECT id, resource, key, "before", "after", why, at_ms, undone_at FROM journal
+      `SELECT id, resource, key, "before", "after", why, ifindex, at_ms, undone_at FROM journal
        WHERE undone_at IS NULL AND boot_id = ? AND netns = ? AND resource = ? ORDER BY id`,
       this.#host.boot_id,
       this.#host.netns,
@@ -55,9 +55,10 @@ export class Journal {
 
   #insert(record: JournalRecord): JournalEntry {
     const at_ms = this.#now_ms();
+    const { ifindex = null } = record;
     const { id } = this.#db.run(
-      `INSERT INTO journal (boot_id, netns, resource, key, "before", "after", why, at_ms)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+      `INSERT INTO journal (boot_id, netns, resource, key, "before", "after", why, ifindex, at_ms)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       this.#host.boot_id,
       this.#host.netns,
       record.resource,
@@ -65,8 +66,9 @@ export class Journal {
       record.before,
       record.after,
       record.why,
+      ifindex,
       at_ms,
     );
-    return { ...record, id, at_ms, undone_at: null };
+    return { ...record, ifindex, id, at_ms, undone_at: null };
   }
 }

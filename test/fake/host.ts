@@ -81,6 +81,12 @@ export class FakeHost {
     return this.inside.netfilter;
   }
 
+  /** `ip link set BEFORE name NOW` */
+  renameLink(before: string, now: string): void {
+    this.network.renameLink(before, now);
+    this.proc.renameLink(before, now);
+  }
+
   /** Everything lb may change on it, for comparing: counts, handles and our token left out. */
   picture() {
     return {

@@ -44,7 +44,7 @@ const ARPHRD_LOOPBACK = 772;
 
 /** `lo` is the loopback link; all are up. */
 export class FakeNetwork {
-  /** Names of the links; the first has index 1. */
+  /** Names of the links; the first has index 1; "" for one that has gone. */
   readonly links: string[];
   /** As `ip -o addr` has them: `eth0 192.0.2.1/24`. */
   readonly addresses: Set<string>;
@@ -64,12 +64,22 @@ export class FakeNetwork {
     this.addresses = new Set(addresses);
   }
 
+  /** As the kernel does it: index and addresses stay. */
+  renameLink(before: string, now: string): void {
+    this.links[this.links.indexOf(before)] = now;
+    const moved = [...this.addresses].map((text) => text.replace(`${before} `, `${now} `));
+    this.addresses.clear();
+    for (const text of moved) this.addresses.add(text);
+  }
+
   socket(): RawSocket {
     return new FakeSocket((asked) => this.#answer(asked));
   }
 
   #answer({ type, body }: Asked): Answer {
-    if (type === RTM_GETLINK) return this.links.map(linkMessage);
+    if (type === RTM_GETLINK) {
+      return this.links.flatMap((name, at) => name === "" ? [] : [linkMessage(name, at)]);
+    }
     if (type === RTM_GETADDR) return [...this.addresses].map((text) => this.#addressMessage(text));
     if (type === RTM_NEWADDR) return this.#change(body, (text) => this.#add(text));
     if (type === RTM_DELADDR) return this.#change(body, (text) => this.#remove(text));

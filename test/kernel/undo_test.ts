@@ -62,6 +62,28 @@ test("apply names the sysctls that it set", async (lab) => {
   await uninstall(lab);
 });
 
+test("an interface that was renamed gets its sysctls back and loses its VIP under its new name", async (lab) => {
+  await pristine(lab);
+  const link = (...words: string[]) => must(lab, "ip", "link", ...words);
+  await link("add", "spare", "up", "type", "veth", "peer", "name", "spare2");
+  await must(lab, "ip", "address", "add", "10.9.0.1/24", "dev", "spare");
+  const seen = () => must(lab, "ip", "-4", "-o", "address", "show", "dev", "wan0");
+  const key = (name: string) => `net.ipv4.conf.${name}.send_redirects`;
+  await apply(lab, { weights: [1], families: [4], more: 'vip_on = "spare"' });
+  await link("set", "spare", "down");
+  await link("set", "spare", "name", "wan0");
+  assert.match(await seen(), /203\.0\.113\.10\/32/);
+  const { stdout } = await lab.balancer.lb("doctor");
+  assert.match(stdout, /vip_on = "spare" .*: this interface is called wan0 now/);
+  assert.match(stdout, /spare was renamed to wan0 since lb changed something there/);
+  const { notes } = await lab.balancer.json<{ notes: string[] }>(1, "status");
+  assert.match(notes.join("\n"), /spare was renamed to wan0/);
+  await uninstall(lab);
+  assert.doesNotMatch(await seen(), /203\.0\.113\.10\/32/);
+  assert.equal((await must(lab, "sysctl", "-n", key("wan0"))).trim(), "1");
+  await link("delete", "wan0");
+});
+
 test("an uninstall leaves alone what somebody else has changed since", async (lab) => {
   const key = "net.ipv4.conf.front.rp_filter";
   const read = async () => (await must(lab, "sysctl", "-n", key)).trim();

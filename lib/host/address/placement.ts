@@ -61,17 +61,23 @@ export function interfacesAfter(
 /**
  * VIPs that have nowhere to go, because `vip_on` names an interface that is not there: it may have been
  * mistyped, or have gone since. Pure.
+ *
+ * @param renames new names of interfaces that are known under the name on record
  */
 export function homeless(
   services: readonly VipService[],
   interfaces: readonly Interface[],
+  renames: ReadonlyMap<string, string>,
 ): Blocked[] {
   const names = new Set(["auto", "none", ...interfaces.map(({ name }) => name)]);
   return services.filter(({ vip_on }) => !names.has(vip_on)).map(({ name, vip_on }) => ({
     object: `VIP of service ${name}`,
     value: vip_on,
-    message: `vip_on = "${vip_on}" of service ${name}: there is no such interface; there are ` +
-      `${interfaces.map((link) => link.name).join(", ")} (or "auto", or "none")`,
+    message: `vip_on = "${vip_on}" of service ${name}: ` +
+      (renames.has(vip_on)
+        ? `this interface is called ${renames.get(vip_on)} now: write that`
+        : `there is no such interface; there are ` +
+          `${interfaces.map((link) => link.name).join(", ")} (or "auto", or "none")`),
   }));
 }
 

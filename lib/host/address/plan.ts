@@ -2,6 +2,7 @@ import type { Address } from "../../model/address.ts";
 import type { Change } from "../../model/change.ts";
 import type { JournalEntry, JournalRecord } from "../../model/journal.ts";
 import { holdersOf, type Interface } from "../interface.ts";
+import { type NamedEntry, renames } from "../renamed.ts";
 import type { HostPlan, Step } from "../resource.ts";
 import {
   homeless,
@@ -44,7 +45,7 @@ export interface AddressStep extends Step {
 export function planAddresses(
   services: readonly VipService[],
   interfaces: readonly Interface[],
-  open: readonly JournalEntry[],
+  open: readonly NamedEntry[],
 ): HostPlan<AddressStep> {
   const entries = new Map(open.map((entry) => [entry.key, entry]));
   const wanted = placements(services, interfaces);
@@ -53,10 +54,19 @@ export function planAddresses(
   const links = new Map(interfaces.map((link) => [link.name, link]));
   return {
     set: wanted.flatMap((placement) => setStep(placement, holders, entries)),
-    restore: open.filter(({ key }) => !keys.has(key)).toReversed()
+    restore: open.filter((entry) => !keys.has(entry.key) && !isKept(entry, services)).toReversed()
       .map((entry) => removeStep(entry, links)),
-    blocked: homeless(services, interfaces),
+    blocked: homeless(services, interfaces, renames(open)),
   };
+}
+
+/** The config still calls the interface by its old name: until somebody changes that, its VIP stays. */
+function isKept({ key, renamed_from }: NamedEntry, services: readonly VipService[]): boolean {
+  if (renamed_from === undefined) return false;
+  const vip = parsePlacementKey(key)?.vip;
+  return services.some((service) =>
+    service.vip_on === renamed_from && service.vip.some(({ text }) => text === vip?.text)
+  );
 }
 
 type Entries = ReadonlyMap<string, JournalEntry>;
@@ -86,7 +96,14 @@ function addStep({ link, vip, service }: Placement, entries: Entries): AddressSt
   const key = placementKey(link.name, vip);
   const known = entries.get(key);
   const why = `VIP of service ${service}`;
-  const record = { resource: "address", key, before: null, after: PLACED, why } as const;
+  const record: JournalRecord = {
+    resource: "address",
+    key,
+    before: null,
+    after: PLACED,
+    why,
+    ifindex: link.index,
+  };
   return {
     op: "add",
     key,

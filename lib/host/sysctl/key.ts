@@ -39,6 +39,24 @@ export function starOf(pattern: string, key: string): string | undefined {
   return star === "" || star.includes(".") ? undefined : star;
 }
 
+/** An address family's settings of one interface: the folders that the kernel renames with it. */
+const OF_INTERFACE = /^(net\.ipv[46]\.(?:conf|neigh)\.)([^.]+)(\..+)$/;
+
+/** The interface whose setting a key is; undefined where it is of none, or of all. */
+export function interfaceIn(key: string): string | undefined {
+  const name = OF_INTERFACE.exec(key)?.[2];
+  return name === undefined || name === "all" || name === "default"
+    ? undefined
+    : swapSeparators(name);
+}
+
+/** The same setting of another interface. */
+export function withInterface(key: string, interfaceName: string): string {
+  return key.replace(OF_INTERFACE, (_, head: string, _name: string, tail: string) => {
+    return head + swapSeparators(interfaceName) + tail;
+  });
+}
+
 function swapSeparators(text: string): string {
   return text.replace(/[./]/g, (separator) => separator === "." ? "/" : ".");
 }

@@ -1,6 +1,7 @@
 import type { JournalEntry, JournalRecord } from "../../model/journal.ts";
 import type { Blocked, HostPlan } from "../resource.ts";
 import { companionsOf } from "./companion.ts";
+import { interfaceIn } from "./key.ts";
 import type { SysctlValues } from "./observe.ts";
 import { planRestore } from "./restore.ts";
 import type { Rule } from "./rules.ts";
@@ -22,7 +23,7 @@ export function planSysctls(
 ): HostPlan<SysctlStep> {
   const unmet = wantedSysctls(rules, want, observed, open).filter(({ ok }) => !ok);
   return {
-    set: unmet.flatMap((wanted) => setStep(wanted, observed, open)),
+    set: unmet.flatMap((wanted) => setStep(wanted, want, observed, open)),
     restore: planRestore(rules, want.need, observed, open),
     blocked: unmet.filter(({ found }) => found === undefined).map(missing),
   };
@@ -30,13 +31,14 @@ export function planSysctls(
 
 function setStep(
   { rule, key, found, entry }: WantedSysctl,
+  want: SysctlWant,
   observed: SysctlValues,
   open: readonly JournalEntry[],
 ): SysctlStep[] {
   if (found === undefined) return [];
   const { value: after, why, source } = rule;
   // The first value on record is the one to go back to, however often the key is changed since.
-  const own = entry ? [] : [recordOf(key, found, after, why)];
+  const own = entry ? [] : [recordOf(want, key, found, after, why)];
   return [{
     op: "set",
     key,
@@ -44,7 +46,7 @@ function setStep(
     after,
     why,
     source,
-    records: [...companionRecords(rule, observed, open), ...own],
+    records: [...companionRecords(rule, want, observed, open), ...own],
     companion: false,
     drift: entry !== undefined,
     change: sysctlChange("change", key, found, after),
@@ -53,6 +55,7 @@ function setStep(
 
 function companionRecords(
   rule: Rule,
+  want: SysctlWant,
   observed: SysctlValues,
   open: readonly JournalEntry[],
 ): JournalRecord[] {
@@ -60,12 +63,26 @@ function companionRecords(
   return companionsOf(rule, observed.keys())
     .filter(({ key }) => !recorded.has(key))
     .map(({ key, becomes }) =>
-      recordOf(key, observed.get(key) ?? null, becomes, `the kernel moves it with ${rule.key}`)
+      recordOf(
+        want,
+        key,
+        observed.get(key) ?? null,
+        becomes,
+        `the kernel moves it with ${rule.key}`,
+      )
     );
 }
 
-function recordOf(key: string, before: string | null, after: string, why: string): JournalRecord {
-  return { resource: "sysctl", key, before, after, why };
+function recordOf(
+  { interfaces }: SysctlWant,
+  key: string,
+  before: string | null,
+  after: string,
+  why: string,
+): JournalRecord {
+  const name = interfaceIn(key);
+  const ifindex = interfaces.find((link) => link.name === name)?.index ?? null;
+  return { resource: "sysctl", key, before, after, why, ifindex };
 }
 
 function missing({ key, rule }: WantedSysctl): Blocked {

@@ -3,6 +3,7 @@ import { settled } from "./002_settled.ts";
 import { markMask } from "./003_mark_mask.ts";
 import { committedState } from "./004_committed_state.ts";
 import { configText } from "./005_config_text.ts";
+import { ifindex } from "./006_ifindex.ts";
 import type { Migration } from "./migration.ts";
 
 /** Every step, oldest first. */
@@ -12,6 +13,7 @@ export const MIGRATIONS: readonly Migration[] = [
   markMask,
   committedState,
   configText,
+  ifindex,
 ];
 
 /** The schema this lb works with. */

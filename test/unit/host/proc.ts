@@ -80,6 +80,15 @@ export class FakeProc implements SysctlFiles {
     }
   }
 
+  /** As devinet and addrconf do it: the values move with the name. */
+  renameLink(before: string, now: string): void {
+    for (const [key, value] of Object.entries(this.values)) {
+      if (key.split(".")[3] !== before) continue;
+      delete this.values[key];
+      this.values[key.replace(`.${before}.`, `.${now}.`)] = value;
+    }
+  }
+
   list(path: string): string[] {
     const prefix = `${keyOf(path)}.`;
     const below = Object.keys(this.values).filter((key) => key.startsWith(prefix));

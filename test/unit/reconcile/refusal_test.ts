@@ -131,7 +131,8 @@ Deno.test(
   withRig(async (rig) => {
     const onPublic = single('vip_on = "eth0"');
     await rig.run(onPublic);
-    rig.host.network.links[1] = "eth7";
+    rig.host.network.links[1] = "";
+    rig.host.network.links.push("eth7");
     for (const key of Object.keys(rig.host.proc.values)) {
       if (key.includes(".eth0.")) delete rig.host.proc.values[key];
     }

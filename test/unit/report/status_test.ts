@@ -49,6 +49,7 @@ function statusOf(
     drift_last_pass: 2,
     drifted: [],
     config_edited: false,
+    notes: [],
     services: [{ service, engine: "nft", reason: "in-kernel; wrr fits slot maps", backends }],
     ...more,
   };
@@ -75,6 +76,7 @@ Deno.test("status as JSON has the names and units of the contract", () => {
     drift: 2,
     drifted: [],
     config_edited: false,
+    notes: [],
     services: [{
       name: "web",
       engine: "nft",

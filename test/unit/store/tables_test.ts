@@ -131,11 +131,22 @@ Deno.test(
     const journal = store.journal(HOST, () => 77);
     const [first, second] = journal.record([FORWARD, { ...FORWARD, key: "k2", before: null }]);
     assert.ok(first && second);
-    assert.deepEqual(first, { ...FORWARD, id: 1, at_ms: 77, undone_at: null });
+    assert.deepEqual(first, { ...FORWARD, id: 1, ifindex: null, at_ms: 77, undone_at: null });
     assert.deepEqual(journal.open("sysctl"), [first, second]);
     assert.deepEqual(journal.open("address"), []);
     journal.undone(first.id);
     assert.deepEqual(journal.open("sysctl").map((entry) => entry.key), ["k2"]);
+  }),
+);
+
+Deno.test(
+  "the same key of two interfaces, one of which got the other's name, has two entries",
+  inStore((store) => {
+    const journal = store.journal(HOST, () => 1);
+    const record = { ...FORWARD, key: "net.ipv4.conf.eth0.rp_filter" };
+    journal.record([{ ...record, ifindex: 2 }, { ...record, ifindex: 3 }]);
+    assert.deepEqual(journal.open("sysctl").map(({ ifindex }) => ifindex), [2, 3]);
+    assert.throws(() => journal.record([{ ...record, ifindex: 3 }]), /UNIQUE/);
   }),
 );
 
