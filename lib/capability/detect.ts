@@ -37,7 +37,7 @@ interface Ground {
 export async function detect(kernel: Kernel): Promise<Facts> {
   const release = kernelRelease(kernel);
   const nft = await nftVersion(kernel);
-  const modules = new ModuleIndex(kernel.files, release, await kernelConfig(kernel, release));
+  const modules = await moduleIndex(kernel);
   const ground = { modules, program: nftProgram(nft), netAdmin: netAdmin(kernel) };
   const control = await tryControl(kernel, ground);
   const probed = await Promise.all(
@@ -78,6 +78,12 @@ function passing(kernel: Kernel): readonly Capability[] {
   return [netAdmin(kernel), sysctlsWritable(kernel)];
 }
 
+/** Where this kernel's modules are. */
+export async function moduleIndex(kernel: Pick<Kernel, "files">): Promise<ModuleIndex> {
+  const release = kernelRelease(kernel);
+  return new ModuleIndex(kernel.files, release, await kernelConfig(kernel, release));
+}
+
 /** `uname -r`, as the kernel itself says it. */
 export function kernelRelease(kernel: Pick<Kernel, "files">): string {
   return kernel.files.read("/proc/sys/kernel/osrelease")?.trim() ?? "unknown";
@@ -106,7 +112,7 @@ const WEAKEST_FIRST: readonly Presence[] = ["absent", "unknown", "loadable", "lo
 
 /** The need that is met least. */
 function weakest(modules: ModuleIndex, needs: readonly Need[]): ModuleEvidence {
-  const [first, ...others] = needs.map(([module, option]) => modules.find(module, option));
+  const [first, ...others] = needs.map((need) => modules.find(need));
   const rank = ({ presence }: ModuleEvidence) => WEAKEST_FIRST.indexOf(presence);
   // In the case of a tie the first, which is what the probe is about.
   return others.reduce((least, each) => rank(each) < rank(least) ? each : least, first!);
@@ -118,10 +124,12 @@ async function answerProbe(
   control: Trial,
   probe: Probe,
 ): Promise<Capability> {
-  const { id, purpose } = probe;
-  const found = weakest(ground.modules, probe.needs);
+  const { id, purpose, needs, apart = [] } = probe;
+  const isApart = (need: Need) => ground.modules.find(need).presence === "loadable";
+  const found = weakest(ground.modules, [...needs, ...apart.filter(isApart)]);
+  const isHopeless = control.answer === "no";
   // Trying it out might load it.
-  if (found.mightLoad || found.presence === "absent") {
+  if (found.presence === "absent" || found.mightLoad && !isHopeless) {
     return { id, purpose, answer: PASSIVE_ANSWERS[found.presence], evidence: found.evidence };
   }
   if (control.answer !== "yes") {
@@ -189,7 +197,7 @@ function sysctlsWritable(kernel: Kernel): Capability {
 
 /** Asking by a dump would load it, so only its presence is told. */
 function conntrackNetlink(modules: ModuleIndex): Capability {
-  const found = modules.find("nf_conntrack_netlink", "NF_CT_NETLINK");
+  const found = modules.find(["nf_conntrack_netlink", "NF_CT_NETLINK"]);
   return {
     id: "conntrack-netlink",
     purpose: "counting active connections",
@@ -198,11 +206,14 @@ function conntrackNetlink(modules: ModuleIndex): Capability {
   };
 }
 
-async function kernelConfig(kernel: Kernel, release: string): Promise<KernelConfig | undefined> {
+async function kernelConfig(
+  { files }: Pick<Kernel, "files">,
+  release: string,
+): Promise<KernelConfig | undefined> {
   const boot = `/boot/config-${release}`;
-  const text = kernel.files.read(boot);
+  const text = files.read(boot);
   if (text !== undefined) return parseKernelConfig(boot, text);
-  const packed = kernel.files.readBytes("/proc/config.gz");
+  const packed = files.readBytes("/proc/config.gz");
   if (packed === undefined) return undefined;
   const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
   return parseKernelConfig("/proc/config.gz", await new Response(stream).text());

@@ -1,4 +1,5 @@
 import type { FilesPort } from "../sys/ports.ts";
+import type { Need } from "./probes.ts";
 
 /** Where a kernel feature is, by passive evidence alone: nothing is loaded by asking. */
 export type Presence = "built-in" | "loaded" | "loadable" | "absent" | "unknown";
@@ -31,8 +32,8 @@ export class ModuleIndex {
     this.#configFile = config?.file ?? "";
   }
 
-  /** @param module by its name, for instance `nft_numgen`; @param option without `CONFIG_` */
-  find(module: string, option: string): ModuleEvidence {
+  /** Where a need's module is, by its name (`nft_numgen`) and its option (without `CONFIG_`). */
+  find([module, option, kind = "module"]: Need): ModuleEvidence {
     const name = module.replaceAll("-", "_");
     if (this.#loaded.has(name)) return settled("loaded", `${name} in /proc/modules`);
     if (this.#builtIn?.has(name)) {
@@ -42,17 +43,27 @@ export class ModuleIndex {
       const evidence = `${name} in modules.dep of ${this.#release}, not loaded`;
       return { presence: "loadable", evidence, mightLoad: true };
     }
-    return this.#fromConfig(option);
+    return this.#config ? this.#fromConfig(this.#config, option) : this.#fromLists(name, kind);
   }
 
-  #fromConfig(option: string): ModuleEvidence {
+  /** What is no module of its own is in neither list, wherever it is. */
+  #fromLists(name: string, kind: "module" | "part"): ModuleEvidence {
+    if (!this.#loadable) {
+      const evidence = "no kernel config and no module lists to read";
+      return { presence: "unknown", evidence, mightLoad: false };
+    }
+    if (kind === "module" && this.#builtIn) {
+      const evidence = `${name} neither in modules.builtin nor in modules.dep of ${this.#release}`;
+      return settled("absent", evidence);
+    }
+    const evidence = `${name} in no module list of ${this.#release}, and no kernel config to read`;
+    return { presence: "unknown", evidence, mightLoad: true };
+  }
+
+  #fromConfig(config: ReadonlyMap<string, string>, option: string): ModuleEvidence {
     // A folder of modules of another kernel proves nothing.
     const hasModules = this.#loadable !== undefined;
-    if (!this.#config) {
-      const evidence = "no kernel config and no module lists to read";
-      return { presence: "unknown", evidence, mightLoad: hasModules };
-    }
-    const value = this.#config.get(`CONFIG_${option}`);
+    const value = config.get(`CONFIG_${option}`);
     const evidence = `CONFIG_${option}${
       value ? `=${value}` : " is not set"
     } in ${this.#configFile}`;

@@ -7,12 +7,14 @@ export interface Probe {
   readonly purpose: string;
   /** Every module its rules use, and the config option each lives in (linux, net/netfilter/Kconfig). */
   readonly needs: readonly Need[];
+  /** Modules that its rules load as well on older kernels, where nf_tables does not hold them yet. */
+  readonly apart?: readonly Need[];
   /** Rules that use it, beside as little else as can be. */
   readonly rules: string;
 }
 
-/** A module by its name, and its config option without `CONFIG_`. */
-export type Need = readonly [module: string, option: string];
+/** A module by its name, and its config option without `CONFIG_`; or a part of one, with its option. */
+export type Need = readonly [module: string, option: string, kind?: "module" | "part"];
 
 const NF_TABLES: Need = ["nf_tables", "NF_TABLES"];
 
@@ -87,6 +89,8 @@ export const NFT_PROBES: readonly Probe[] = [
     id: "nft-counter",
     purpose: "counting new connections",
     needs: [NF_TABLES],
+    // Until linux 5.17 and 6.2.
+    apart: [["nft_counter", "NFT_COUNTER"], ["nft_objref", "NFT_OBJREF"]],
     rules: FILTER_CHAIN + 'add counter ip t n; add rule ip t c counter name "n"',
   },
   {
@@ -118,7 +122,7 @@ export const NFT_PROBES: readonly Probe[] = [
     // The rule is taken without it, too: then ports would stay as they are. A module until linux 4.19.
     id: "conntrack-sctp",
     purpose: "services of protocol sctp",
-    needs: [["nf_conntrack_proto_sctp", "NF_CT_PROTO_SCTP"], NAT_CHAINS],
+    needs: [["nf_conntrack_proto_sctp", "NF_CT_PROTO_SCTP", "part"], NAT_CHAINS],
     rules: NAT_CHAIN + "add rule ip t c meta l4proto sctp dnat to 192.0.2.1:80",
   },
   {
@@ -132,5 +136,5 @@ export const NFT_PROBES: readonly Probe[] = [
 /** Works wherever nf_tables does: if this fails, it is not the probed expression that is missing. */
 export const CONTROL: Pick<Probe, "needs" | "rules"> = {
   needs: [NF_TABLES],
-  rules: "add table inet t; add chain inet t c; add rule inet t c accept",
+  rules: "add table ip t; add chain ip t c; add rule ip t c accept",
 };

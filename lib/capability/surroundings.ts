@@ -1,6 +1,7 @@
 import { FAMILIES, type Family } from "../model/address.ts";
 import type { MarkLayout } from "../model/mark.ts";
 import type { Kernel } from "../sys/ports.ts";
+import { moduleIndex } from "./detect.ts";
 
 /** A chain as `nft -j list chains` tells it. */
 export interface ListedChain {
@@ -114,7 +115,9 @@ function conntrackConflicts(fill: ConntrackFill | undefined): string[] {
   ];
 }
 
+/** Listing would load nf_tables where it is not loaded; and then there is nothing to list. */
 async function foreignChains(kernel: Kernel): Promise<ListedChain[]> {
+  if ((await moduleIndex(kernel)).find(["nf_tables", "NF_TABLES"]).mightLoad) return [];
   try {
     const { code, stdout } = await kernel.process.run(["nft", "-j", "list", "chains"]);
     if (code !== 0) return [];

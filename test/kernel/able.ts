@@ -1,18 +1,29 @@
 /** Programs that nearly every test here runs. */
 const PROGRAMS = ["ip", "nft", "conntrack", "unshare"];
 
-/** What lb's rules cannot do without, in one: a table for both families, and a chain that translates. */
-const RULES = `add table inet t
-add chain inet t c { type nat hook prerouting priority -105; }
-add rule inet t c meta l4proto tcp dnat ip to 192.0.2.1:80
+/** What lb's rules cannot do without. */
+const RULES = `add table ip t
+add chain ip t c { type nat hook prerouting priority -105; }
+add rule ip t c meta l4proto tcp dnat to 192.0.2.1:80
 `;
 
-/** Why nothing that takes rules and namespaces can run here; undefined where it can. */
-const UNABLE = whyNot();
+let found: { readonly reason?: string } | undefined;
 
-/** The name of a test that needs them: says why where it is skipped. */
+/**
+ * The name of a test that takes nft's translation and namespaces: says why where it is skipped. The
+ * kernel is asked when the first of them is declared, and has then loaded what it takes.
+ */
 export function able(name: string): { name: string; ignore: boolean } {
-  return { name: UNABLE ? `${name} (skipped: ${UNABLE})` : name, ignore: UNABLE !== undefined };
+  found ??= { reason: whyNot() };
+  return unless(found.reason, name);
+}
+
+/** The name of a test, which says why where it is skipped. */
+export function unless(
+  reason: string | undefined,
+  name: string,
+): { name: string; ignore: boolean } {
+  return { name: reason ? `${name} (skipped: ${reason})` : name, ignore: reason !== undefined };
 }
 
 function whyNot(): string | undefined {

@@ -1,5 +1,6 @@
 /** The guests that other tests run on: what comes out of them, and that nothing of them stays. */
 import assert from "node:assert/strict";
+import { unless } from "./able.ts";
 import { type Job, type Machine, ROOT, Stopped, Unavailable } from "./machine/machine.ts";
 import { qemu } from "./machine/qemu.ts";
 import { uml } from "./machine/uml.ts";
@@ -47,8 +48,7 @@ for (const machine of [uml, qemu]) {
   const reason = await whyNot(machine);
   const test = (name: string, act: (folder: string) => Promise<void>) =>
     Deno.test({
-      name: `${machine.name}: ${name}${reason ? ` (skipped: ${reason})` : ""}`,
-      ignore: reason !== undefined,
+      ...unless(reason, `${machine.name}: ${name}`),
       fn: () => inFolder(act),
     });
 

@@ -4,13 +4,15 @@ import { type MachineName, MACHINES } from "./kernels.ts";
 import { matrix } from "./matrix.ts";
 import { allGood, failures, skipped, type SuiteResult, summary, totals } from "./report.ts";
 import { runSuite } from "./run.ts";
-import { chooseSuites, onlyOn, type Suite, SUITES } from "./suites.ts";
+import { chooseSuites, picked, type Suite, SUITES } from "./suites.ts";
 
 const NAMES = MACHINES.map(({ name }) => name);
-const USAGE = `Usage: ./test/run.sh [--verbose] [--list] [--on ${NAMES.join("|")}] [suite…]
+const USAGE = `Usage: ./test/run.sh [options] [suite…]
 
-  --on KERNEL  of the suite kernel, only what runs there; can be given twice
+  --on KERNEL  of the suite kernel, only what runs on ${NAMES.join(", ")}; can be given twice
+  --file TEXT  of the suite kernel, only files whose names contain it
   --verbose    what the tests print
+  --list       the suites
 `;
 
 async function main(args: string[]): Promise<number> {
@@ -22,14 +24,15 @@ async function main(args: string[]): Promise<number> {
       list: { type: "boolean", default: false },
       help: { type: "boolean", short: "h", default: false },
       on: { type: "string", multiple: true, default: [] },
+      file: { type: "string", default: "" },
     },
   });
   if (values.help) return print(USAGE, ...listing());
   if (values.list) return print(...listing());
-  const machines = chooseMachines(values.on);
+  const pick = { machines: chooseMachines(values.on), file: values.file };
   const results: SuiteResult[] = [];
   for (const suite of chooseSuites(positionals)) {
-    results.push(await tell(onlyOn(suite, machines), values.verbose));
+    results.push(await tell(picked(suite, pick), values.verbose));
   }
   const reasons = skipped(results);
   if (reasons.length > 0) print("Skipped:", ...reasons.map((reason) => `  ${reason}`), "");

@@ -9,6 +9,8 @@ export interface Cell {
   readonly on: MachineName;
   readonly outcomes: readonly Outcome[];
   readonly seconds: number;
+  /** Whether not all tests of the file were asked for. @default false */
+  readonly isPart?: boolean;
 }
 
 /** A kernel's name and release, or why there is none. */
@@ -29,16 +31,17 @@ export function matrix(cells: readonly Cell[], columns: readonly Column[]): stri
     ),
   ]);
   const total = ["in all", ...columns.map(({ on }) => totalText(cells, on))];
-  return aligned([
+  const lines = aligned([
     ["", ...columns.map(({ on }) => on)],
     ["kernel", ...columns.map(({ release }) => release)],
     ...rows,
     total,
   ]);
+  return [...lines, "", "* a part of its tests, · none of them: test/runner/kernels.ts says why"];
 }
 
 function cellText(cell: Cell | undefined): string {
-  return cell ? text(cell.outcomes, cell.seconds) : "·";
+  return cell ? text(cell.outcomes, cell.seconds, cell.isPart) : "·";
 }
 
 function totalText(cells: readonly Cell[], on: MachineName): string {
@@ -47,12 +50,12 @@ function totalText(cells: readonly Cell[], on: MachineName): string {
   return text(here.flatMap(({ outcomes }) => outcomes), seconds);
 }
 
-function text(outcomes: readonly Outcome[], seconds: number): string {
+function text(outcomes: readonly Outcome[], seconds: number, isPart = false): string {
   const parts = (["passed", "failed", "skipped"] as const)
     .map((result) => [count(outcomes, result), result] as const)
     .filter(([number]) => number > 0)
     .map(([number, result]) => `${number} ${result === "failed" ? "FAILED" : result}`);
-  return `${parts.join(", ")}, ${Math.round(seconds)} s`;
+  return `${parts.join(", ")}${isPart ? "*" : ""}, ${Math.round(seconds)} s`;
 }
 
 function aligned(rows: readonly (readonly string[])[]): string[] {

@@ -13,10 +13,14 @@ export interface RunResult extends SuiteResult {
   readonly kernels: readonly Column[];
 }
 
+/** One file that hangs leaves time for the others: three times the slowest. */
+const FILE_LIMIT_MS = 10 * 60_000;
+
 /** Runs a suite, step after step. */
 export async function runSuite(suite: Suite, verbose: boolean): Promise<RunResult> {
   const start_ms = performance.now();
-  const limit = { limit_ms: suite.limit_ms, signal: AbortSignal.timeout(suite.limit_ms) };
+  const limit_ms = suite.on_kernels ? FILE_LIMIT_MS : suite.limit_ms;
+  const limit = { limit_ms, signal: AbortSignal.timeout(suite.limit_ms) };
   const isShown = suite.on_kernels === true && !verbose && Deno.stderr.isTerminal();
   const progress = new Progress(isShown);
   const [cells, kernels]: [Cell[], Column[]] = [[], []];
@@ -55,7 +59,8 @@ async function runCell(
   const outcomes = found instanceof Unavailable
     ? [skippedStep(step, found.message)]
     : await runStep(machine, step, options);
-  return { file: step.name, on: step.on, outcomes, seconds: secondsSince(start_ms) };
+  const { name: file, on, only } = step;
+  return { file, on, isPart: only !== undefined, outcomes, seconds: secondsSince(start_ms) };
 }
 
 function skippedStep({ name, on }: Step, reason: string): Outcome {

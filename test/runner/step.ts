@@ -26,11 +26,16 @@ export async function runStep(
   const folder = await Deno.makeTempDir({ prefix: "lb-step-" });
   try {
     const ended = await attempt(machine, step, folder, options);
-    const outcomes = step.reports ? await readReport(folder) : [];
+    const outcomes = step.reports ? asked(step, await readReport(folder)) : [];
     return judge(step, ended, outcomes).map((outcome) => ({ ...outcome, on: machine.name }));
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
+}
+
+/** Deno reports tests that were not asked for as skipped. */
+function asked({ only }: Step, outcomes: readonly Outcome[]): Outcome[] {
+  return outcomes.filter(({ name }) => only?.test(name) ?? true);
 }
 
 /** @returns how it ended, or why it came to no end */

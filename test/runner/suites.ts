@@ -7,6 +7,8 @@ export interface Step {
   readonly args: readonly string[];
   /** Whether it is `deno test`, which writes a report. */
   readonly reports: boolean;
+  /** Of a file's tests only those whose names match. @default all */
+  readonly only?: RegExp;
   /** Whether what it prints is what it is run for. @default false */
   readonly shows?: boolean;
 }
@@ -44,7 +46,13 @@ function kernelStep({ on, path, only }: KernelFile): Step {
   // A guest reaches no registry.
   const cached = on === "own" ? [] : ["--cached-only"];
   const filter = only ? [`--filter=/${only.source}/`] : [];
-  return { name, on, args: [...TEST, ...cached, ...filter, path], reports: true };
+  return {
+    name,
+    on,
+    args: [...TEST, ...cached, ...filter, path],
+    reports: true,
+    only,
+  };
 }
 
 /** All suites, in the order they run: what fails fastest first. */
@@ -116,8 +124,16 @@ export function chooseSuites(names: readonly string[]): readonly Suite[] {
   return SUITES.filter(({ name }) => names.includes(name));
 }
 
-/** The suite without what runs on other kernels than these, if it is one that runs on several. */
-export function onlyOn(suite: Suite, machines: readonly MachineName[]): Suite {
+/** What is asked for of a suite that runs on several kernels. */
+export interface Pick {
+  readonly machines: readonly MachineName[];
+  /** Part of the names of files. */
+  readonly file: string;
+}
+
+/** The suite without what was not picked, if it is one that runs on several kernels. */
+export function picked(suite: Suite, { machines, file }: Pick): Suite {
   if (!suite.on_kernels) return suite;
-  return { ...suite, steps: suite.steps.filter(({ on }) => machines.includes(on)) };
+  const isPicked = ({ on, name }: Step) => machines.includes(on) && name.includes(file);
+  return { ...suite, steps: suite.steps.filter(isPicked) };
 }

@@ -85,6 +85,40 @@ Deno.test("with modules on disk and nothing known of one of them, it is not trie
   assert.ok(!machine.ran.some((line) => line.includes("numgen")));
 });
 
+Deno.test("a module that is in neither of both lists is not there; of a part of one they tell nothing", async () => {
+  const machine = modular(["nf_tables", "nft_chain_nat"], ["nf_tables", "nft_chain_nat"]);
+  machine.write(`/lib/modules/${RELEASE}/modules.builtin`, "kernel/fs/hostfs/hostfs.ko\n");
+  const numgen = await machine.capability("nft-numgen");
+  assert.deepEqual([numgen.answer, numgen.evidence], [
+    "no",
+    `nft_numgen neither in modules.builtin nor in modules.dep of ${RELEASE}`,
+  ]);
+  const sctp = await machine.capability("conntrack-sctp");
+  assert.equal(sctp.answer, "unknown");
+  assert.match(sctp.evidence, /in no module list of .*, and no kernel config to read$/);
+});
+
+Deno.test("what older kernels keep apart from nf_tables is not loaded by trying a counter", async () => {
+  const machine = modular(MODULES, [...MODULES, "nft_counter", "nft_objref"]);
+  const found = await machine.capability("nft-counter");
+  assert.deepEqual([found.answer, found.evidence], [
+    "loadable",
+    `nft_counter in modules.dep of ${RELEASE}, not loaded`,
+  ]);
+  assert.ok(!machine.ran.some((line) => line.includes("counter")));
+  const loaded = modular([...MODULES, "nft_counter", "nft_objref"], [...MODULES, "nft_objref"]);
+  assert.equal((await loaded.capability("nft-counter")).answer, "yes");
+});
+
+Deno.test("where nf_tables takes no table for both families, no module would help", async () => {
+  const machine = modular(["nf_tables"]);
+  const words = "Could not process rule: Operation not supported";
+  machine.refusals.set("add table", `-:1:1-16: Error: ${words}\n`);
+  assert.deepEqual(await answers(machine), all("no"));
+  const { evidence } = await machine.capability("nft-numgen");
+  assert.ok(evidence.endsWith(words), evidence);
+});
+
 Deno.test("a module that its config has and its folder lacks is not there", async () => {
   const machine = modular(["nf_tables"], ["nf_tables"]);
   machine.write(`/boot/config-${RELEASE}`, "CONFIG_NFT_NUMGEN=m\n");

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { conflicts, lookAround, type Surroundings } from "../../../lib/capability/surroundings.ts";
 import { markLayout } from "../../../lib/model/mark.ts";
 import { FakeKernel } from "../../fake/kernel.ts";
+import { modular } from "./machine.ts";
 
 const QUIET: Surroundings = { chains: [], filteredBridges: [] };
 const MARKS = markLayout(0x00ffff00);
@@ -65,4 +66,13 @@ Deno.test("bridges matter where their frames meet IP rules", async () => {
   assert.deepEqual((await lookAround(kernel)).filteredBridges, []);
   kernel.files.replace("/proc/sys/net/bridge/bridge-nf-call-iptables", "1\n");
   assert.deepEqual((await lookAround(kernel)).filteredBridges, ["br0"]);
+});
+
+Deno.test("chains are not listed where that would load nf_tables", async () => {
+  const loaded = modular(["nf_tables"]);
+  await lookAround(loaded.kernel);
+  assert.deepEqual(loaded.ran, ["nft -j list chains "]);
+  const unloaded = modular([]);
+  assert.deepEqual((await lookAround(unloaded.kernel)).chains, []);
+  assert.deepEqual(unloaded.ran, []);
 });

@@ -3,7 +3,7 @@ import { type Outcome, readOutcomes } from "../../runner/junit.ts";
 import { ELSEWHERE, kernelFiles } from "../../runner/kernels.ts";
 import { matrix } from "../../runner/matrix.ts";
 import { allGood, failures, skipped, summary } from "../../runner/report.ts";
-import { chooseSuites, onlyOn, SUITES } from "../../runner/suites.ts";
+import { chooseSuites, picked, SUITES } from "../../runner/suites.ts";
 
 /** The shape of Deno 2.9's report: one passed, one failed, one skipped, one with two steps. */
 const REPORT = `<?xml version="1.0" encoding="UTF-8"?>
@@ -95,18 +95,20 @@ Deno.test("what runs on another kernel says so, and many skipped for one reason 
 Deno.test("the matrix has a row per file and a column per kernel, and tells what was not asked for", () => {
   const cells = [
     { file: "a_test.ts", on: "own", outcomes: [outcome("passed"), outcome("passed")], seconds: 3 },
-    { file: "b_test.ts", on: "own", outcomes: [outcome("passed")], seconds: 1.4 },
+    { file: "b_test.ts", on: "own", outcomes: [outcome("passed")], seconds: 1.4, isPart: true },
     { file: "a_test.ts", on: "uml", outcomes: [outcome("failed"), outcome("skipped")], seconds: 9 },
   ] as const;
   const kernels = [{ on: "own", release: "6.18" }, { on: "uml", release: "6.1.176" }] as const;
   assert.deepEqual(
     matrix(cells, kernels),
     [
-      "            own             uml",
-      "kernel      6.18            6.1.176",
-      "a_test.ts   2 passed, 3 s   1 FAILED, 1 skipped, 9 s",
-      "b_test.ts   1 passed, 1 s   ·",
-      "in all      3 passed, 4 s   1 FAILED, 1 skipped, 9 s",
+      "            own              uml",
+      "kernel      6.18             6.1.176",
+      "a_test.ts   2 passed, 3 s    1 FAILED, 1 skipped, 9 s",
+      "b_test.ts   1 passed*, 1 s   ·",
+      "in all      3 passed, 4 s    1 FAILED, 1 skipped, 9 s",
+      "",
+      "* a part of its tests, · none of them: test/runner/kernels.ts says why",
     ].map((line) => line.replaceAll("    ", "    ")),
   );
 });
@@ -121,9 +123,13 @@ Deno.test("every file of the kernel suite runs on our own kernel, and those else
 });
 
 Deno.test("a kernel that is picked is picked for the kernel suite alone", () => {
-  const [unit, kernel] = chooseSuites(["unit", "kernel"]).map((suite) => onlyOn(suite, ["qemu"]));
+  const [unit, kernel] = chooseSuites(["unit", "kernel"]).map((suite) =>
+    picked(suite, { machines: ["qemu"], file: "capab" })
+  );
   assert.deepEqual(unit?.steps, SUITES.find(({ name }) => name === "unit")?.steps);
-  assert.deepEqual(new Set(kernel?.steps.map(({ on }) => on)), new Set(["qemu"]));
+  assert.deepEqual(kernel?.steps.map(({ on, name }) => `${on} ${name}`), [
+    "qemu capability_test.ts",
+  ]);
 });
 
 Deno.test("without a name every usual suite runs, and a wrong name is told the right ones", () => {
