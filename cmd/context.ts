@@ -90,9 +90,11 @@ export const context = {
   /** This boot and this network namespace: what is true here need not be elsewhere. */
   hostIdentity(): HostIdentity {
     const inode = files.readLink("/proc/self/ns/net") ?? "unknown";
+    const cookie = netnsCookie();
     return {
       boot_id: files.read("/proc/sys/kernel/random/boot_id")?.trim() ?? "unknown",
-      netns: [inode, netnsCookie()].filter((part) => part !== undefined).join(" "),
+      netns: cookie === undefined ? inode : `${inode} ${cookie}`,
+      isReusable: cookie === undefined,
     };
   },
 

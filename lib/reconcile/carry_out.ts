@@ -83,7 +83,7 @@ async function applyEngine(run: Run, task: EngineTask, revision: number): Promis
   if (plan.changes.length === 0) return await settleTask(run, task, revision);
   if (want.present) store.commits.useMask(host, state.marks.mask);
   const mark = want.present ? plan.token : NOTHING_LEFT;
-  store.commits.announce(engine.name, mark, run.now_ms);
+  store.commits.announce(engine.name, host, mark, run.now_ms);
   run.progress.marks.set(mark, plan.changes);
   const applied = await engine.apply(kernel, plan, stamp);
   // Before the record: a run that is cut off here is completed by the next one.

@@ -40,7 +40,7 @@ export interface ViewOptions {
 
 /** What the store remembers of an engine, as far as it holds here and now. */
 export function recall({ store, host }: Rememberer, engine: EngineName): Memory {
-  return { record: store.commits.get(engine, host), pending: store.commits.pending(engine) };
+  return { record: store.commits.get(engine, host), pending: store.commits.pending(engine, host) };
 }
 
 /**
@@ -66,11 +66,12 @@ export async function viewOf(
 
 /** Whether the kernel still has what was committed last, by this lb, as far as a glance tells. */
 export function isUntouched(
-  { kernel, version }: Pick<Rememberer, "kernel" | "version">,
+  { kernel, host, version }: Pick<Rememberer, "kernel" | "host" | "version">,
   engine: Engine,
   { record, pending }: Memory,
 ): boolean {
-  return record !== undefined && pending.length === 0 && record.lb_version === version &&
+  return !host.isReusable && record !== undefined && pending.length === 0 &&
+    record.lb_version === version &&
     record.stamp === engine.stamp(kernel);
 }
 

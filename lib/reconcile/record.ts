@@ -47,7 +47,7 @@ export function recordSettledTask({ machine }: Run, task: EngineTask, revision: 
     record.lb_version === version && record.frame_json === frame_json && services.size === 0;
   // What was announced and is not there never came about: remembered for longer, it would take the blame
   // for what somebody else does later.
-  if (isSame) return pending.length > 0 ? store.commits.settle(name) : undefined;
+  if (isSame) return pending.length > 0 ? store.commits.settle(name, host) : undefined;
   const now = { token: have.token, stamp, revision, lb_version: version, frame_json };
   store.commits.commit(name, host, now, { services, objects: new Map(), isWhole: false });
 }

@@ -26,16 +26,19 @@ import type { Machine, Run } from "./request.ts";
 const SETTLED_MS_MAX = 10 * 60_000;
 
 /** Whether it is so long ago that the kernel was read that its stamps alone are not to be believed. */
-export function isLookDue({ store, kernel }: Pick<Machine, "store" | "kernel">): boolean {
-  const age_ms = kernel.clock.now_ms() - (store.settled.get()?.at_ms ?? 0);
+export function isLookDue(
+  { store, kernel, host }: Pick<Machine, "store" | "kernel" | "host">,
+): boolean {
+  const age_ms = kernel.clock.now_ms() - (store.settled.get(host)?.at_ms ?? 0);
   return age_ms < 0 || age_ms > SETTLED_MS_MAX;
 }
 
 /** The stamps of all engines, in the registry's order. */
 export type Stamps = ReadonlyMap<EngineName, string>;
 
-/** @returns undefined where an engine cannot be asked: then only a real look tells */
-export function readStamps({ kernel }: Machine): Stamps | undefined {
+/** @returns undefined where they tell nothing, or an engine cannot be asked: then only a real look tells */
+export function readStamps({ kernel, host }: Machine): Stamps | undefined {
+  if (host.isReusable) return undefined;
   try {
     return new Map(ENGINES.map((engine) => [engine.name, engine.stamp(kernel)]));
   } catch (error) {
@@ -67,7 +70,7 @@ export async function inputsDigest(
     facts,
     [...stamps],
     // What a run that was cut off may have done takes a look to find out.
-    ENGINES.map(({ name }) => store.commits.pending(name)),
+    ENGINES.map(({ name }) => store.commits.pending(name, host)),
     [...sysctlResource.observe(kernel, sysctls)],
     interfaces,
     ways,
@@ -102,8 +105,8 @@ export async function settledOutcome(
   text: string,
   { file, dryRun }: SettledRequest,
 ): Promise<Outcome | undefined> {
-  const { store, kernel } = machine;
-  const settled = store.settled.get();
+  const { store, kernel, host } = machine;
+  const settled = store.settled.get(host);
   const now_ms = kernel.clock.now_ms();
   if (!settled || isLookDue(machine)) return undefined;
   const known = parseKnown(settled.outcome_json);
@@ -129,7 +132,7 @@ function renamed({ file, outcome }: Known, name: string): string[] {
 
 /** Puts on record that a run found nothing to do. @param digest from before it looked */
 export function recordSettled(
-  { machine: { store }, request, now_ms }: Run,
+  { machine: { store, host }, request, now_ms }: Run,
   { tasks }: Pick<RunPlan, "tasks">,
   outcome: Outcome,
   digest: string,
@@ -138,8 +141,8 @@ export function recordSettled(
   const known: Known = { file: warnings[0]?.file ?? "", outcome, direct: directBackends(config) };
   // A stamp is no look: time goes on from the last one.
   const isLook = tasks.every((task) => task.isLook);
-  const at_ms = isLook ? now_ms : store.settled.get()?.at_ms ?? now_ms;
-  store.settled.put({ at_ms, digest, outcome_json: JSON.stringify(known) });
+  const at_ms = isLook ? now_ms : store.settled.get(host)?.at_ms ?? now_ms;
+  store.settled.put(host, { at_ms, digest, outcome_json: JSON.stringify(known) });
 }
 
 /**

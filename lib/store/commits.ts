@@ -77,23 +77,22 @@ export class Commits {
   }
 
   /** Says which token is about to be written to the kernel. Comes before the kernel transaction. */
-  announce(engine: string, token: string, at_ms: number): void {
-    this.#db.run(
-      "INSERT OR REPLACE INTO pending_token (engine, token, at_ms) VALUES (?, ?, ?)",
-      engine,
-      token,
-      at_ms,
-    );
+  announce(engine: string, { boot_id, netns }: HostIdentity, token: string, at_ms: number): void {
+    const row = "INSERT OR REPLACE INTO pending_token VALUES (?, ?, ?, ?, ?)";
+    this.#db.run(row, engine, boot_id, netns, token, at_ms);
   }
 
   /**
    * Tokens announced since the last commit, oldest first. After a crash the kernel may hold any of
    * them: each run that is cut off leaves one more.
    */
-  pending(engine: string): string[] {
+  pending(engine: string, { boot_id, netns }: HostIdentity): string[] {
     return this.#db.all<{ token: string }>(
-      "SELECT token FROM pending_token WHERE engine = ? ORDER BY at_ms, rowid",
+      `SELECT token FROM pending_token WHERE engine = ? AND boot_id = ? AND netns = ?
+       ORDER BY at_ms, rowid`,
       engine,
+      boot_id,
+      netns,
     ).map((row) => row.token);
   }
 
@@ -106,13 +105,15 @@ export class Commits {
       for (const [name, json] of change.services) this.#putService(id, name, json);
       if (change.isWhole) this.#db.run("DELETE FROM committed_object WHERE commit_id = ?", id);
       for (const [object, recorded] of change.objects) this.#putObject(id, object, recorded);
-      this.settle(engine);
+      this.settle(engine, host);
     });
   }
 
   /** What was announced and is not on record never came about. */
-  settle(engine: string): void {
-    this.#db.run("DELETE FROM pending_token WHERE engine = ?", engine);
+  settle(engine: string, { boot_id, netns }: HostIdentity): void {
+    // A reboot has ended what was announced before it.
+    const done = "engine = ? AND (boot_id <> ? OR netns = ?)";
+    this.#db.run(`DELETE FROM pending_token WHERE ${done}`, engine, boot_id, netns);
   }
 
   /** The kernel has this stamp on what is on record. */
@@ -148,11 +149,12 @@ export class Commits {
   }
 
   /** The kernel holds nothing of this engine any more. */
-  forget(engine: string, { boot_id, netns }: HostIdentity): void {
+  forget(engine: string, host: HostIdentity): void {
+    const { boot_id, netns } = host;
     this.#db.transaction(() => {
       const here = "engine = ? AND boot_id = ? AND netns = ?";
       this.#db.run(`DELETE FROM committed WHERE ${here}`, engine, boot_id, netns);
-      this.settle(engine);
+      this.settle(engine, host);
     });
   }
 

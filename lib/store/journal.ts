@@ -7,6 +7,11 @@ export interface HostIdentity {
   readonly boot_id: string;
   /** Identity of the network namespace. */
   readonly netns: string;
+  /**
+   * The next namespace may get the same identity: before linux 5.14 there is only an inode number to go
+   * by. Then nothing is known of the kernel without a look.
+   */
+  readonly isReusable?: boolean;
 }
 
 /**

@@ -1,4 +1,5 @@
 import type { Database } from "./database.ts";
+import type { HostIdentity } from "./journal.ts";
 
 /** What a run ended with, and a digest of everything that this depended on. */
 export interface Settled {
@@ -8,7 +9,7 @@ export interface Settled {
   readonly outcome_json: string;
 }
 
-/** Table `settled`: one row. */
+/** Table `settled`: a row for each network namespace of this boot. */
 export class SettledState {
   readonly #db: Database;
 
@@ -16,16 +17,19 @@ export class SettledState {
     this.#db = db;
   }
 
-  get(): Settled | undefined {
-    return this.#db.get<Settled>("SELECT at_ms, digest, outcome_json FROM settled");
+  get({ boot_id, netns }: HostIdentity): Settled | undefined {
+    return this.#db.get<Settled>(
+      "SELECT at_ms, digest, outcome_json FROM settled WHERE boot_id = ? AND netns = ?",
+      boot_id,
+      netns,
+    );
   }
 
-  put({ at_ms, digest, outcome_json }: Settled): void {
-    this.#db.run(
-      "INSERT OR REPLACE INTO settled (id, at_ms, digest, outcome_json) VALUES (1, ?, ?, ?)",
-      at_ms,
-      digest,
-      outcome_json,
-    );
+  put({ boot_id, netns }: HostIdentity, { at_ms, digest, outcome_json }: Settled): void {
+    this.#db.transaction(() => {
+      this.#db.run("DELETE FROM settled WHERE boot_id <> ?", boot_id);
+      const row = "INSERT OR REPLACE INTO settled VALUES (?, ?, ?, ?, ?)";
+      this.#db.run(row, boot_id, netns, at_ms, digest, outcome_json);
+    });
   }
 }

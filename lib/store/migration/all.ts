@@ -4,6 +4,7 @@ import { markMask } from "./003_mark_mask.ts";
 import { committedState } from "./004_committed_state.ts";
 import { configText } from "./005_config_text.ts";
 import { ifindex } from "./006_ifindex.ts";
+import { byNamespace } from "./007_by_namespace.ts";
 import type { Migration } from "./migration.ts";
 
 /** Every step, oldest first. */
@@ -14,6 +15,7 @@ export const MIGRATIONS: readonly Migration[] = [
   committedState,
   configText,
   ifindex,
+  byNamespace,
 ];
 
 /** The schema this lb works with. */

@@ -5,6 +5,7 @@ import { nftEngine } from "../../../lib/engine/nft/engine.ts";
 import type { DesiredState, PlacedService } from "../../../lib/model/state.ts";
 import { committedOf, isUntouched, recall, stateChange } from "../../../lib/reconcile/memory.ts";
 import { placeServices } from "../../../lib/reconcile/place.ts";
+import { Crash } from "../../fake/gate.ts";
 import { FakeHost } from "../../fake/host.ts";
 import { BASE, CHANGED, NOTHING, single } from "./configs.ts";
 import { type Rig, withRig } from "./rig.ts";
@@ -56,7 +57,8 @@ Deno.test(
 const DOUBTS: Readonly<Record<string, (rig: Rig) => void>> = {
   "somebody's transaction, whatever it did": ({ host }) => host.nft.edit("add table ip other"),
   "another version of lb": (rig) => rig.version = "other",
-  "a run that was cut off": ({ store }) => store.commits.announce("nft", "9 . 9", 1),
+  "a run that was cut off": ({ store: { commits }, machine: { host } }) =>
+    commits.announce("nft", host, "9 . 9", 1),
   "another boot": (rig) => rig.boot_id = "boot-9",
   "another network namespace": (rig) => rig.netns = "net:[9]",
   "a state of which only a look tells": ({ store: { commits }, machine: { host } }) => {
@@ -225,5 +227,25 @@ Deno.test(
     enter(here);
     assert.notEqual(recall(rig.machine, "nft").record, undefined);
     assert.deepEqual((await rig.look(BASE)).drift, []);
+  }),
+);
+
+Deno.test(
+  "a run that was cut off in one namespace is settled there, whatever runs in another meanwhile",
+  withRig(async (rig) => {
+    const here = { host: rig.host, netns: rig.netns };
+    await rig.run(BASE);
+    let isWritten = false;
+    rig.host.gate.before = (call) => {
+      if (isWritten) throw new Crash(call);
+      isWritten = /^run nft -f/.test(call);
+    };
+    await assert.rejects(rig.run(CHANGED));
+    rig.host.gate.before = () => {};
+    Object.assign(rig, { host: new FakeHost(), netns: "net:[2]" });
+    await rig.run(CHANGED);
+    Object.assign(rig, here);
+    const { drift, notes } = await rig.run(CHANGED);
+    assert.deepEqual([drift, notes], [[], ["nft: settled what a run that was cut off had left"]]);
   }),
 );

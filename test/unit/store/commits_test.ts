@@ -49,15 +49,15 @@ Deno.test(
     const { commits, revisions } = store;
     const record = recordOf(revisions.begin(START));
     assert.deepEqual(recorded(store, HOST), NOTHING);
-    commits.announce("nft", "t0", 1);
-    commits.announce("nft", "t1", 2);
-    commits.announce("ipvs", "other", 2);
-    assert.deepEqual(commits.pending("nft"), ["t0", "t1"]);
+    commits.announce("nft", HOST, "t0", 1);
+    commits.announce("nft", HOST, "t1", 2);
+    commits.announce("ipvs", HOST, "other", 2);
+    assert.deepEqual(commits.pending("nft", HOST), ["t0", "t1"]);
     const [services, objects] = [{ web: "{}", mail: "[]" }, { "chain s-web4": CHAIN }];
     commits.commit("nft", HOST, record, changeOf(services, objects));
     assert.deepEqual(recorded(store, HOST), { record, services, objects });
-    assert.deepEqual(commits.pending("nft"), []);
-    assert.deepEqual(commits.pending("ipvs"), ["other"]);
+    assert.deepEqual(commits.pending("nft", HOST), []);
+    assert.deepEqual(commits.pending("ipvs", HOST), ["other"]);
     commits.forget("nft", HOST);
     assert.deepEqual(recorded(store, HOST), NOTHING);
   }),
@@ -158,12 +158,29 @@ Deno.test(
 );
 
 Deno.test(
+  "what was announced in another namespace stays until it is known there; a reboot ends it",
+  inStore(({ commits, revisions }) => {
+    const record = recordOf(revisions.begin(START));
+    const elsewhere = { ...HOST, netns: "2" };
+    const later = { ...HOST, boot_id: "boot-2" };
+    commits.announce("nft", HOST, "t1", 1);
+    commits.announce("nft", elsewhere, "t2", 2);
+    commits.commit("nft", HOST, record, changeOf());
+    commits.forget("nft", HOST);
+    const pending = () => [HOST, elsewhere, later].map((host) => commits.pending("nft", host));
+    assert.deepEqual(pending(), [[], ["t2"], []]);
+    commits.commit("nft", later, record, changeOf());
+    assert.deepEqual(pending(), [[], [], []]);
+  }),
+);
+
+Deno.test(
   "what was announced and never came about is forgotten alone",
   inStore(({ commits, revisions }) => {
     commits.commit("nft", HOST, recordOf(revisions.begin(START)), changeOf());
-    commits.announce("nft", "t2", 1);
-    commits.settle("nft");
-    assert.deepEqual(commits.pending("nft"), []);
+    commits.announce("nft", HOST, "t2", 1);
+    commits.settle("nft", HOST);
+    assert.deepEqual(commits.pending("nft", HOST), []);
     assert.equal(commits.get("nft", HOST)?.token, "t1");
   }),
 );
