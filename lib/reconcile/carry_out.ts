@@ -105,12 +105,12 @@ async function checkAfter(run: Run, { engine, state, plan }: EngineTask): Promis
   const committed = record && committedOf(machine, engine, record, state);
   const { have, stamp } = await lookAfter(run, engine, committed);
   const left = engine.plan(engine.desired(state), have, plan.token).changes;
-  if (left.length === 0) {
+  if (left.length === 0 && (!have.present || have.token === plan.token)) {
     machine.store.commits.stamp(engine.name, machine.host, stamp);
     return stamp;
   }
   for (const { object } of left) progress.drift.add(object);
-  const objects = left.map(({ object }) => object).join(", ");
+  const objects = left.map(({ object }) => object).join(", ") || "the mark of this run";
   throw new StalePlanError(`somebody else changed ${objects}`, { hasLanded: true });
 }
 

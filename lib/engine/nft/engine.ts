@@ -74,19 +74,24 @@ function look({ sockets }: Kernel, committed?: Committed): Look<Snapshot> {
 }
 
 /**
- * The generation moves by one with every transaction of anyone. Where it has moved by one in all, ours was
- * the only one, and the kernel holds what was planned.
+ * The generation moves by one with every transaction of anyone. Where it moved by one from right before ours
+ * until the rules were read back, they are ours; else nobody could tell, and all of them are written again.
+ * Where nothing moved it since the plan was made either, the kernel holds what was planned.
  */
 async function apply(kernel: Kernel, plan: NftPlan, stamp: string): Promise<Applied> {
   if (plan.changes.length === 0) throw new TypeError("a plan without changes is not applied");
+  const before = readGeneration(kernel.sockets);
   await commit(kernel, plan);
   const { objects, generation } = withNft(kernel.sockets, (connection) => ({
     objects: readBack(connection, plan),
     generation: generationOf(connection),
   }));
-  const isAlone = generation === nextGeneration(Number(stamp));
+  if (generation !== nextGeneration(before)) {
+    const words = "somebody else changed nftables while lb did";
+    throw new StalePlanError(words, { hasLanded: true });
+  }
   const isWhole = [...plan.written.values()].every((written) => written.isWhole);
-  return { objects, isWhole, stamp: isAlone ? `${generation}` : undefined };
+  return { objects, isWhole, stamp: before === Number(stamp) ? `${generation}` : undefined };
 }
 
 /** A 32-bit counter that leaves out 0 (nf_tables_commit, net/netfilter/nf_tables_api.c). */

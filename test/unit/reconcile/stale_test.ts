@@ -130,14 +130,29 @@ Deno.test(
 );
 
 Deno.test(
-  "what somebody does to tables of his own at that moment takes one look, and no second attempt",
+  "what somebody does at that moment, to whatever table, is no drift, and lb's rules are written again",
   withRig(async (rig) => {
     meddleAfterCommit(rig, "add table ip theirs");
     const { changed, drift } = await rig.run(single());
-    assert.deepEqual([changed, drift, writes(rig)], [true, [], 1]);
+    assert.deepEqual([changed, drift, writes(rig)], [true, [], 2]);
     rig.host.gate.open();
     const after = await rig.run(single("", "192.0.2.77"));
     assert.deepEqual([after.changed, after.drift, reads(rig)], [true, [], 0]);
+  }),
+);
+
+Deno.test(
+  "rules that somebody puts in the place of lb's at that moment do not stay",
+  withRig(async (rig) => {
+    const rules = () => rig.host.nft.table("inet lb")!.chains.get("refuse")!.rules.map(String);
+    await rig.run(BASE);
+    const before = rules();
+    await rig.run(NOTHING);
+    const drop = "add rule inet lb refuse drop";
+    meddleAfterCommit(rig, "flush chain inet lb refuse", drop, drop);
+    await rig.run(BASE);
+    assert.deepEqual(rules(), before);
+    assert.deepEqual((await rig.look(BASE)).changes, []);
   }),
 );
 
