@@ -55,7 +55,7 @@ async function playRole(role: string): Promise<void> {
 function notBuilt(engine: string): LbError {
   return new LbError(
     "unsupported",
-    `the engine ${engine} is not built yet: use --engine nft, or auto`,
+    `a demo of the engine ${engine} is not built yet: use --engine nft, or auto`,
   );
 }
 

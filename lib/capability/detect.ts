@@ -8,7 +8,7 @@ import {
   type Presence,
 } from "./modules.ts";
 import { procSysMount } from "./proc_sys.ts";
-import { CONTROL, type Need, NFT_PROBES, type Probe } from "./probes.ts";
+import { CONTROL, type Need, NFT_PROBES, PASSIVE_PROBES, type Probe } from "./probes.ts";
 import { runTrial, type Trial } from "./trial.ts";
 
 /** Bit of CAP_NET_ADMIN in /proc/PID/status (linux/capability.h). */
@@ -47,7 +47,7 @@ export async function detect(kernel: Kernel): Promise<Facts> {
     ground.program,
     ground.netAdmin,
     sysctlsWritable(kernel),
-    conntrackNetlink(modules),
+    ...PASSIVE_PROBES.map((probe) => answerPassive(modules, probe)),
     ...probed,
   ];
   return { kernel: release, nft, capabilities };
@@ -63,13 +63,14 @@ export function refresh(kernel: Kernel, facts: Facts): Facts {
 }
 
 /**
- * Whether the facts will do for later runs of this boot. A "no" will not: its module may be installed a
- * minute later; and what could not be found out may be found out then.
+ * Whether the facts will do for later runs of this boot. A "no" will not, unless the kernel was built
+ * without it: its module may be installed a minute later; and what could not be found out may be found
+ * out then.
  */
 export function isLasting(kernel: Kernel, facts: Facts): boolean {
   const passes = new Set(passing(kernel).map(({ id }) => id));
   return facts.capabilities.every((each) =>
-    passes.has(each.id) || isPossible(each) && each.answer !== "unknown"
+    passes.has(each.id) || each.isFinal || isPossible(each) && each.answer !== "unknown"
   );
 }
 
@@ -195,15 +196,12 @@ function sysctlsWritable(kernel: Kernel): Capability {
   };
 }
 
-/** Asking by a dump would load it, so only its presence is told. */
-function conntrackNetlink(modules: ModuleIndex): Capability {
-  const found = modules.find(["nf_conntrack_netlink", "NF_CT_NETLINK"]);
-  return {
-    id: "conntrack-netlink",
-    purpose: "counting active connections",
-    answer: PASSIVE_ANSWERS[found.presence],
-    evidence: found.evidence,
-  };
+function answerPassive(
+  modules: ModuleIndex,
+  { id, purpose, needs }: Omit<Probe, "rules">,
+): Capability {
+  const { presence, evidence, isFinal } = weakest(modules, needs);
+  return { id, purpose, answer: PASSIVE_ANSWERS[presence], evidence, ...(isFinal && { isFinal }) };
 }
 
 async function kernelConfig(

@@ -9,6 +9,8 @@ export interface Capability {
   readonly answer: Answer;
   /** Files read, errno, the kernel's or a program's own words. */
   readonly evidence: string;
+  /** The kernel was built without it: nothing that is installed later changes that. */
+  readonly isFinal?: boolean;
 }
 
 /** What was found out about this machine. */

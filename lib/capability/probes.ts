@@ -18,6 +18,8 @@ export type Need = readonly [module: string, option: string, kind?: "module" | "
 
 const NF_TABLES: Need = ["nf_tables", "NF_TABLES"];
 
+const IP_VS: Need = ["ip_vs", "IP_VS"];
+
 /** The type of a nat chain is a module of its own, which naming it loads. */
 const NAT_CHAINS: Need = ["nft_chain_nat", "NFT_NAT"];
 
@@ -130,6 +132,31 @@ export const NFT_PROBES: readonly Probe[] = [
     purpose: "max_connections (linux 4.19.11)",
     needs: [["nft_connlimit", "NFT_CONNLIMIT"]],
     rules: FILTER_CHAIN + "add rule ip t c ct count over 9 accept",
+  },
+];
+
+/**
+ * What is answered by its modules alone: trying it out would load them, or shows nothing that their
+ * presence does not.
+ */
+export const PASSIVE_PROBES: readonly Omit<Probe, "rules">[] = [
+  {
+    // Asking by a dump would load it.
+    id: "conntrack-netlink",
+    purpose: "counting active connections",
+    needs: [["nf_conntrack_netlink", "NF_CT_NETLINK"]],
+  },
+  { id: "ipvs", purpose: "balancing by IPVS", needs: [IP_VS] },
+  ...(["rr", "wrr", "lc", "wlc", "sh", "mh"] as const).map((name) => ({
+    id: `ipvs-${name}`,
+    purpose: `the scheduler ${name} of IPVS`,
+    needs: [[`ip_vs_${name}`, `IP_VS_${name.toUpperCase()}`], IP_VS] as const,
+  })),
+  {
+    // A part of ip_vs, not a module.
+    id: "ipvs-sctp",
+    purpose: "services of protocol sctp on IPVS",
+    needs: [["ip_vs_proto_sctp", "IP_VS_PROTO_SCTP", "part"], IP_VS],
   },
 ];
 

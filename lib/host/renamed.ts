@@ -24,6 +24,8 @@ const NAMINGS: Readonly<Record<JournalResource, Naming>> = {
       return vip ? placementKey(name, vip) : key;
     },
   },
+  // Names none.
+  module: { nameIn: () => undefined, withName: (key) => key },
 };
 
 /**

@@ -1,6 +1,6 @@
 /** One thing that differs between what is wanted and what is there. */
 export interface Change {
-  /** `nft`, `sysctl`, `address`, `conntrack`. */
+  /** `nft`, `ipvs`, `sysctl`, `address`, `module`. */
   readonly engine: string;
   readonly op: "add" | "change" | "remove";
   /** For instance `map sl-web4` or `net.ipv4.ip_forward`. */

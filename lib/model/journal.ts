@@ -1,5 +1,5 @@
 /** Kinds of host state whose prior value is kept, so that it can be put back. */
-export const JOURNAL_RESOURCES = ["sysctl", "address"] as const;
+export const JOURNAL_RESOURCES = ["sysctl", "address", "module"] as const;
 export type JournalResource = typeof JOURNAL_RESOURCES[number];
 
 /** What is about to be changed on the host, written down before it is changed. */

@@ -89,8 +89,17 @@ export class AttributeReader {
     return this.#has(1) ? this.#view.getUint8(this.#start) : 0;
   }
 
+  u16(): number {
+    return this.#has(2) ? this.#view.getUint16(this.#start, true) : 0;
+  }
+
   u32(): number {
     return this.#has(4) ? this.#view.getUint32(this.#start, true) : 0;
+  }
+
+  /** Exact up to 2^53: what counts packets and bytes is far from there. */
+  u64(): number {
+    return this.#has(8) ? Number(this.#view.getBigUint64(this.#start, true)) : 0;
   }
 
   u16be(): number {

@@ -16,6 +16,10 @@ export class AttributeWriter {
     return this.#put(type, 1, value, (at) => this.#view.setUint8(at, value));
   }
 
+  u16(type: number, value: number): this {
+    return this.#put(type, 2, value, (at) => this.#view.setUint16(at, value, true));
+  }
+
   u32(type: number, value: number): this {
     return this.#put(type, 4, value, (at) => this.#view.setUint32(at, value, true));
   }
@@ -32,6 +36,11 @@ export class AttributeWriter {
     const at = this.#begin(type);
     this.#append(value);
     return this.#finish(at);
+  }
+
+  /** UTF-8 with a NUL behind it. */
+  text(type: number, value: string): this {
+    return this.bytes(type, new TextEncoder().encode(`${value}\0`));
   }
 
   /** Writes attributes inside one of this type. */

@@ -61,7 +61,7 @@ async function finish(
   removed: ReturnType<typeof goneSince>,
 ): Promise<Outcome> {
   await orBlocked(run, () => forgetGone(run, removed));
-  for (const stage of ["addresses", "leftAddresses", "leftSysctls"] as const) {
+  for (const stage of ["addresses", "leftAddresses", "leftSysctls", "leftModules"] as const) {
     await orBlocked(run, () => applyHostStage(run, stage, plan.host));
   }
   saveCounters(run, plan);
@@ -154,6 +154,24 @@ async function orBlocked(run: Run, work: () => Promise<void> | void): Promise<vo
   } catch (error) {
     if (!(error instanceof KernelError)) throw error;
     run.blocked.push(error.message);
+  }
+}
+
+/**
+ * Has the kernel load what the services need. It brings sysctls along, so the rest is planned anew.
+ *
+ * @returns whether there was anything to load
+ */
+export async function loadModules(run: Run, { host, target }: RunPlan): Promise<boolean> {
+  if (host.modules.length === 0) return false;
+  beginRevision(run, target);
+  try {
+    const { done } = await applyStage(run.machine, "modules", host);
+    run.progress.changes.push(...done);
+    return true;
+  } catch (error) {
+    if (target.isNew) failRevision(run.machine, target.revision, error);
+    throw error;
   }
 }
 

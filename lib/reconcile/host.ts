@@ -1,9 +1,10 @@
 import { FAMILIES, type Family } from "../model/address.ts";
 import { procSysMount } from "../capability/proc_sys.ts";
 import { addressResource } from "../host/address/address.ts";
-import { interfacesAfter, placementNotes } from "../host/address/placement.ts";
+import { interfacesAfter, placementNotes, type VipService } from "../host/address/placement.ts";
 import type { AddressStep } from "../host/address/plan.ts";
 import type { Interface } from "../host/interface.ts";
+import { moduleResource, type ModuleStep } from "../host/module/module.ts";
 import { asNamedNow, type NamedEntry, renameNotes } from "../host/renamed.ts";
 import type { Blocked, HostPlan, Step, StepsResult } from "../host/resource.ts";
 import { reportSysctls } from "../host/sysctl/apply.ts";
@@ -29,6 +30,8 @@ export interface HostMachine {
 
 /** What to do to the machine besides the engines' part, in the order of its stages. */
 export interface HostStages {
+  /** Before everything: what comes with them is not there to be planned yet. */
+  readonly modules: readonly ModuleStep[];
   /** Before any engine: a packet must be able to go on before it is sent on. */
   readonly sysctls: readonly SysctlStep[];
   /** After the engines: a VIP that arrives before its rules would answer with resets. */
@@ -36,6 +39,7 @@ export interface HostStages {
   /** Last: what nobody needs any more. */
   readonly leftAddresses: readonly AddressStep[];
   readonly leftSysctls: readonly SysctlStep[];
+  readonly leftModules: readonly ModuleStep[];
   /** What is wanted and cannot be brought about, each with what the operator can do. */
   readonly blocked: readonly string[];
   /** VIPs that have nowhere to go. A config that was never in force is refused for them. */
@@ -47,10 +51,15 @@ export interface HostStages {
 /** What a config asks of the machine, in the resources' own terms. */
 export function hostWant(config: Config, engineOf: ReadonlyMap<string, EngineName>): Need {
   if (config.services.length === 0) return NO_NEED;
+  const onIpvs = config.services.filter(({ name }) => engineOf.get(name) === "ipvs");
   return {
     engines: [...new Set(engineOf.values())],
     families: familiesServed(config),
     masquerade: config.services.some(({ masquerade }) => masquerade),
+    ipvs: [...new Set(onIpvs.map(({ forward }) => forward))],
+    ipvs_persistence: onIpvs.some(({ persistence }) => persistence),
+    // It takes packets where the machine takes those for itself.
+    local: onIpvs.map(({ name }) => name),
   };
 }
 
@@ -64,11 +73,13 @@ export function familiesServed({ services }: Config): Family[] {
 /** Observes and plans. Changes nothing. @throws {KernelError} where the kernel cannot be asked */
 export function planHost(machine: HostMachine, config: Config, need: Need): HostStages {
   const interfaces = addressResource.observe(machine.kernel, []);
+  const services = withLocal(config.services, need);
   const placed = openEntries(machine, "address", interfaces);
   const changed = openEntries(machine, "sysctl", interfaces);
-  const addresses = planAddresses(machine, config.services, interfaces, placed);
-  const want = sysctlWant(config.services, interfaces, need);
+  const addresses = planAddresses(machine, services, interfaces, placed);
+  const want = sysctlWant(services, interfaces, need);
   const sysctls = planSysctls(machine, want, changed);
+  const modules = planModules(machine, need);
   const reason = config.sysctl === "check"
     ? "check"
     : procSysMount(machine.kernel.files).isReadOnly
@@ -76,11 +87,13 @@ export function planHost(machine: HostMachine, config: Config, need: Need): Host
     : undefined;
   const reported = reason ? reportSysctls(sysctls.set, reason).blocked : [];
   return {
+    modules: modules.set,
     sysctls: reason ? [] : sysctls.set,
     addresses: addresses.set,
     leftAddresses: addresses.restore,
     // "check" writes nothing at all; what lb set before stays on record for when it may be put back.
     leftSysctls: reason === "check" ? [] : sysctls.restore,
+    leftModules: modules.restore,
     blocked: [...sysctls.blocked, ...addresses.blocked, ...reported].map(({ message }) => message),
     homeless: addresses.blocked,
     notes: [
@@ -92,11 +105,17 @@ export function planHost(machine: HostMachine, config: Config, need: Need): Host
 
 /** The sysctls a config wants, with the interfaces as they will be once the VIPs are placed. */
 export function sysctlWant(
-  services: readonly Service[],
+  services: readonly VipService[],
   interfaces: readonly Interface[],
   need: Need,
 ): SysctlWant {
   return { need, interfaces: interfacesAfter(services, interfaces) };
+}
+
+/** Says of each service whether its VIPs have to be this machine's own. */
+function withLocal(services: readonly Service[], { local }: Need): VipService[] {
+  const names = new Set(local);
+  return services.map((service) => ({ ...service, local: names.has(service.name) }));
 }
 
 /** Every change of the plan, in order. */
@@ -119,6 +138,8 @@ export function doneStages(stages: HostStages, done: ReadonlySet<Change>): HostS
     addresses: only(stages.addresses),
     leftAddresses: only(stages.leftAddresses),
     leftSysctls: only(stages.leftSysctls),
+    modules: only(stages.modules),
+    leftModules: only(stages.leftModules),
   };
 }
 
@@ -137,11 +158,14 @@ export function hostSysctls({ sysctls, leftSysctls }: HostStages): SysctlOutcome
 /** Carries out one stage. @throws {KernelError} where the kernel refuses; what was done is journalled */
 export async function applyStage(
   machine: HostMachine,
-  stage: "sysctls" | "addresses" | "leftAddresses" | "leftSysctls",
+  stage: "modules" | "sysctls" | "addresses" | "leftAddresses" | "leftSysctls" | "leftModules",
   stages: HostStages,
 ): Promise<StepsResult> {
   const { kernel } = machine;
   const journal = journalOf(machine);
+  if (stage === "modules" || stage === "leftModules") {
+    return await moduleResource.apply(kernel, stages[stage], journal);
+  }
   if (stage === "sysctls" || stage === "leftSysctls") {
     return await sysctlResource.apply(kernel, stages[stage], journal);
   }
@@ -150,11 +174,16 @@ export async function applyStage(
 
 function planAddresses(
   machine: HostMachine,
-  services: readonly Service[],
+  services: readonly VipService[],
   interfaces: readonly Interface[],
   open: readonly NamedEntry[],
 ): HostPlan<AddressStep> {
   return ownDoing(machine, addressResource.plan(services, interfaces, open), open);
+}
+
+function planModules(machine: HostMachine, need: Need): HostPlan<ModuleStep> {
+  const open = journalOf(machine).open("module");
+  return moduleResource.plan(need, moduleResource.observe(machine.kernel, open), open);
 }
 
 function planSysctls(
@@ -200,9 +229,11 @@ function journalOf({ store, host, kernel }: HostMachine) {
 
 function allSteps(stages: HostStages) {
   return [
+    ...stages.modules,
     ...stages.sysctls,
     ...stages.addresses,
     ...stages.leftAddresses,
     ...stages.leftSysctls,
+    ...stages.leftModules,
   ];
 }

@@ -1,6 +1,5 @@
 import type { Diagnostic } from "../config/diagnostic.ts";
 import type { Engine, EnginePlan } from "../engine/engine.ts";
-import { ENGINES } from "../engine/registry.ts";
 import { PATIENT_MS } from "../host/neighbour/observe.ts";
 import { LbError } from "../model/error.ts";
 import type { DesiredState } from "../model/state.ts";
@@ -19,6 +18,7 @@ import { type Memory, recall, type View, viewOf, type ViewOptions } from "./memo
 import type { Outcome } from "./outcome.ts";
 import { backendNames, placeServices } from "./place.ts";
 import type { Run } from "./request.ts";
+import { enginesHere } from "./selection.ts";
 import { newToken } from "./token.ts";
 
 /** The config text that is being brought about. */
@@ -65,7 +65,7 @@ export async function planRun(run: Run, how: ViewOptions = {}): Promise<RunPlan>
   const links = await observeLinks(run.machine.kernel, config, PATIENT_MS);
   if (target.isNew) refuseOffLink(links);
   const tasks: EngineTask[] = [];
-  for (const engine of ENGINES) {
+  for (const engine of enginesHere(run.machine)) {
     tasks.push(await planEngine(run, engine, { rows, target, links }, how));
   }
   const host = planHost(run.machine, config, hostWant(config, run.engineOf));

@@ -1,6 +1,6 @@
 import { StalePlanError } from "../engine/engine.ts";
 import { InForceError, KernelError, LbError } from "../model/error.ts";
-import { carryOut } from "./carry_out.ts";
+import { carryOut, loadModules } from "./carry_out.ts";
 import { isHostBehind } from "./host.ts";
 import { directBackends } from "./links.ts";
 import type { Outcome } from "./outcome.ts";
@@ -32,7 +32,8 @@ export async function reconcile(machine: Machine, request: ReconcileRequest): Pr
   const progress: Progress = { drift: new Set(), marks: new Map(), changes: [], sysctls: [] };
   for (;;) {
     try {
-      return await attempt(newRun(machine, request, chosen, progress));
+      const outcome = await attempt(newRun(machine, request, chosen, progress));
+      if (outcome) return outcome;
     } catch (error) {
       if (!(error instanceof StalePlanError)) throw error;
       progress.hasLanded ||= error.hasLanded;
@@ -42,8 +43,12 @@ export async function reconcile(machine: Machine, request: ReconcileRequest): Pr
   }
 }
 
-/** One look at the kernel and one try. A stale plan ends it, and the next one starts anew. */
-async function attempt(run: Run): Promise<Outcome> {
+/**
+ * One look at the kernel and one try. A stale plan ends it, and the next one starts anew.
+ *
+ * @returns undefined where there is more to be seen now
+ */
+async function attempt(run: Run): Promise<Outcome | undefined> {
   const { machine, request } = run;
   const stamps = readStamps(machine);
   const direct = directBackends(request.loaded.config);
@@ -54,6 +59,7 @@ async function attempt(run: Run): Promise<Outcome> {
     notes: [...outcome.notes, ...plan.host.notes],
   });
   if (request.dryRun) return told(plan.outcome);
+  if (await loadModules(run, plan)) return undefined;
   const isBehind = plan.target.isNew || isHostBehind(plan.host) ||
     plan.tasks.some(({ isRecordBehind }) => isRecordBehind);
   if (plan.outcome.changed || isBehind) {

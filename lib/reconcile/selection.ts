@@ -1,15 +1,30 @@
 import { type EngineReport, reportEngines, selectEngine } from "../capability/select.ts";
 import type { Facts } from "../capability/facts.ts";
 import type { LoadedConfig } from "../config/load.ts";
+import type { Engine } from "../engine/engine.ts";
 import { ENGINES } from "../engine/registry.ts";
 import { LbError } from "../model/error.ts";
 import type { EngineName } from "../model/service.ts";
+import type { Machine } from "./request.ts";
 
 /** Which engine serves a service, and why that one. */
 export interface Chosen {
   readonly name: string;
   readonly engine: EngineName;
   readonly reason: string;
+}
+
+/**
+ * The engines to look after: those that this machine can run, and those that left something here. Of others
+ * nothing is here, and they could not even be asked.
+ */
+export function enginesHere(
+  { facts, store, host }: Pick<Machine, "facts" | "store" | "host">,
+): Engine[] {
+  const possible = new Set(
+    engineReports(facts).filter((report) => report.possible).map(({ name }) => name),
+  );
+  return ENGINES.filter(({ name }) => possible.has(name) || store.commits.get(name, host));
 }
 
 /** Every engine there is, held against this machine. */

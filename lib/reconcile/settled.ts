@@ -11,6 +11,7 @@ import { directBackends } from "./links.ts";
 import type { Outcome } from "./outcome.ts";
 import type { RunPlan } from "./plan.ts";
 import type { Machine, Run } from "./request.ts";
+import { enginesHere } from "./selection.ts";
 
 /**
  * What a run does is a function of what it reads: the config, the machine's facts, the kernel. So where
@@ -37,10 +38,11 @@ export function isLookDue(
 export type Stamps = ReadonlyMap<EngineName, string>;
 
 /** @returns undefined where they tell nothing, or an engine cannot be asked: then only a real look tells */
-export function readStamps({ kernel, host }: Machine): Stamps | undefined {
+export function readStamps(machine: Machine): Stamps | undefined {
+  const { kernel, host } = machine;
   if (host.isReusable) return undefined;
   try {
-    return new Map(ENGINES.map((engine) => [engine.name, engine.stamp(kernel)]));
+    return new Map(enginesHere(machine).map((engine) => [engine.name, engine.stamp(kernel)]));
   } catch (error) {
     if (error instanceof KernelError) return undefined;
     throw error;

@@ -101,6 +101,7 @@ export class Driver<Snapshot extends EngineSnapshot, Plan extends EnginePlan> {
 
   /** New connections by backend id. */
   async connections(state: DesiredState): Promise<Record<number, number | null>> {
+    await this.rig.counted?.();
     const counters = await this.#engine.counters(this.rig.kernel, state);
     return Object.fromEntries(counters.map(({ id, new_connections }) => [id, new_connections]));
   }

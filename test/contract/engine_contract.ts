@@ -7,6 +7,7 @@ import {
   StalePlanError,
 } from "../../lib/engine/engine.ts";
 import { KernelError } from "../../lib/model/error.ts";
+import type { DesiredState } from "../../lib/model/state.ts";
 import { type ServiceSpec, stateOf } from "../fake/services.ts";
 import { Driver, type Planned } from "./driver.ts";
 import { pairs } from "./pairs.ts";
@@ -37,17 +38,25 @@ const CHANGED = stateOf([{
   ],
 }]);
 
+/** Random states, and pairs of which one comes after the other. */
+export interface Asked {
+  readonly states: fc.Arbitrary<DesiredState>;
+  readonly pairs: fc.Arbitrary<{ readonly have: DesiredState; readonly want: DesiredState }>;
+}
+
 /**
  * What every engine promises (lib/engine/engine.ts), on one kind of kernel.
  *
  * @param makeRig a fresh kernel for each test
  * @param runs random transitions that are tried
+ * @param asked what configurations can ask of this engine
  */
 export function engineContract<Snapshot extends EngineSnapshot, Plan extends EnginePlan>(
   name: string,
   makeRig: () => Promise<Rig<Plan>>,
   engine: Engine<Snapshot, Plan>,
   runs: number,
+  asked: Asked = { states, pairs },
 ): void {
   const test = (what: string, run: (driver: Driver<Snapshot, Plan>) => Promise<void>) =>
     Deno.test(`${name}: ${what}`, async () => {
@@ -103,7 +112,7 @@ export function engineContract<Snapshot extends EngineSnapshot, Plan extends Eng
 
   test("every state is reached from every other in one apply", async (driver) => {
     await fc.assert(
-      fc.asyncProperty(states, async (wanted) => {
+      fc.asyncProperty(asked.states, async (wanted) => {
         const planned = await driver.plan(wanted);
         if (planned.plan.changes.length > 0) await driver.carryOut(planned);
         await driver.settled(wanted);
@@ -114,7 +123,7 @@ export function engineContract<Snapshot extends EngineSnapshot, Plan extends Eng
 
   test("a plan from memory does what a look would have asked for", async (driver) => {
     await fc.assert(
-      fc.asyncProperty(pairs, async ({ have, want }) => {
+      fc.asyncProperty(asked.pairs, async ({ have, want }) => {
         await driver.apply(have);
         const looked = await driver.plan(want);
         const narrowed = driver.planNarrowed(want);

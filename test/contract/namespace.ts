@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { able } from "../kernel/able.ts";
+import { able, type Need } from "../kernel/able.ts";
 
 /** Tells the child that the network namespace is its own. */
 const MARKER = "LB_TEST_NAMESPACE";
@@ -12,12 +12,13 @@ const LIMIT_MS = 8 * 60_000;
  * them: a child process runs the same file again, there.
  *
  * @param file `import.meta.url` of the test file
+ * @param need what they take
  */
-export function testInNamespace(file: string, register: () => void): void {
+export function testInNamespace(file: string, register: () => void, need?: Need): void {
   if (Deno.env.get(MARKER) === file) return register();
   const name = new URL(file).pathname.split("/").at(-1);
   Deno.test({
-    ...able(`${name} in a network namespace of its own`),
+    ...able(`${name} in a network namespace of its own`, need),
     fn: () => runInNamespace(file),
   });
 }

@@ -23,6 +23,8 @@ export interface Rig<Plan> {
   ruin(): Promise<void>;
   /** A connection from this machine, `ADDRESS:PORT`; whether anybody answers does not matter. */
   connect(vip: string): Promise<void>;
+  /** Waits until the kernel has counted what was connected, where that takes a while. */
+  readonly counted?: () => Promise<void>;
   /** The plan with something in it, near its end, that the kernel refuses. */
   spoil(plan: Plan): Plan;
   close(): void;

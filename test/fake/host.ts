@@ -133,7 +133,8 @@ export class FakeHost {
   }
 
   #netlink(protocol: number): RawSocket {
-    const families = [[0, this.network], [12, this.netfilter]] as const;
+    const { network, netfilter, inside: { ipvs } } = this;
+    const families = [[0, network], [12, netfilter], [16, ipvs]] as const;
     const family = families.find(([number]) => number === protocol)?.[1];
     if (!family) {
       throw new SyntaxError(`the fake kernel does not know netlink protocol ${protocol}`);

@@ -1,4 +1,4 @@
-/** Test equipment: a whole `Kernel` in memory, as far as the nft engine speaks to one. */
+/** Test equipment: a whole `Kernel` in memory, as far as the engines speak to one. */
 import type {
   ClockPort,
   Kernel,
@@ -7,10 +7,12 @@ import type {
   SocketsPort,
 } from "../../lib/sys/ports.ts";
 import { FakeFiles } from "./files.ts";
+import { FakeIpvs } from "./ipvs.ts";
 import { FakeNetfilter } from "./netfilter.ts";
 import { FakeNft } from "./nft.ts";
 
 const NETLINK_NETFILTER = 12;
+const NETLINK_GENERIC = 16;
 
 /** A clock that stands still until it is moved. */
 export class FakeClock implements ClockPort {
@@ -38,6 +40,7 @@ export class FakeClock implements ClockPort {
 export class FakeKernel implements Kernel {
   readonly nft = new FakeNft();
   readonly netfilter = new FakeNetfilter(this.nft);
+  readonly ipvs = new FakeIpvs(false);
   readonly files = new FakeFiles();
   readonly clock = new FakeClock();
   readonly runDir = "/run/lb";
@@ -50,6 +53,7 @@ export class FakeKernel implements Kernel {
 
   readonly sockets: SocketsPort = {
     netlink: (protocol) => {
+      if (protocol === NETLINK_GENERIC) return this.ipvs.socket();
       if (protocol !== NETLINK_NETFILTER) {
         throw new SyntaxError(`the fake kernel does not know netlink protocol ${protocol}`);
       }

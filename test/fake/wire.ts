@@ -107,6 +107,23 @@ export function joined(...parts: readonly Uint8Array[]): Uint8Array {
   return bytes;
 }
 
+export function u8(value: number): Uint8Array {
+  return Uint8Array.of(value);
+}
+
+export function u16(value: number): Uint8Array {
+  return numbered(2, (view) => view.setUint16(0, value, true));
+}
+
+export function u64(value: number): Uint8Array {
+  return numbered(8, (view) => view.setBigUint64(0, BigInt(value), true));
+}
+
+/** With a NUL behind it. */
+export function text(value: string): Uint8Array {
+  return new TextEncoder().encode(`${value}\0`);
+}
+
 export function u32(value: number): Uint8Array {
   return numbered(4, (view) => view.setUint32(0, value, true));
 }

@@ -1,5 +1,12 @@
-/** Programs that nearly every test here runs. */
-const PROGRAMS = ["ip", "nft", "conntrack", "unshare"];
+/** What a test takes of the machine it runs on. */
+interface Ability {
+  /** Programs that nearly every such test runs. */
+  readonly programs: readonly string[];
+  /** Answered in a network namespace of its own, and not by lb's own detector: that is under test. */
+  readonly question: readonly [string, ...string[]];
+  /** What it means where that fails. */
+  readonly lacking: string;
+}
 
 /** What lb's rules cannot do without. */
 const RULES = `add table ip t
@@ -7,15 +14,33 @@ add chain ip t c { type nat hook prerouting priority -105; }
 add rule ip t c meta l4proto tcp dnat to 192.0.2.1:80
 `;
 
-let found: { readonly reason?: string } | undefined;
+const PROGRAMS = ["ip", "nft", "conntrack", "unshare"];
+
+const ABILITIES = {
+  nft: {
+    programs: PROGRAMS,
+    question: ["nft", RULES],
+    lacking: "this kernel's nft cannot translate addresses",
+  },
+  ipvs: {
+    programs: [...PROGRAMS, "ipvsadm", "iptables-legacy"],
+    question: ["ipvsadm", "-Ln"],
+    lacking: "this kernel has no IPVS",
+  },
+} as const satisfies Record<string, Ability>;
+
+/** What a test can take, by name. */
+export type Need = keyof typeof ABILITIES;
+
+const reasons = new Map<Need, string | undefined>();
 
 /**
- * The name of a test that takes nft's translation and namespaces: says why where it is skipped. The
- * kernel is asked when the first of them is declared, and has then loaded what it takes.
+ * The name of a test that takes nft's translation, or something else, and namespaces: says why where it is
+ * skipped. The kernel is asked when the first of them is declared, and has then loaded what it takes.
  */
-export function able(name: string): { name: string; ignore: boolean } {
-  found ??= { reason: whyNot() };
-  return unless(found.reason, name);
+export function able(name: string, need: Need = "nft"): { name: string; ignore: boolean } {
+  if (!reasons.has(need)) reasons.set(need, whyNot(ABILITIES[need]));
+  return unless(reasons.get(need), name);
 }
 
 /** The name of a test, which says why where it is skipped. */
@@ -26,16 +51,15 @@ export function unless(
   return { name: reason ? `${name} (skipped: ${reason})` : name, ignore: reason !== undefined };
 }
 
-function whyNot(): string | undefined {
+function whyNot({ programs, question, lacking }: Ability): string | undefined {
   if (Deno.uid() !== 0) return "needs root";
-  const missing = PROGRAMS.find((program) => run("which", program) !== undefined);
+  const missing = programs.find((program) => run("which", program) !== undefined);
   if (missing !== undefined) return `${missing} is missing`;
   const name = `lb-${Deno.pid}-probe`;
   if (run("ip", "netns", "add", name) !== undefined) return "no network namespaces here";
-  // The program, not lb's own detector: that is under test.
-  const refused = run("ip", "netns", "exec", name, "nft", RULES);
+  const refused = run("ip", "netns", "exec", name, ...question);
   run("ip", "netns", "delete", name);
-  return refused && `this kernel's nft cannot translate addresses: ${refused}`;
+  return refused && `${lacking}: ${refused}`;
 }
 
 /** @returns the first line of its complaint where it failed */

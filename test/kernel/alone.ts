@@ -21,7 +21,9 @@ export async function alone(act: (machine: Alone) => Promise<void>): Promise<voi
   const config = `${folder}/lb.toml`;
   const places = ["--config", config, "--state", `${folder}/state`, "--run-dir", `${folder}/run`];
   try {
-    await Deno.writeTextFile(config, serviceText({ weights: [1] }), { mode: 0o600 });
+    await Deno.writeTextFile(config, serviceText({ weights: [1], more: 'engine = "nft"' }), {
+      mode: 0o600,
+    });
     await mustRun(process, ["ip", "netns", "add", name]);
     await act({
       lb: (...args) => process.run(inside(name, [...LB, ...args, ...places])),

@@ -81,7 +81,7 @@ test("an apply is refused exactly where nft cannot do it: with what is missing, 
     assert.match(await must("nft", "list", "tables"), /table \w+ lb/);
   } else {
     assert.equal(code, 4, stderr);
-    assert.match(stderr, /lb\.toml:2:1: service web: .*engine nft: nft-nat: nft_nat .*\n/);
+    assert.match(stderr, /lb\.toml:\d+:\d+: service web: .*engine nft: nft-nat: nft_nat .*\n/);
     assert.match(stderr, /^Nothing was changed\.$/m);
     assert.deepEqual(after, before);
   }

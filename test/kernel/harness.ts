@@ -5,7 +5,7 @@ import { makeTraffic, type Traffic } from "../../lib/demo/traffic.ts";
 import { children } from "../../lib/sys/children.ts";
 import { files } from "../../lib/sys/files.ts";
 import { process } from "../../lib/sys/process.ts";
-import { able } from "./able.ts";
+import { able, type Need } from "./able.ts";
 
 /** Ports that every backend listens on. */
 export const TCP_PORTS = [80, 443, 8000, 8001, 8002, 8080];
@@ -21,6 +21,8 @@ export interface Lab {
 export interface LabOptions {
   readonly backends: number;
   readonly one_arm?: boolean;
+  /** What the tests take. @default "nft" */
+  readonly need?: Need;
 }
 
 // Deno asks its maker for news now and then: packets in our namespaces that no test knows of.
@@ -42,7 +44,7 @@ export function kernelTests(options: LabOptions) {
   });
   return (name: string, act: (lab: Lab) => Promise<void>) =>
     Deno.test({
-      ...able(name),
+      ...able(name, options.need),
       // The backends outlive the test that was the first to need them.
       sanitizeOps: false,
       sanitizeResources: false,
@@ -83,6 +85,8 @@ async function buildLab({ backends, one_arm }: LabOptions): Promise<Lab> {
 async function forget({ topology, balancer }: Lab): Promise<void> {
   const { run } = balancer;
   await run(["nft", "flush", "ruleset"]);
+  // There only where a test of IPVS can run at all.
+  await run(["ipvsadm", "-C"]).catch(() => {});
   await run(["conntrack", "-F"]);
   await run(["sysctl", "-q", "-w", "net.ipv4.ip_forward=0", "net.ipv6.conf.all.forwarding=0"]);
   const { stdout } = await run(["ip", "-oneline", "address", "show"]);

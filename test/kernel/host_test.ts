@@ -10,7 +10,7 @@ import type { HostInput, HostResult } from "./host_inside.ts";
 const INSIDE = new URL("host_inside.ts", import.meta.url).pathname;
 const CONFIG = new URL("../../deno.json", import.meta.url).pathname;
 
-const BOTH: Need = { engines: ["nft"], families: [4, 6], masquerade: false };
+const BOTH: Need = { ...NO_NEED, engines: ["nft"], families: [4, 6] };
 const VIP4 = "203.0.113.10";
 const VIP6 = "2001:db8:1::10";
 

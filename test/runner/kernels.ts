@@ -40,6 +40,9 @@ const HOST: Elsewhere = {
   why: "sysctls and addresses of linux 6.1 are set, and are as before afterwards",
 };
 
+/** One of each kind, and IPv6: the whole file takes an hour there. */
+const QEMU_IPVS = /exact, IPv6|wlc gives.*IPv4|used again.*IPv4|after an uninstall/;
+
 /**
  * What runs on other kernels beside our own, which runs everything: what can come out differently there.
  * An emulated processor takes four times as long: of what takes long, only a part is asked for.
@@ -55,6 +58,8 @@ export const ELSEWHERE: Readonly<Record<Exclude<MachineName, "own">, readonly El
         "messages of linux 6.1; not those of nf_tables and of marks in conntrack, which it lacks",
       only: /interfaces|addresses|refusal|announced/,
     },
+    { path: "test/contract/ipvs_kernel_test.ts", why: "IPVS" },
+    { path: "test/kernel/ipvs_test.ts", why: "IPVS" },
   ],
   qemu: [
     CAPABILITY,
@@ -66,6 +71,8 @@ export const ELSEWHERE: Readonly<Record<Exclude<MachineName, "own">, readonly El
       only: /^(?!40,000)/,
     },
     { path: "test/kernel/jhash_test.ts", why: "the hash of this kernel is the one we predict by" },
+    { path: "test/contract/ipvs_kernel_test.ts", why: "IPVS, with everything in modules" },
+    { path: "test/kernel/ipvs_test.ts", why: "IPVS as Debian builds it", only: QEMU_IPVS },
   ],
 };
 

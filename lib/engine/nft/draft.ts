@@ -1,6 +1,7 @@
 import type { StaticChain } from "./base_rules.ts";
 import { declaredHeader } from "./header.ts";
-import { type Chain, type Collection, type Counter, fingerprint, type Table } from "./snapshot.ts";
+import { fingerprint } from "../fingerprint.ts";
+import type { Chain, Collection, Counter, Table } from "./snapshot.ts";
 
 /** A table in the making: collects objects, each name once. */
 export class Draft {

@@ -12,7 +12,10 @@ import { holdersOf, type Interface, subnetOf } from "../interface.ts";
 import type { Blocked } from "../resource.ts";
 
 /** What of a service decides where its VIPs go. */
-export type VipService = Pick<Service, "name" | "vip" | "vip_on">;
+export interface VipService extends Pick<Service, "name" | "vip" | "vip_on"> {
+  /** Its engine takes packets only for addresses that this machine has. @default false */
+  readonly local?: boolean;
+}
 
 /** A VIP that belongs on an interface. */
 export interface Placement {
@@ -25,8 +28,9 @@ export interface Placement {
 }
 
 /**
- * Where VIPs belong, as `vip_on` of config.md has it: each once, in the services' order. Prefixes are
- * never placed: they are routed here. Nor is what {@linkcode homeless} lists. Pure.
+ * Where VIPs belong, as `vip_on` of config.md has it: each once, in the services' order; on the loopback
+ * interface where a router sends them and they have to be local. Prefixes are never placed: they are
+ * routed here. Nor is what {@linkcode homeless} lists. Pure.
  */
 export function placements(
   services: readonly VipService[],
@@ -147,15 +151,21 @@ function subnetsOf(interfaces: readonly Interface[]): Subnet[] {
 }
 
 function placementsOf(
-  { name: service, vip: vips, vip_on }: VipService,
+  { name: service, vip: vips, vip_on, local }: VipService,
   subnets: readonly Subnet[],
   links: ReadonlyMap<string, Interface>,
 ): Placement[] {
-  const auto = vip_on === "auto";
+  const auto = vip_on === "auto" || vip_on === "none";
   return vips.filter(isSingle).flatMap((vip) => {
-    const link = auto
+    const named = vip_on === "auto"
       ? subnets.find(({ prefix }) => contains(prefix, vip))?.link
       : links.get(vip_on);
+    const link = named ?? (auto && local ? loopbackOf(links) : undefined);
     return link ? [{ link, vip, auto, service }] : [];
   });
+}
+
+/** Where an address is the machine's own, and its neighbours are told nothing. */
+function loopbackOf(links: ReadonlyMap<string, Interface>): Interface | undefined {
+  return [...links.values()].find(({ loopback }) => loopback);
 }

@@ -1,5 +1,5 @@
 import type { Family } from "../../model/address.ts";
-import type { EngineName } from "../../model/service.ts";
+import type { EngineName, Forwarding } from "../../model/service.ts";
 import type { Interface } from "../interface.ts";
 
 /** What the services of a config ask of the host, taken together. */
@@ -8,10 +8,23 @@ export interface Need {
   readonly families: readonly Family[];
   /** Some service rewrites the source address too. */
   readonly masquerade: boolean;
+  /** The ways by which services on IPVS forward. */
+  readonly ipvs: readonly Forwarding[];
+  /** Some service on IPVS remembers its clients. */
+  readonly ipvs_persistence: boolean;
+  /** Services whose VIPs have to be this machine's own. */
+  readonly local: readonly string[];
 }
 
 /** No service at all: everything goes back to what it was. */
-export const NO_NEED: Need = { engines: [], families: [], masquerade: false };
+export const NO_NEED: Need = {
+  engines: [],
+  families: [],
+  masquerade: false,
+  ipvs: [],
+  ipvs_persistence: false,
+  local: [],
+};
 
 /** What a rule may ask of one interface. */
 export interface Candidate {
@@ -42,6 +55,8 @@ export interface Rule {
   /** Rules per interface: on which it is needed. @default all */
   readonly on?: (candidate: Candidate) => boolean;
   readonly companions?: readonly Companion[];
+  /** A kernel without the key needs no value for it. */
+  readonly optional?: boolean;
   /** First kernel on which the value means this. */
   readonly since: string;
   readonly why: string;
@@ -53,16 +68,115 @@ const off = (found: string) => Number(found) === 0;
 const on = (found: string) => Number(found) !== 0;
 const is = (value: string) => (found: string) => found === value;
 
-/** Whether one of the engines serves VIPs of this family. */
-const serves = (family: Family, ...engines: readonly EngineName[]) => (need: Need) =>
-  need.families.includes(family) && engines.some((engine) => need.engines.includes(engine));
+/** Whether packets for VIPs of this family are translated and sent on. */
+const translates = (family: Family) => (need: Need) =>
+  need.families.includes(family) && (need.engines.includes("nft") || need.ipvs.includes("nat"));
+
+/** Whether services on IPVS forward by one of these ways. */
+const onIpvs = (...ways: readonly Forwarding[]) => ({ ipvs }: Need) =>
+  ways.some((way) => ipvs.includes(way));
+
+/** What is of no family: one table of connections serves both. These keys come with the module. */
+const IPVS_RULES: readonly Rule[] = [
+  {
+    key: "net.ipv4.vs.conntrack",
+    value: "0",
+    when: onIpvs("nat", "dr", "tunnel"),
+    replaces: on,
+    optional: true,
+    since: "2.6.37",
+    why:
+      "with conntrack entries, a client that uses a port again waits a second for its connection",
+    source: "is_new_conn_expected(), net/netfilter/ipvs/ip_vs_core.c; linux f0a5e4d7a594 (5.9)",
+    risk: "rules that match connections by their state do not see balanced ones",
+  },
+  {
+    key: "net.ipv4.vs.conn_reuse_mode",
+    value: "1",
+    when: onIpvs("nat", "dr", "tunnel"),
+    replaces: (found) => found !== "1",
+    optional: true,
+    since: "4.1",
+    why:
+      "a port that is used again after its connection has ended is a new connection, balanced anew",
+    source: "Documentation/networking/ipvs-sysctl.rst; linux d752c3645717",
+    risk: "none without conntrack entries",
+  },
+  {
+    key: "net.ipv4.vs.conn_reuse_old_conntrack",
+    value: "1",
+    when: onIpvs("nat"),
+    replaces: off,
+    optional: true,
+    since: "TencentOS 3.1",
+    why:
+      "a port that is used again keeps its old conntrack entry, and its first packet is not dropped",
+    source: "TencentOS kernel; mainline has linux f0a5e4d7a594 (5.9) in its place",
+    risk: "marks of the old connection hold for the new one",
+  },
+  {
+    key: "net.ipv4.vs.expire_nodest_conn",
+    value: "1",
+    when: onIpvs("nat", "dr", "tunnel"),
+    replaces: off,
+    optional: true,
+    since: "2.6.13",
+    why: "packets for a backend that was deleted end their connection, in place of vanishing",
+    source: "Documentation/networking/ipvs-sysctl.rst; linux 04231e52d355 (5.9)",
+    risk: "connections end where somebody deletes a backend by hand and puts it back",
+  },
+  {
+    key: "net.ipv4.vs.expire_quiescent_template",
+    value: "1",
+    when: ({ ipvs_persistence }) => ipvs_persistence,
+    replaces: off,
+    optional: true,
+    since: "2.6.14",
+    why: "a client that is remembered at a backend with weight 0 goes to another",
+    source: "Documentation/networking/ipvs-sysctl.rst",
+    risk: "sessions that live on one backend end with its weight",
+  },
+  {
+    key: "net.ipv4.vs.pmtu_disc",
+    value: "1",
+    when: onIpvs("tunnel"),
+    replaces: off,
+    optional: true,
+    since: "2.6.39",
+    why: "senders learn how much fits through the tunnel",
+    source: "Documentation/networking/ipvs-sysctl.rst",
+    risk: "where ICMP is filtered, large packets are lost",
+  },
+  {
+    key: "net.ipv4.vs.snat_reroute",
+    value: "1",
+    when: onIpvs("nat"),
+    replaces: off,
+    optional: true,
+    since: "2.6.39",
+    why: "answers go the way of the VIP, not of the backend",
+    source: "Documentation/networking/ipvs-sysctl.rst",
+    risk: "a look at the routes for each answer",
+  },
+  {
+    key: "net.ipv4.vs.run_estimation",
+    value: "1",
+    when: onIpvs("nat", "dr", "tunnel"),
+    replaces: off,
+    optional: true,
+    since: "5.18",
+    why: "without it nothing is counted",
+    source: "Documentation/networking/ipvs-sysctl.rst; net/netfilter/ipvs/ip_vs_est.c",
+    risk: "adding up takes time where there are ten thousands of backends",
+  },
+];
 
 /** In the order they are written; undone the other way round. */
 export const SYSCTL_RULES: readonly Rule[] = [
   {
     key: "net.ipv4.ip_forward",
     value: "1",
-    when: serves(4, "nft"),
+    when: translates(4),
     replaces: off,
     // inet_forward_change(), net/ipv4/devinet.c. Written before anything else, because of these.
     companions: [
@@ -77,7 +191,7 @@ export const SYSCTL_RULES: readonly Rule[] = [
   {
     key: "net.ipv6.conf.*.accept_ra",
     value: "2",
-    when: serves(6, "nft"),
+    when: translates(6),
     replaces: is("1"),
     // 1 means "unless forwarding". So exactly where advertisements are taken today, and forwarding
     // would end that, 2 keeps things as they are; elsewhere it would start something new.
@@ -91,7 +205,7 @@ export const SYSCTL_RULES: readonly Rule[] = [
   {
     key: "net.ipv6.conf.all.forwarding",
     value: "1",
-    when: serves(6, "nft"),
+    when: translates(6),
     replaces: off,
     // addrconf_forward_change(), net/ipv6/addrconf.c.
     companions: [{ key: "net.ipv6.conf.*.forwarding", becomes: "1", reverts: "0" }],
@@ -103,7 +217,7 @@ export const SYSCTL_RULES: readonly Rule[] = [
   {
     key: "net.ipv4.conf.all.rp_filter",
     value: "2",
-    when: serves(4, "nft"),
+    when: translates(4),
     replaces: is("1"),
     since: "2.6.31",
     why: "answers may come in elsewhere than the route to their sender goes out",
@@ -114,7 +228,7 @@ export const SYSCTL_RULES: readonly Rule[] = [
   {
     key: "net.ipv4.conf.*.rp_filter",
     value: "2",
-    when: serves(4, "nft"),
+    when: translates(4),
     replaces: is("1"),
     // What comes in on lo has its route already, and is not checked.
     on: ({ link }) => !link.loopback,
@@ -127,7 +241,7 @@ export const SYSCTL_RULES: readonly Rule[] = [
   {
     key: "net.ipv4.conf.all.send_redirects",
     value: "0",
-    when: serves(4, "nft"),
+    when: translates(4),
     replaces: on,
     since: "2.2",
     why: "a redirect sends clients past the load balancer, and takes the place of a refusal",
@@ -137,7 +251,7 @@ export const SYSCTL_RULES: readonly Rule[] = [
   {
     key: "net.ipv4.conf.*.send_redirects",
     value: "0",
-    when: serves(4, "nft"),
+    when: translates(4),
     replaces: on,
     on: ({ link }) => !link.loopback && link.addresses.some(({ family }) => family === 4),
     since: "2.2",
@@ -145,4 +259,5 @@ export const SYSCTL_RULES: readonly Rule[] = [
     source: "IN_DEV_TX_REDIRECTS, include/linux/inetdevice.h: all or interface suffices to send",
     risk: "hosts on the same link are not told of shorter ways",
   },
+  ...IPVS_RULES,
 ];

@@ -47,7 +47,7 @@ function keysOf(
   observed: SysctlValues,
   entries: Entries,
 ): string[] {
-  if (isSingleKey(rule.key)) return [rule.key];
+  if (isSingleKey(rule.key)) return rule.optional && !observed.has(rule.key) ? [] : [rule.key];
   return interfaces.filter((link) => {
     // An interface without this protocol has no such key and needs none.
     if (!observed.has(keyFor(rule.key, link.name))) return false;

@@ -2,6 +2,7 @@
 import { archive, file, folder, loadOrder } from "./initramfs.ts";
 import { type Ended, type Job, ROOT, Stopped } from "./machine.ts";
 import { textOf } from "./own.ts";
+import { tools, toolsEnv } from "./tools.ts";
 
 /** What one kind of guest needs to start. */
 export interface Guest {
@@ -33,7 +34,7 @@ export async function runGuest(guest: Guest, job: Job): Promise<Ended> {
   const own = await Deno.makeTempDir({ dir: job.folder, prefix: "guest-" });
   try {
     await Deno.writeFile(`${own}/initramfs`, await initramfs(guest, job.folder, own));
-    await Deno.writeTextFile(`${own}/command`, script(guest, job));
+    await Deno.writeTextFile(`${own}/command`, script(guest, job, await tools()));
     const said = await start(guest.command(`${own}/initramfs`, own), guest.env, job);
     return await harvest(job, own, said);
   } finally {
@@ -69,13 +70,15 @@ async function initramfs(guest: Guest, shared: string, own: string): Promise<Uin
   ]);
 }
 
-/** The job as a shell reads it. */
-function script({ patience = 1 }: Guest, { argv, env }: Job): string {
+/** The job as a shell reads it. @param programs the folder of those that are not installed here */
+function script({ patience = 1 }: Guest, { argv, env }: Job, programs: string): string {
   const inherited = ENV.flatMap((name) => {
     const value = Deno.env.get(name);
     return value === undefined ? [] : [[name, value] as const];
   });
-  const all = { ...Object.fromEntries(inherited), LB_TEST_PATIENCE: `${patience}`, ...env };
+  const known = Object.fromEntries(inherited);
+  const found = toolsEnv(programs, known["PATH"] ?? "/usr/sbin:/usr/bin:/sbin:/bin");
+  const all = { ...known, ...found, LB_TEST_PATIENCE: `${patience}`, ...env };
   const words = Object.entries(all).map(([name, value]) => `${name}=${value}`);
   return `cd ${quoted(ROOT)} && exec env -i ${[...words, ...argv].map(quoted).join(" ")}\n`;
 }

@@ -1,6 +1,7 @@
 import { type Guest, runGuest } from "./guest.ts";
 import { image, must } from "./image.ts";
 import type { Machine } from "./machine.ts";
+import { tools } from "./tools.ts";
 
 const MEMORY_MB = 2048;
 
@@ -14,7 +15,10 @@ const PATIENCE = 8;
 export const qemu: Machine = {
   name: "qemu",
   what: "Debian's kernel in qemu",
-  prepare: async () => releaseIn(await tree()),
+  async prepare() {
+    await tools();
+    return releaseIn(await tree());
+  },
   run: async (job) => await runGuest(await guest(job.folder), job),
 };
 

@@ -1,6 +1,7 @@
 import { type Guest, runGuest } from "./guest.ts";
 import { image } from "./image.ts";
 import type { Machine } from "./machine.ts";
+import { tools } from "./tools.ts";
 
 /** What fits Deno and a dozen of namespaces, with as much again for what they write. */
 const MEMORY = "1024M";
@@ -9,7 +10,10 @@ const MEMORY = "1024M";
 export const uml: Machine = {
   name: "uml",
   what: "User Mode Linux, of Debian's package",
-  prepare: async () => releaseIn(await tree()),
+  async prepare() {
+    await tools();
+    return releaseIn(await tree());
+  },
   run: async (job) => await runGuest(await guest(job.folder), job),
 };
 

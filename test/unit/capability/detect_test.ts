@@ -321,6 +321,24 @@ Deno.test("only facts without a no and an open question will do for later runs",
   assert.equal(await lasting(), false, "its module may be installed later");
 });
 
+Deno.test("what the kernel was built without is a no that lasts", async () => {
+  const machine = builtIn(MODULES.filter((name) => !name.startsWith("ip_vs")));
+  const lasting = async () => isLasting(machine.kernel, await machine.detect());
+  machine.write(`/boot/config-${RELEASE}`, "CONFIG_IP_VS=m\n");
+  assert.equal(await lasting(), false, "a package may bring its module");
+  machine.write(`/boot/config-${RELEASE}`, "# CONFIG_IP_VS is not set\n");
+  assert.equal((await machine.capability("ipvs")).answer, "no");
+  assert.equal(await lasting(), true);
+});
+
+Deno.test("IPVS is answered by its modules alone, a scheduler by both", async () => {
+  const machine = modular(["ip_vs", "ip_vs_rr"]);
+  const answer = async (id: string) => (await machine.capability(id)).answer;
+  assert.deepEqual([await answer("ipvs"), await answer("ipvs-rr")], ["yes", "yes"]);
+  assert.equal(await answer("ipvs-wlc"), "loadable");
+  assert.equal(machine.ran.some((line) => line.includes("ipvs")), false);
+});
+
 Deno.test("what depends on who asks is looked at anew each time, and is no hindrance", async () => {
   const machine = builtIn();
   machine.write("/proc/self/mounts", "proc /proc proc rw 0 0\nproc /proc/sys proc ro 0 0\n");

@@ -7,11 +7,12 @@ import { FakeFiles } from "../../fake/files.ts";
 
 export const RELEASE = "6.12.9-test";
 
-/** Every module the nft engine's probes need. */
+/** Every module the probes need. */
 export const MODULES = [
   ...["nf_tables", "nft_chain_nat", "nft_nat", "nft_numgen", "nft_hash"],
   ...["nft_reject_inet", "nft_reject_ipv4", "nft_masq", "nft_ct", "nft_limit", "nft_connlimit"],
-  ...["nf_conntrack_proto_sctp", "nf_conntrack_netlink"],
+  ...["nf_conntrack_proto_sctp", "nf_conntrack_netlink", "ip_vs", "ip_vs_proto_sctp"],
+  ...["ip_vs_rr", "ip_vs_wrr", "ip_vs_lc", "ip_vs_wlc", "ip_vs_sh", "ip_vs_mh"],
 ] as const;
 
 const ROOT_STATUS = "Name:\tlb\nCapEff:\t000001ffffffffff\n";

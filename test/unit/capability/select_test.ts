@@ -80,10 +80,14 @@ Deno.test("hash schedulers are said to be hashed", () => {
 
 Deno.test("an engine asked for by name is taken, the service's word before the config's", () => {
   const both = [candidate("nft"), candidate("ipvs")];
-  const reason = "in-kernel; wrr fits slot maps; asked for by name";
-  assert.deepEqual(select(both, { engine: "ipvs" }), { engine: "ipvs", reason });
-  assert.deepEqual(select(both, {}, "ipvs"), { engine: "ipvs", reason });
-  assert.deepEqual(select(both, { engine: "nft" }, "ipvs"), { engine: "nft", reason });
+  const ipvs = {
+    engine: "ipvs",
+    reason: "in-kernel; wrr is one of IPVS's own schedulers; asked for by name",
+  };
+  const nft = { engine: "nft", reason: "in-kernel; wrr fits slot maps; asked for by name" };
+  assert.deepEqual(select(both, { engine: "ipvs" }), ipvs);
+  assert.deepEqual(select(both, {}, "ipvs"), ipvs);
+  assert.deepEqual(select(both, { engine: "nft" }, "ipvs"), nft);
 });
 
 Deno.test("an engine asked for by name is not replaced by one that can", () => {
@@ -114,11 +118,35 @@ Deno.test("where none can, every reason of every engine there is comes up, and n
   assert.deepEqual(select(candidates), {
     engine: undefined,
     reasons: [
-      { path: ["scheduler"], message: "first" },
-      { path: ["scheduler"], message: "second" },
+      { path: ["scheduler"], message: "engine nft: first" },
+      { path: ["scheduler"], message: "engine nft: second" },
       { path: ["engine"], message: "engine ipvs: gone: not installed" },
     ],
   });
+});
+
+Deno.test("what several engines say alike is said once", () => {
+  const candidates = [
+    candidate("nft", refusal("alike", "one's own")),
+    candidate("ipvs", refusal("alike")),
+  ];
+  assert.deepEqual(select(candidates), {
+    engine: undefined,
+    reasons: [
+      { path: ["scheduler"], message: "engines nft, ipvs: alike" },
+      { path: ["scheduler"], message: "engine nft: one's own" },
+    ],
+  });
+});
+
+Deno.test("least connections and tunnels are IPVS's first, everything else nft's", () => {
+  const both = [candidate("nft"), candidate("ipvs")];
+  for (const scheduler of ["lc", "wlc"] as const) {
+    assert.equal(select(both, { scheduler }).engine, "ipvs");
+    assert.equal(select([candidate("nft"), candidate("ipvs", refusal("no"))]).engine, "nft");
+  }
+  assert.equal(select(both, { forward: "tunnel" }).engine, "ipvs");
+  assert.equal(select(both, { forward: "dr" }).engine, "nft");
 });
 
 Deno.test("what only one service needs rules an engine out for it alone, with the evidence", () => {

@@ -8,7 +8,7 @@ import { type Need, NO_NEED, SYSCTL_RULES } from "../../../lib/host/sysctl/rules
 import type { Interface } from "../../../lib/host/interface.ts";
 import { errno, FakeJournal, FakeProc, freshValues, link, type Values } from "./proc.ts";
 
-const IPV4: Need = { engines: ["nft"], families: [4], masquerade: false };
+const IPV4: Need = { ...NO_NEED, engines: ["nft"], families: [4] };
 const IPV6: Need = { ...IPV4, families: [6] };
 const BOTH: Need = { ...IPV4, families: [4, 6] };
 const LINKS = [link("lo"), link("eth0"), link("eth1")];

@@ -241,7 +241,7 @@ Deno.test(
   "a service no engine can serve: every reason with its place, and nothing is changed",
   withRig(async (rig) => {
     rig.host.gate.open();
-    const config = single('scheduler = "lc"\nforward = "dr"\n[service.health]\ntype = "tcp"');
+    const config = single('scheduler = "lr"\nforward = "dr"\n[service.health]\ntype = "tcp"');
     const { code, message } = await refusalOf(rig.run(config));
     assert.equal(code, "unsupported");
     const lines = message.split("\n");
@@ -251,6 +251,7 @@ Deno.test(
         ["7:13", "service web: scheduler"],
         ["8:11", "service web: forward"],
         ["9:1", "service web: health"],
+        ["2:1", "service web: engine"],
         undefined,
       ],
     );

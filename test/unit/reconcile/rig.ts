@@ -15,8 +15,13 @@ import { OWNER } from "../store/folder.ts";
 export const FACTS: Facts = {
   kernel: "6.18.0",
   nft: "1.0.6",
-  capabilities: [...nftEngine.requires, "proc-sys", "conntrack-netlink"]
-    .map((id) => ({ id, purpose: "testing", answer: "yes", evidence: "test equipment" })),
+  capabilities: [
+    ...[...nftEngine.requires, "proc-sys", "conntrack-netlink"]
+      .map((
+        id,
+      ) => ({ id, purpose: "testing", answer: "yes", evidence: "test equipment" } as const)),
+    { id: "ipvs", purpose: "testing", answer: "no", evidence: "not set", isFinal: true },
+  ],
 };
 
 /** A file system in memory, where there is one: thousands of small databases are made. */

@@ -1,0 +1,215 @@
+import { KernelError } from "../../model/error.ts";
+import { type IpvsConnection, withIpvs } from "../../netlink/ipvs/connection.ts";
+import { destinationKeyText } from "../../netlink/ipvs/destination.ts";
+import { serviceKeyText } from "../../netlink/ipvs/service.ts";
+import type { SocketsPort } from "../../sys/ports.ts";
+import { type Applied, type Recorded, StalePlanError } from "../engine.ts";
+import { stepsBack } from "./back.ts";
+import { leavingRecord } from "./leaving.ts";
+import { type Listed, listWith, readSnapshot, stampOf, textOf, tokenOf } from "./listing.ts";
+import { withMark } from "./mark.ts";
+import type { IpvsPlan } from "./plan.ts";
+import {
+  connectionsOf,
+  placeObject,
+  placeSource,
+  type Snapshot,
+  type Virtual,
+  virtualSource,
+} from "./snapshot.ts";
+import type { Step } from "./steps.ts";
+import { markOfText } from "./tag.ts";
+
+/** By which the kernel says that something came or went since it was looked at. */
+const STALE_ERRNOS: Readonly<Record<Step["op"], readonly string[]>> = {
+  "add service": ["EEXIST"],
+  "set service": ["ESRCH"],
+  "delete service": ["ESRCH"],
+  "add backend": ["EEXIST", "ESRCH"],
+  "set backend": ["ENOENT", "ESRCH"],
+  "delete backend": ["ENOENT", "ESRCH"],
+  "delete idle backends": ["ENOENT", "ESRCH"],
+};
+
+/** Engine.apply: where a step is refused, what was done before it is taken back. */
+export function applyPlan(sockets: SocketsPort, plan: IpvsPlan, stamp: string): Applied {
+  if (plan.changes.length === 0) throw new TypeError("a plan without changes is not applied");
+  const applied = withIpvs(sockets, (ipvs) => carryOut(ipvs, plan, stamp));
+  if (applied) return applied;
+  if (plan.want.present) throw new StalePlanError("IPVS is not loaded any more");
+  // Somebody unloaded it, with everything that was to go.
+  return { objects: new Map(), isWhole: true, stamp: stampOf(undefined) };
+}
+
+function carryOut(ipvs: IpvsConnection, plan: IpvsPlan, stamp: string): Applied {
+  const before = listWith(ipvs, (key) => plan.have.virtuals.has(key));
+  const isAlone = stampOf(before) === stamp;
+  if (!isAlone) refuseStale(plan, before);
+  const busy = carryOutSteps(ipvs, plan, before);
+  const after = withBusy(listWith(ipvs), busy);
+  const isAsPlanned = isAlone && disturbance(plan, before, after) === undefined;
+  return {
+    objects: leavingObjects(plan, after),
+    isWhole: false,
+    stamp: isAsPlanned ? stampOf(after) : undefined,
+  };
+}
+
+/** Somebody was there since the plan was made: at anything that it depends on? */
+function refuseStale({ want, have }: IpvsPlan, before: readonly Listed[]): void {
+  const now = readSnapshot(before);
+  const isTaken = [...want.virtuals.keys()].some((key) =>
+    now.foreign.has(key) || !have.virtuals.has(key) && now.virtuals.has(key)
+  );
+  const isOther = [...have.virtuals].some(([key, virtual]) => !matches(virtual, now, key));
+  const token = now.present ? tokenOf(before, { token: have.token ?? "" }) : undefined;
+  if (!isTaken && !isOther && token === have.token) return;
+  throw new StalePlanError("IPVS changed since the plan was made");
+}
+
+/** Whether a virtual service is as expected; what takes no new connections may be there besides. */
+function matches(expected: Virtual, { virtuals }: Snapshot, key: string): boolean {
+  const found = virtuals.get(key);
+  if (!found || virtualSource(found) !== virtualSource(expected)) return false;
+  const isThere = [...expected.places].every(([name, place]) => {
+    const there = found.places.get(name);
+    return there !== undefined && placeSource(there) === placeSource(place);
+  });
+  return isThere &&
+    [...found.places].every(([name, { destination }]) =>
+      expected.places.has(name) || destination.weight === 0
+    );
+}
+
+/** The first thing that is not as the plan and nobody else would have left it. */
+function disturbance(
+  { want, have }: IpvsPlan,
+  before: readonly Listed[],
+  after: readonly Listed[],
+): string | undefined {
+  const now = readSnapshot(after);
+  const isTouched = (key: string) => want.virtuals.has(key) || have.virtuals.has(key);
+  const untouched = (listed: readonly Listed[]) =>
+    new Map(listed.filter(({ name }) => !isTouched(name)).map((one) => [one.name, textOf(one)]));
+  const [texts, found] = [untouched(before), untouched(after)];
+  return [...want.virtuals].find(([key, virtual]) => !matches(virtual, now, key))?.[0] ??
+    [...have.virtuals.keys()].find((key) => !want.virtuals.has(key) && now.virtuals.has(key)) ??
+    [...texts].find(([key, text]) => found.get(key) !== text)?.[0] ??
+    [...found.keys()].find((key) => !texts.has(key));
+}
+
+/** What is there besides what is wanted stays for its connections' sake. */
+function leavingObjects(
+  { want, have }: IpvsPlan,
+  after: readonly Listed[],
+): Map<string, Recorded | undefined> {
+  const objects = new Map<string, Recorded | undefined>();
+  const now = readSnapshot(after);
+  for (const [key, { places }] of want.virtuals) {
+    const had = have.virtuals.get(key)?.places;
+    for (const name of had?.keys() ?? []) objects.set(placeObject(key, name), undefined);
+    for (const name of now.virtuals.get(key)?.places.keys() ?? []) {
+      if (places.has(name)) continue;
+      objects.set(placeObject(key, name), leavingRecord(had?.get(name)?.id));
+    }
+  }
+  return objects;
+}
+
+/** @returns backends that were to be deleted when idle, and were not idle */
+function carryOutSteps(
+  ipvs: IpvsConnection,
+  { steps, token, have }: IpvsPlan,
+  before: readonly Listed[],
+): Set<string> {
+  const busy = new Set<string>();
+  try {
+    for (const step of withMark(steps, before, markOfText(token))) carryOutStep(ipvs, step, busy);
+  } catch (error) {
+    takeBack(ipvs, before, have);
+    throw error;
+  }
+  return busy;
+}
+
+/** As far as the kernel lets us: the first refusal is the one worth telling. */
+function takeBack(ipvs: IpvsConnection, before: readonly Listed[], { virtuals }: Snapshot): void {
+  const now = listWith(ipvs, (key) => virtuals.has(key));
+  for (const step of stepsBack(before, now)) {
+    try {
+      carryOutStep(ipvs, step, new Set());
+    } catch (error) {
+      if (!(error instanceof StalePlanError) && !(error instanceof KernelError)) throw error;
+    }
+  }
+}
+
+function carryOutStep(ipvs: IpvsConnection, step: Step, busy: Set<string>): void {
+  try {
+    request(ipvs, step, busy);
+  } catch (error) {
+    if (!(error instanceof KernelError)) throw error;
+    if (STALE_ERRNOS[step.op].includes(error.refusal.errno ?? "")) {
+      throw new StalePlanError("IPVS changed since the plan was made", { cause: error });
+    }
+    throw explained(error, step);
+  }
+}
+
+function request(ipvs: IpvsConnection, step: Step, busy: Set<string>): void {
+  switch (step.op) {
+    case "add service":
+      return ipvs.newService(step.service, step.about);
+    case "set service":
+      return ipvs.setService(step.service, step.about);
+    case "delete service":
+      return ipvs.deleteService(step.key, step.about);
+    case "add backend":
+      return ipvs.newDestination(step.key, step.destination, step.about);
+    case "set backend":
+      return ipvs.setDestination(step.key, step.destination, step.about);
+    case "delete backend":
+      return ipvs.deleteDestination(step.key, step.destination, step.about);
+    case "delete idle backends":
+      return deleteIdle(ipvs, step, busy);
+  }
+}
+
+function deleteIdle(
+  ipvs: IpvsConnection,
+  { key, names, about }: Extract<Step, { readonly op: "delete idle backends" }>,
+  busy: Set<string>,
+): void {
+  for (const found of ipvs.destinations(key)) {
+    const name = destinationKeyText(found.key);
+    if (!names.has(name)) continue;
+    if (connectionsOf(found) > 0) busy.add(placeObject(serviceKeyText(key), name));
+    else ipvs.deleteDestination(key, found.key, `${name} behind ${about}`);
+  }
+}
+
+/**
+ * What was busy when it was to be deleted counts as busy, also where its last connection ended a moment
+ * later: it is the next run that deletes it.
+ */
+function withBusy(listed: readonly Listed[], busy: ReadonlySet<string>): readonly Listed[] {
+  if (busy.size === 0) return listed;
+  return listed.map(({ name, service, destinations }) => ({
+    name,
+    service,
+    destinations: destinations?.map((one) =>
+      busy.has(placeObject(name, destinationKeyText(one.key))) && connectionsOf(one) === 0
+        ? { ...one, inactive_connections: 1 }
+        : one
+    ),
+  }));
+}
+
+/** The kernel itself gives no reasons. */
+function explained(error: KernelError, step: Step): KernelError {
+  const { errno } = error.refusal;
+  if (errno !== "ENOENT" || !("service" in step)) return error;
+  const message = `this kernel has no scheduler ${step.service.scheduler}, nor a module ` +
+    `ip_vs_${step.service.scheduler} that can be loaded`;
+  return new KernelError({ ...error.refusal, message }, { cause: error });
+}

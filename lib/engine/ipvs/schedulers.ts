@@ -1,0 +1,48 @@
+import type { Scheduler } from "../../model/service.ts";
+import { SVC_F_SCHED_FALLBACK, SVC_F_SCHED_PORT } from "../../netlink/ipvs/protocol.ts";
+
+/** A scheduler of the kernel's: module `ip_vs_NAME`. */
+export interface IpvsScheduler {
+  readonly name: string;
+  readonly flags: number;
+}
+
+/**
+ * What lb's schedulers are in IPVS. Without the fallback a hash that leads to a backend which takes no more
+ * refuses the client (ip_vs_sh_get(), ip_vs_mh_get()); the port makes it one choice per connection, as lb's
+ * maglev is.
+ */
+const SCHEDULERS: Partial<Record<Scheduler, IpvsScheduler>> = {
+  rr: { name: "rr", flags: 0 },
+  wrr: { name: "wrr", flags: 0 },
+  lc: { name: "lc", flags: 0 },
+  wlc: { name: "wlc", flags: 0 },
+  sh: { name: "sh", flags: SVC_F_SCHED_FALLBACK },
+  maglev: { name: "mh", flags: SVC_F_SCHED_FALLBACK | SVC_F_SCHED_PORT },
+};
+
+/** Slots of ip_vs_sh's table: 2^8, as every distribution builds it (CONFIG_IP_VS_SH_TAB_BITS). */
+const SH_SLOTS = 256;
+
+/**
+ * The weights a scheduler is given. `sh` deals its 256 slots out to one backend after the other, each
+ * as many in a row as its weight says (ip_vs_sh_reassign()): 300 and 100 would leave the second none. So it
+ * gets the same shares in numbers whose sum fits. Pure.
+ */
+export function kernelWeights(scheduler: Scheduler, weights: readonly number[]): readonly number[] {
+  if (scheduler !== "sh") return weights;
+  const divisor = weights.reduce(greatestCommonDivisor, 0) || 1;
+  const reduced = weights.map((weight) => weight / divisor);
+  const sum = reduced.reduce((total, weight) => total + weight, 0);
+  if (sum <= SH_SLOTS) return reduced;
+  return reduced.map((weight) => weight && Math.max(1, Math.floor(weight * SH_SLOTS / sum)));
+}
+
+function greatestCommonDivisor(a: number, b: number): number {
+  return b === 0 ? a : greatestCommonDivisor(b, a % b);
+}
+
+/** undefined where IPVS has nothing like it. */
+export function ipvsScheduler(scheduler: Scheduler): IpvsScheduler | undefined {
+  return SCHEDULERS[scheduler];
+}

@@ -1,0 +1,166 @@
+import { isSingle } from "../../model/address.ts";
+import type { Reason, Verdict } from "../../model/change.ts";
+import type { Service } from "../../model/service.ts";
+import { ipvsScheduler } from "./schedulers.ts";
+
+/** A limit of this engine: where it shows in the config, when it applies, and why. */
+interface Limit {
+  readonly path: Reason["path"];
+  readonly applies: (service: Service) => boolean;
+  readonly why: string;
+}
+
+/** As the kernel multiplies it with up to 1000 ticks a second in 32 bits (ip_vs_add_service()). */
+const TIMEOUT_MS_MAX = 4_000_000_000;
+
+const LIMITS: readonly Limit[] = [
+  {
+    path: ["scheduler"],
+    applies: ({ scheduler }) => !ipvsScheduler(scheduler),
+    why: "IPVS has no such scheduler; wrr is the nearest",
+  },
+  {
+    path: ["vip"],
+    applies: ({ vip }) => !vip.every(isSingle),
+    why: "IPVS knows single addresses only; a prefix takes engine nft",
+  },
+  {
+    path: ["ports"],
+    applies: ({ ports }) => ports !== "all" && ports.some(({ first, last }) => first !== last),
+    why: "IPVS knows single ports only; a range takes engine nft",
+  },
+  {
+    path: ["ports"],
+    applies: ({ ports, persistence }) => ports === "all" && !persistence,
+    why: "IPVS takes all ports only together with persistence",
+  },
+  {
+    path: ["persistence"],
+    applies: ({ ports, persistence }) =>
+      persistence !== undefined && ports !== "all" && ports.length > 1,
+    why: 'IPVS remembers clients for each port by itself; set ports = "all", or split the service',
+  },
+  {
+    path: ["persistence"],
+    applies: ({ persistence }) => (persistence?.timeout_ms ?? 0) > TIMEOUT_MS_MAX,
+    why: "IPVS remembers clients for 46 days at most",
+  },
+  {
+    path: ["masquerade"],
+    applies: ({ masquerade }) => masquerade,
+    why: "masquerading is not built yet for IPVS",
+  },
+  {
+    path: ["mark"],
+    applies: ({ mark }) => mark !== 0,
+    why: "IPVS sets no marks",
+  },
+  {
+    path: ["dscp"],
+    applies: ({ dscp }) => dscp !== undefined,
+    why: "IPVS sets no dscp",
+  },
+  {
+    path: ["priority"],
+    applies: ({ priority }) => priority !== undefined,
+    why: "IPVS sets no priority",
+  },
+  {
+    path: ["allow"],
+    applies: ({ allow }) => allow.length > 0,
+    why: "IPVS does not look at who asks; a firewall on this machine can",
+  },
+  {
+    path: ["deny"],
+    applies: ({ deny }) => deny.length > 0,
+    why: "IPVS does not look at who asks; a firewall on this machine can",
+  },
+  {
+    path: ["max_connections"],
+    applies: ({ max_connections }) => max_connections > 0,
+    why: "IPVS limits backends, not services: set max_connections of its backends",
+  },
+  {
+    path: ["max_new_per_second"],
+    applies: ({ max_new_per_second }) => max_new_per_second > 0,
+    why: "IPVS has no such limit",
+  },
+  {
+    path: ["over_limit"],
+    applies: ({ over_limit, backends }) =>
+      over_limit === "drop" && backends.some(({ max_connections }) => max_connections > 0),
+    why: "IPVS refuses what is over a limit",
+  },
+  {
+    path: ["health"],
+    applies: ({ health }) => health !== undefined && health.type !== "none",
+    why: 'health checks are not built yet; leave health out, or write type = "none"',
+  },
+  {
+    path: ["drain"],
+    applies: ({ drain }) => drain !== undefined,
+    why: "drains are not built yet; weight 0 stops new connections and keeps the established ones",
+  },
+  {
+    path: ["balance", "slow_start"],
+    applies: ({ balance }) => balance.slow_start_ms > 0,
+    why: "slow start is not built yet",
+  },
+  {
+    path: ["balance", "bound"],
+    applies: ({ balance }) => balance.bound > 0,
+    why: "IPVS has no bounded loads",
+  },
+  {
+    path: ["snmp"],
+    applies: ({ snmp }) => snmp !== undefined,
+    why: "reading load by SNMP is not built yet",
+  },
+];
+
+/** The same for single backends. */
+const BACKEND_LIMITS: readonly {
+  readonly key: string;
+  readonly applies: (backend: Service["backends"][number], service: Service) => boolean;
+  readonly why: string;
+}[] = [
+  {
+    key: "health",
+    applies: ({ health }) => health !== undefined && health.type !== "none",
+    why: "health checks are not built yet; leave health out",
+  },
+  {
+    key: "port",
+    applies: ({ port }, { ports }) => port !== undefined && ports === "all",
+    why: "with all ports IPVS keeps the port the client asked for",
+  },
+  {
+    key: "port",
+    applies: ({ port }, { forward, ports }) =>
+      forward !== "nat" && port !== undefined && ports !== "all" &&
+      ports.some(({ first }) => first !== port),
+    why: "only nat changes the port",
+  },
+];
+
+/** Every reason why IPVS cannot serve a service. Pure. */
+export function supportsIpvs(service: Service): Verdict {
+  const reasons = [
+    ...LIMITS.filter(({ applies }) => applies(service))
+      .map(({ path, why }): Reason => ({ path, message: why })),
+    ...service.backends.flatMap((backend, index) =>
+      BACKEND_LIMITS.filter(({ applies }) => applies(backend, service))
+        .map(({ key, why }): Reason => ({ path: ["backend", index, key], message: why }))
+    ),
+  ];
+  return reasons.length === 0 ? { ok: true } : { ok: false, reasons };
+}
+
+/** Capabilities that only some services need. Pure. */
+export function needsOfIpvs({ scheduler, protocol }: Service): string[] {
+  const name = ipvsScheduler(scheduler)?.name;
+  return [
+    ...(name === undefined ? [] : [`ipvs-${name}`]),
+    ...(protocol === "sctp" ? ["ipvs-sctp"] : []),
+  ];
+}

@@ -1,0 +1,37 @@
+import { ipvsEngine } from "../../lib/engine/ipvs/engine.ts";
+import { listIpvsadm, runIpvsadm } from "../fake/ipvsadm.ts";
+import { FakeKernel } from "../fake/kernel.ts";
+import { engineContract } from "./engine_contract.ts";
+import { type IpvsHost, makeIpvsRig } from "./ipvs_rig.ts";
+import { ipvsPairs, ipvsStates } from "./ipvs_states.ts";
+
+const RUNS = 200;
+
+function fakeHost(): IpvsHost {
+  const kernel = new FakeKernel();
+  const { ipvs } = kernel;
+  ipvs.loaded = true;
+  return {
+    kernel,
+    ipvsadm: (...args) => Promise.resolve(runIpvsadm(ipvs, args)),
+    save: () => Promise.resolve(listIpvsadm(ipvs)),
+    connect(vip) {
+      const [address = "", port] = vip.split(":");
+      const bytes = Uint8Array.from(address.split("."), Number).toHex();
+      ipvs.connect(({ attributes }) =>
+        attributes.get(3)!.toHex().startsWith(bytes) &&
+        attributes.get(4)!.toHex() === Number(port).toString(16).padStart(4, "0")
+      );
+      return Promise.resolve();
+    },
+    close() {},
+  };
+}
+
+engineContract(
+  "ipvs on a fake kernel",
+  () => makeIpvsRig(fakeHost()),
+  ipvsEngine,
+  RUNS,
+  { states: ipvsStates, pairs: ipvsPairs },
+);
