@@ -1,3 +1,4 @@
+import { writingTo } from "../model/disk.ts";
 import { LbError } from "../model/error.ts";
 import type { FilesPort } from "../sys/ports.ts";
 
@@ -22,7 +23,9 @@ export interface Owner {
  * @throws {LbError} `not-permitted`
  */
 export function secureFolder(path: string, owner: Owner): void {
-  if (!owner.files.stat(path)) owner.files.mkdir(path, FOLDER_MODE);
+  if (!owner.files.stat(path)) {
+    writingTo(path, optionOf(owner), () => owner.files.mkdir(path, FOLDER_MODE));
+  }
   checkTrusted(path, owner);
   // With the dot the link itself has been followed: both the link and its target must be ours.
   checkTrusted(`${path}/.`, owner);
@@ -37,7 +40,11 @@ export function secureFolder(path: string, owner: Owner): void {
 export function secureFile(path: string, owner: Owner): void {
   if (!owner.files.stat(path)) {
     // Not a rename as FilesPort has it: two first runs at once must end up in the same file.
-    Deno.openSync(path, { create: true, write: true, mode: FILE_MODE }).close();
+    writingTo(
+      path,
+      optionOf(owner),
+      () => Deno.openSync(path, { create: true, write: true, mode: FILE_MODE }).close(),
+    );
   }
   checkTrusted(path, owner);
 }
@@ -50,7 +57,7 @@ export function checkTrusted(path: string, owner: Owner): void {
     throw new LbError(
       "not-permitted",
       `${path} belongs to user ${stat.uid}, lb runs as user ${owner.uid}: ` +
-        `run lb as its owner, or choose another folder with ${owner.option ?? "--state"}`,
+        `run lb as its owner, or choose another folder with ${optionOf(owner)}`,
     );
   }
   // The mode of a symbolic link means nothing: it is always 0777.
@@ -60,4 +67,8 @@ export function checkTrusted(path: string, owner: Owner): void {
     `${path} is writable by others (mode ${(stat.mode & 0o7777).toString(8).padStart(4, "0")}): ` +
       `chmod go-w ${path}, after making sure nobody has changed what is in it`,
   );
+}
+
+function optionOf({ option }: Owner): string {
+  return option ?? "--state";
 }

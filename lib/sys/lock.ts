@@ -1,3 +1,4 @@
+import { writingTo } from "../model/disk.ts";
 import { LbError } from "../model/error.ts";
 import { clock } from "./clock.ts";
 import { files } from "./files.ts";
@@ -5,15 +6,22 @@ import type { Lock, LockPort } from "./ports.ts";
 
 const POLL_MS = 50;
 
+/** By which another folder for the lock can be chosen. */
+const OPTION = "--run-dir";
+
 /** flock(2) on a file: the kernel lets go of it when the process dies, however it dies. */
 export const locks: LockPort = {
   async acquire(path, timeout_ms) {
     refuseOddFile(path);
     // Deno opens with O_CLOEXEC, so that no program we start can outlive us holding the lock.
-    const file = Deno.openSync(path, { read: true, write: true, create: true, mode: 0o600 });
+    const file = writingTo(
+      path,
+      OPTION,
+      () => Deno.openSync(path, { read: true, write: true, create: true, mode: 0o600 }),
+    );
     try {
       if (!await lockWithin(file, timeout_ms)) throw busy(path, timeout_ms);
-      return hold(file);
+      return writingTo(path, OPTION, () => hold(file));
     } catch (error) {
       file.close();
       throw error;

@@ -4,6 +4,7 @@ import { Database } from "../../../lib/store/database.ts";
 import { migrate, schemaVersion } from "../../../lib/store/migrate.ts";
 import { Revisions } from "../../../lib/store/revisions.ts";
 import { MIGRATIONS, SCHEMA_VERSION } from "../../../lib/store/migration/all.ts";
+import { secureFolder } from "../../../lib/store/folder.ts";
 import { openStore, readStore } from "../../../lib/store/store.ts";
 import { inFolder, inStore, OWNER } from "./folder.ts";
 
@@ -100,6 +101,19 @@ Deno.test(
     });
   }),
 );
+
+Deno.test("a state folder that cannot be made says so instead of a stack trace", () => {
+  const refused = {
+    code: "not-permitted",
+    message: /^\/proc\/lb-none: nothing can be .* --state$/,
+  };
+  assert.throws(() => openStore("/proc/lb-none", OWNER), refused);
+  const message = /a part of the path is no folder.* --run-dir$/;
+  assert.throws(() => secureFolder("/proc/version/lb", { ...OWNER, option: "--run-dir" }), {
+    code: "not-permitted",
+    message,
+  });
+});
 
 Deno.test(
   "a newer lb's database is refused, and not one byte of it changes",

@@ -91,3 +91,43 @@ function isBusy(message: RegExp) {
   return (error: unknown) =>
     error instanceof LbError && error.code === "busy" && message.test(error.message);
 }
+
+/** Rows of: what the kernel says, and what the operator is told. */
+const REFUSED = [["ENOSPC", /the disk is full: free some space/], [
+  "EROFS",
+  /is read-only/,
+]] as const;
+
+for (const [code, words] of REFUSED) {
+  Deno.test(`a run folder that answers ${code} is the operator's to mend, not a bug of lb's`, () =>
+    inFolder(async (folder) => {
+      const open = Deno.openSync;
+      Deno.openSync = () => {
+        throw Object.assign(new Error(code), { code });
+      };
+      try {
+        await assert.rejects(
+          locks.acquire(`${folder}/lock`, 0),
+          (error: unknown) =>
+            error instanceof LbError && error.code === "not-permitted" &&
+            words.test(error.message) && error.message.includes("--run-dir"),
+        );
+      } finally {
+        Deno.openSync = open;
+      }
+    }));
+}
+
+Deno.test("a disk that is full when the holder's name is written lets go of the lock", () =>
+  inFolder(async (folder) => {
+    const write = Deno.FsFile.prototype.writeSync;
+    Deno.FsFile.prototype.writeSync = () => {
+      throw Object.assign(new Error("No space left on device"), { code: "ENOSPC" });
+    };
+    try {
+      await assert.rejects(locks.acquire(`${folder}/lock`, 0), /the disk is full.*--run-dir/);
+    } finally {
+      Deno.FsFile.prototype.writeSync = write;
+    }
+    (await locks.acquire(`${folder}/lock`, 0)).release();
+  }));
