@@ -108,19 +108,22 @@ function newRun(
 
 function giveUp(
   machine: Machine,
-  { patience_ms }: ReconcileRequest,
+  request: ReconcileRequest,
   { begun, hasLanded }: Progress,
   error: StalePlanError,
 ): LbError {
-  const final = new LbError("kernel-refused", giveUpWords(patience_ms, error), { cause: error });
+  const final = new LbError("kernel-refused", giveUpWords(request, error), { cause: error });
   if (begun !== undefined) failRevision(machine, begun, final);
   return hasLanded ? new InForceError(final) : final;
 }
 
 /** The kernel has one errno for a table that changed and for an expression it does not know. */
-function giveUpWords(patience_ms: number, { message, cause }: StalePlanError): string {
+function giveUpWords(
+  { patience_ms, command }: ReconcileRequest,
+  { message, cause }: StalePlanError,
+): string {
   const seconds = patience_ms / 1000;
-  const again = 'then run "lb apply" again';
+  const again = `then run "${command}" again`;
   if (!(cause instanceof KernelError)) {
     return `nftables was changed by somebody else again and again for ${seconds} s (${message}); ` +
       `find out who ("nft monitor"), ${again}`;

@@ -89,9 +89,25 @@ Deno.test(
 );
 
 Deno.test(
+  "who is told to try again is told so of the command that was given",
+  withRig(async (rig) => {
+    await rig.run(BASE);
+    for (const [call, meddling] of [[WRITE, takeOver], [READ, editOthers]] as const) {
+      meddle(rig, call, Infinity, () => meddling(rig));
+      const request = { patience_ms: 1_000, command: "lb uninstall" };
+      await assert.rejects(rig.run(NOTHING, request), /then run "lb uninstall" again\.?$/);
+    }
+  }),
+);
+
+function editOthers({ host: { nft } }: Rig): void {
+  nft.edit("add table ip theirs");
+}
+
+Deno.test(
   "somebody who changes other tables all the time is named as the reason",
   withRig(async (rig) => {
-    meddle(rig, READ, Infinity, () => rig.host.nft.edit("add table ip theirs"));
+    meddle(rig, READ, Infinity, () => editOthers(rig));
     const error = await rig.run(BASE, { patience_ms: 1_000 }).catch((error: unknown) => error);
     assert.ok(error instanceof LbError);
     assert.match(error.message, /^nftables was changed by somebody else again and again for 1 s/);
