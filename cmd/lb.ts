@@ -82,7 +82,8 @@ export function makeProgram(end: End): Command {
   program.configureHelp({ optionDescription });
   for (const make of COMMANDS) {
     {
-      const command = make(end).exitOverride().showHelpAfterError(true);
+      const command = make(end).exitOverride();
+      command.showHelpAfterError(`(lb ${command.name()} --help tells more)`);
       program.addCommand(command.configureHelp({ optionDescription }));
     }
   }

@@ -120,6 +120,7 @@ const WRONG: readonly (readonly [argv: readonly string[], words: RegExp])[] = [
   [["scale", "web", "--add", "web2"], /ADDR, ADDR:PORT or \[V6\]:PORT/],
   [["scale", "web", "--add", "198.51.100.11=70000"], /a weight is a whole number from 0 to 65535/],
   [["scale", "web", "--weight", "198.51.100.11"], /--weight needs a weight/],
+  [["scale", "web", "--weight", "1=-1"], /--weight/],
   [["demo", "--engine", "xdp"], /auto, nft, nfqueue, ipvs, relay/],
 ];
 
@@ -130,6 +131,7 @@ for (const [argv, words] of WRONG) {
     assert.equal(stdout, "", "stdout is for answers");
     assert.match(stderr, words);
     assert.doesNotMatch(stderr, /\bat .*\.ts:\d+/, "no stack trace");
+    assert.ok(stderr.trimEnd().split("\n").length <= 2, "what is wrong, and where to read on");
   });
 
   rootTest(`lb ${argv.join(" ")} --json says it as one JSON document`, async () => {
