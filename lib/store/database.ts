@@ -11,10 +11,10 @@ const BUSY_TIMEOUT_MS = 5_000;
 const OPERATOR_ERRORS: Readonly<Record<number, readonly ["busy" | "not-permitted", string]>> = {
   5: ["busy", "another process is writing to it; try again"],
   8: ["not-permitted", "it is read-only: run as the user who owns it, on a writable file system"],
-  10: ["not-permitted", "the disk failed to read or write it: look at the kernel log"],
+  10: ["not-permitted", "the disk is full, or failing: look at df, then at the kernel log"],
   11: ["not-permitted", "it is damaged: move it away, and lb starts a new one"],
   13: ["not-permitted", "the disk is full: free some space"],
-  14: ["not-permitted", "it cannot be opened: look at the folder's owner and mode"],
+  14: ["not-permitted", "it cannot be opened: look at the folder's owner and mode, and at df"],
   26: ["not-permitted", "it is not an SQLite database: move it away, and lb starts a new one"],
 };
 

@@ -38,15 +38,23 @@ export function secureFolder(path: string, owner: Owner): void {
  * @throws {LbError} `not-permitted` where the file is somebody else's or writable by others
  */
 export function secureFile(path: string, owner: Owner): void {
-  if (!owner.files.stat(path)) {
-    // Not a rename as FilesPort has it: two first runs at once must end up in the same file.
-    writingTo(
-      path,
-      optionOf(owner),
-      () => Deno.openSync(path, { create: true, write: true, mode: FILE_MODE }).close(),
-    );
-  }
+  // Not a rename as FilesPort has it: two first runs at once must end up in the same file.
+  if (!owner.files.stat(path)) touch(path, owner);
   checkTrusted(path, owner);
+}
+
+/**
+ * Makes the file, or leaves it as it is. Not while this process has it open as a database: to close it ends
+ * all locks that the process has on it (fcntl(2)).
+ *
+ * @throws {LbError} `not-permitted` with what keeps it from being written to
+ */
+export function touch(path: string, owner: Owner): void {
+  writingTo(
+    path,
+    optionOf(owner),
+    () => Deno.openSync(path, { create: true, write: true, mode: FILE_MODE }).close(),
+  );
 }
 
 /** @throws {LbError} `not-permitted` where the path is somebody else's or writable by others */

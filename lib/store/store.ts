@@ -4,7 +4,7 @@ import { Commits } from "./commits.ts";
 import { Database } from "./database.ts";
 import { Events } from "./events.ts";
 import { FactsCache } from "./facts.ts";
-import { checkTrusted, type Owner, secureFile, secureFolder } from "./folder.ts";
+import { checkTrusted, type Owner, secureFile, secureFolder, touch } from "./folder.ts";
 import { type HostIdentity, Journal } from "./journal.ts";
 import { migrate, refuseNewer, schemaVersion } from "./migrate.ts";
 import { SCHEMA_VERSION } from "./migration/all.ts";
@@ -64,8 +64,18 @@ export class Store {
 export function openStore(folder: string, owner: Owner): Store {
   secureFolder(folder, owner);
   const path = `${folder}/${DATABASE_NAME}`;
-  if (owner.files.stat(path)) probe(path, owner);
-  secureFile(path, owner);
+  try {
+    if (owner.files.stat(path)) probe(path, owner);
+    secureFile(path, owner);
+    return openDatabase(path);
+  } catch (error) {
+    // SQLite cannot open it: the kernel tells why.
+    if (isUnwritable(error) && owner.files.stat(path)?.isFile) touch(path, owner);
+    throw error;
+  }
+}
+
+function openDatabase(path: string): Store {
   return closeOnError(new Database(path, { readOnly: false }), (db) => {
     db.run("PRAGMA journal_mode = WAL");
     // With WAL this cannot damage the database; what a power cut may lose is about a kernel state
@@ -77,7 +87,8 @@ export function openStore(folder: string, owner: Owner): Store {
 }
 
 /**
- * Opens the state database for reading only, beside any writer.
+ * Opens the state database for reading only, beside any writer; also where nothing can be written, as on
+ * a disk that is full.
  *
  * @param options.immutable leaves no trace in the folder, and may miss what was just written
  * @returns undefined where there is none yet
@@ -92,6 +103,25 @@ export function readStore(
   if (!owner.files.stat(path)) return undefined;
   checkTrusted(`${folder}/.`, owner);
   checkTrusted(path, owner);
+  try {
+    return readDatabase(path, options);
+  } catch (error) {
+    if (!isUnwritable(error) || hasUnmerged(path, owner)) throw error;
+    return readDatabase(path, { immutable: true });
+  }
+}
+
+/** Every reader of a WAL database makes an index beside it, which takes a place to write. */
+function isUnwritable(error: unknown): boolean {
+  return error instanceof LbError && error.code === "not-permitted";
+}
+
+/** Without its log the database is as it was some time ago, which is worse than none. */
+function hasUnmerged(path: string, { files }: Owner): boolean {
+  return (files.stat(`${path}-wal`)?.size_bytes ?? 0) > 0;
+}
+
+function readDatabase(path: string, options: { readonly immutable?: boolean }): Store | undefined {
   return closeOnError(new Database(path, { ...options, readOnly: true }), (db) => {
     refuseNewer(db);
     const found = schemaVersion(db);

@@ -10,6 +10,8 @@ import { inFolder, inStore, OWNER } from "./folder.ts";
 
 const mode = (path: string) => (Deno.statSync(path).mode ?? 0) & 0o777;
 
+const UNWRITABLE_INSIDE = new URL("./unwritable_inside.ts", import.meta.url).pathname;
+
 function sqlite<T>(path: string, work: (db: DatabaseSync) => T): T {
   const db = new DatabaseSync(path);
   try {
@@ -113,6 +115,57 @@ Deno.test("a state folder that cannot be made says so instead of a stack trace",
     code: "not-permitted",
     message,
   });
+});
+
+/** Mounts need a mount namespace of their own, and that takes root. */
+const CAN_MOUNT = Deno.uid() === 0 && unshared("true").code === 0;
+
+function unshared(...argv: readonly string[]) {
+  const { code, stdout } = new Deno.Command("unshare", {
+    args: ["--mount", ...argv],
+    stderr: "null",
+  }).outputSync();
+  return { code, out: new TextDecoder().decode(stdout) };
+}
+
+/** Where the state cannot be written to, in sh, with what is said to who would write. */
+const UNWRITABLE = [
+  ["a full disk", "head -c 1000000 /dev/zero > fill", /full, or failing: look at df/],
+  ["a read-only mount", "mount -o remount,ro .", /read-only: mount it writable.*--state$/],
+] as const;
+
+/** Runs sh on a small file system of its own. `lb WHAT` is test equipment. @returns what it prints */
+function onMount(folder: string, script: string): string[] {
+  Deno.mkdirSync(folder);
+  const command = `"${Deno.execPath()}" run -A --no-check --quiet ${UNWRITABLE_INSIDE}`;
+  const lb = `lb() { ${command} "$1" "$PWD/state"; }`;
+  const mount = 'mount -t tmpfs -o size=512k,mode=700 none "$0" && cd "$0"';
+  const { out } = unshared("sh", "-c", `${lb}; ${mount} && { ${script}; }`, folder);
+  return out.trimEnd().split("\n");
+}
+
+for (const [name, spoil, words] of UNWRITABLE) {
+  Deno.test({
+    name: `${name} keeps nobody from reading the state, and says so to who would write`,
+    ignore: !CAN_MOUNT,
+    fn: inFolder((folder) => {
+      const [made, read, opened] = onMount(folder, `lb make; ${spoil}; lb read; lb open`);
+      assert.deepEqual([made, read], ["1 of them", "1 of them"]);
+      assert.match(opened!, words);
+      assert.match(opened!, /^not-permitted: /);
+    }),
+  });
+}
+
+Deno.test({
+  name: "where the log of a run that was cut off cannot be read, nothing older is told instead",
+  ignore: !CAN_MOUNT,
+  fn: inFolder((folder) => {
+    const spoil = "rm state/lb.db-shm; mount -o remount,ro .";
+    const lines = onMount(folder, `lb make; lb cut-off; ${spoil}; lb read`);
+    assert.deepEqual(lines.slice(0, 2), ["1 of them", "2 of them"]);
+    assert.match(lines[2]!, /^not-permitted: /);
+  }),
 });
 
 Deno.test(
