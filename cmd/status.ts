@@ -27,7 +27,8 @@ export function statusCommand(end: End) {
       const { statusJson, statusText } = await import("../lib/report/status.ts");
       if (options.json) printJson(statusJson(shown));
       else print(statusText(shown, stdoutPaint()));
-      end(shown.drifted.length > 0 ? EXIT_ATTENTION : EXIT_OK);
+      const { drifted, blocked } = shown;
+      end(drifted.length + blocked.length > 0 ? EXIT_ATTENTION : EXIT_OK);
     });
 }
 
@@ -69,6 +70,7 @@ function nothingApplied(): Status {
     applied_at_ms: null,
     drift_last_pass: 0,
     drifted: [],
+    blocked: [],
     config_edited: false,
     notes: [],
     services: [],

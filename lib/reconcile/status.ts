@@ -50,6 +50,8 @@ export interface Status {
   readonly drift_last_pass: number;
   /** Objects that differ right now from what was applied. */
   readonly drifted: readonly string[];
+  /** What is wanted and cannot be brought about, each with what the operator can do. */
+  readonly blocked: readonly string[];
   /** The config file is not what was applied last. */
   readonly config_edited: boolean;
   /** As it is wanted, but maybe not as it was meant. */
@@ -73,7 +75,7 @@ export async function readStatus(
     applied_at_ms: latest?.finished_at_ms ?? null,
     drift_last_pass: machine.store.passes.last()?.drift ?? 0,
   };
-  if (!applied) return { ...base, drifted: [], notes: [], services: [] };
+  if (!applied) return { ...base, drifted: [], blocked: [], notes: [], services: [] };
   const chosen = await selectAll(applied.loaded, applied.facts);
   const rows = machine.store.backends.all();
   const byName = new Map(chosen.map((each) => [each.name, each]));
@@ -94,9 +96,11 @@ export async function readStatus(
   }
   const { config } = applied.loaded;
   const host = planHost(machine, config, hostWant(config, engineOf));
-  drifted.push(...hostDrift(host), ...host.homeless.map(({ object }) => object));
+  drifted.push(...hostDrift(host));
   const { notes } = host;
-  return { ...base, drifted, notes, services: chosen.map(({ name }) => services.get(name)!) };
+  const blocked = host.homeless.map(({ message }) => message);
+  const inOrder = chosen.map(({ name }) => services.get(name)!);
+  return { ...base, drifted, blocked, notes, services: inOrder };
 }
 
 /** What is not as it was committed. Where nothing has touched the kernel since, it is not even read. */

@@ -11,6 +11,7 @@ export function statusJson(status: Status): Record<string, unknown> {
     applied_at: status.applied_at_ms === null ? null : isoTime(status.applied_at_ms),
     drift: status.drift_last_pass,
     drifted: status.drifted,
+    blocked: status.blocked,
     config_edited: status.config_edited,
     notes: status.notes,
     services: status.services.map(serviceJson),
@@ -59,14 +60,16 @@ export function statusText(status: Status, paint: Paint): string {
   const drifted = status.drifted.map((object) =>
     paint(`! ${object} is not as it was applied; "lb reconcile" puts it right`, "yellow")
   );
+  const blocked = status.blocked.map((line) => paint(`! ${line}`, "yellow"));
   const notes = status.notes.map((note) => `· ${note}`);
   if (status.services.length === 0) {
-    return [head, ...drifted, ...notes, "No service is applied."].join("\n");
+    return [head, ...drifted, ...blocked, ...notes, "No service is applied."].join("\n");
   }
   return [
     head,
     ...edited,
     ...drifted,
+    ...blocked,
     ...notes,
     ...status.services.map((one) => serviceText(one, paint)),
   ]

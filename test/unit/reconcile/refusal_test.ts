@@ -143,8 +143,8 @@ Deno.test(
     assert.match(blocked.join(), /vip_on = "eth0" of service web: there is no such interface/);
     const loaded = await parseConfig(onPublic, "lb.toml");
     const about = { version: "test", config_text: onPublic };
-    const { drifted } = await readStatus(rig.machine, { loaded, facts: FACTS }, about);
-    assert.deepEqual(drifted, ["VIP of service web"]);
+    const status = await readStatus(rig.machine, { loaded, facts: FACTS }, about);
+    assert.deepEqual([status.drifted, status.blocked], [[], blocked]);
     const { code } = await failureOf(rig.run(`${onPublic}# new\n`));
     assert.equal(code, "unsupported");
     assert.equal(rig.store.revisions.list().length, 1, "it was never begun");

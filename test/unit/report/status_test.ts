@@ -48,6 +48,7 @@ function statusOf(
     applied_at_ms: APPLIED,
     drift_last_pass: 2,
     drifted: [],
+    blocked: [],
     config_edited: false,
     notes: [],
     services: [{ service, engine: "nft", reason: "in-kernel; wrr fits slot maps", backends }],
@@ -75,6 +76,7 @@ Deno.test("status as JSON has the names and units of the contract", () => {
     applied_at: "2026-11-20T09:00:00.000Z",
     drift: 2,
     drifted: [],
+    blocked: [],
     config_edited: false,
     notes: [],
     services: [{
@@ -176,6 +178,15 @@ Deno.test("a backup is shown as one, and with why it has no weight while it wait
 
 Deno.test("a service without backends says what its clients get", () => {
   assert.match(statusText(statusOf([]), plain), /\n {2}no backends: connections are refused$/);
+});
+
+Deno.test("what no repair can bring about is told in words of its own", () => {
+  const blocked = ['vip_on = "eth9" of service web: there is no such interface'];
+  const text = statusText(statusOf(undefined, { blocked }), plain);
+  assert.equal(text.split("\n")[1], `! ${blocked[0]}`);
+  assert.doesNotMatch(text, /lb reconcile/);
+  assert.match(statusText({ ...statusOf(), services: [], blocked }, plain), /^! vip_on/m);
+  assert.deepEqual(statusJson(statusOf(undefined, { blocked })).blocked, blocked);
 });
 
 Deno.test("drift and waiting edits are told first, with what to do", () => {
