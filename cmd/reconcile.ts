@@ -1,6 +1,7 @@
 import { EXIT_OK } from "../lib/model/error.ts";
-import { change, printNothing, report } from "./change.ts";
-import { context } from "./context.ts";
+import type { Outcome } from "../lib/reconcile/outcome.ts";
+import { change, report } from "./change.ts";
+import { context, type Places } from "./context.ts";
 import { say } from "./io.ts";
 import { type End, examples, lockingCommand, placesOf } from "./options.ts";
 
@@ -22,7 +23,9 @@ export function reconcileCommand(end: End) {
     .action(async (options) => {
       context.needRoot("reconcile");
       const places = placesOf(options);
-      const outcome = await change({
+      const { json } = options;
+      // A state that is empty would only hide that there was none.
+      const outcome = context.hasState(places) && await change({
         places,
         lockTimeout_ms: options.lockTimeout,
         dryRun: false,
@@ -33,11 +36,20 @@ export function reconcileCommand(end: End) {
           return loaded && { loaded, command: "lb reconcile" };
         },
       });
-      if (outcome) {
-        return end(await report(outcome, { json: options.json, planned: false, quiet: true }));
+      const told = { json, planned: false, quiet: true };
+      if (outcome) return end(await report(outcome, told));
+      const exitCode = await report(await nothingInForce(places), told);
+      if (exitCode === EXIT_OK && !json && Deno.stderr.isTerminal()) {
+        say('Nothing was applied yet; "lb apply" does that.');
       }
-      if (options.json) await printNothing();
-      else if (Deno.stderr.isTerminal()) say('Nothing was applied yet; "lb apply" does that.');
-      end(EXIT_OK);
+      end(exitCode);
     });
+}
+
+async function nothingInForce(places: Places): Promise<Outcome> {
+  const [{ NOTHING_IN_FORCE }, { unrecordedRules }] = await Promise.all([
+    import("../lib/report/outcome.ts"),
+    import("./leftover.ts"),
+  ]);
+  return { ...NOTHING_IN_FORCE, blocked: await unrecordedRules(places) };
 }

@@ -1,5 +1,6 @@
 import { EXIT_ATTENTION, EXIT_OK, LbError } from "../lib/model/error.ts";
 import type { Status } from "../lib/reconcile/status.ts";
+import type { Store } from "../lib/store/store.ts";
 import { context, type Places } from "./context.ts";
 import { print, printJson, stdoutPaint } from "./io.ts";
 import { type End, examples, placedCommand, placesOf } from "./options.ts";
@@ -33,14 +34,20 @@ export function statusCommand(end: End) {
 }
 
 async function currentStatus(places: Places): Promise<Status> {
-  const [{ appliedConfig }, { readFacts }, { readStatus }] = await Promise.all([
-    import("./applied.ts"),
-    import("./machine.ts"),
-    import("../lib/reconcile/status.ts"),
-  ]);
   const store = await context.readStore(places);
-  if (!store) return nothingApplied();
+  const status = store ? await statusOf(store, places) : NOTHING_APPLIED;
+  if (status.revision !== null) return status;
+  const { unrecordedRules } = await import("./leftover.ts");
+  return { ...status, blocked: await unrecordedRules(places) };
+}
+
+async function statusOf(store: Store, places: Places): Promise<Status> {
   try {
+    const [{ appliedConfig }, { readFacts }, { readStatus }] = await Promise.all([
+      import("./applied.ts"),
+      import("./machine.ts"),
+      import("../lib/reconcile/status.ts"),
+    ]);
     const kernel = context.kernel(places);
     const host = context.hostIdentity();
     const loaded = await appliedConfig(store);
@@ -63,19 +70,17 @@ async function configText(places: Places): Promise<string | undefined> {
   }
 }
 
-function nothingApplied(): Status {
-  return {
-    version: VERSION,
-    revision: null,
-    applied_at_ms: null,
-    drift_last_pass: 0,
-    drifted: [],
-    blocked: [],
-    config_edited: false,
-    notes: [],
-    services: [],
-  };
-}
+const NOTHING_APPLIED: Status = {
+  version: VERSION,
+  revision: null,
+  applied_at_ms: null,
+  drift_last_pass: 0,
+  drifted: [],
+  blocked: [],
+  config_edited: false,
+  notes: [],
+  services: [],
+};
 
 async function onlyService(status: Status, name: string): Promise<Status> {
   const services = status.services.filter(({ service }) => service.name === name);

@@ -1,9 +1,10 @@
-import { EXIT_OK, LbError } from "../lib/model/error.ts";
+import { EXIT_OK } from "../lib/model/error.ts";
 import type { Outcome } from "../lib/reconcile/outcome.ts";
 import type { Remnant } from "../lib/store/remains.ts";
 import { change, printNothing, report } from "./change.ts";
 import { context, type Places } from "./context.ts";
 import { say } from "./io.ts";
+import { lookForRules } from "./leftover.ts";
 import { type End, examples, lockingCommand, placesOf } from "./options.ts";
 
 /** A config without services: what is left of it in the kernel is nothing. */
@@ -33,8 +34,8 @@ export function uninstallCommand(end: End) {
       if (!options.yes && !await confirm(options.purge)) return end(EXIT_OK);
       const lockTimeout_ms: number = options.lockTimeout;
       const isKnown = context.hasState(places);
-      const found = isKnown ? { isThere: true, doubt: "" } : await lookForRules(places);
-      if (found.isThere) {
+      const found = isKnown ? undefined : await lookForRules(places);
+      if (!found || found.engines.length > 0) {
         const request = { places, lockTimeout_ms, purges: options.purge, isKnown };
         return end(await report(await uninstall(request), { json: options.json, planned: false }));
       }
@@ -85,21 +86,6 @@ async function uninstall(
 function unknownPast({ state }: Places): string {
   return `there was no state in ${state}: which sysctls and addresses lb set here is not known, and ` +
     "nothing was done to them; a reboot ends them, or you put them back by hand";
-}
-
-/** Rules of lb's can be here without a state that tells of them: somebody has deleted it. */
-async function lookForRules(
-  places: Places,
-): Promise<{ readonly isThere: boolean; readonly doubt: string }> {
-  const { ENGINES } = await import("../lib/engine/registry.ts");
-  const kernel = context.kernel(places);
-  try {
-    const seen = await Promise.all(ENGINES.map((engine) => engine.observe(kernel)));
-    return { isThere: seen.some(({ have }) => have.present), doubt: "" };
-  } catch (error) {
-    if (!(error instanceof LbError)) throw error;
-    return { isThere: false, doubt: `, as far as can be seen (${error.message})` };
-  }
 }
 
 /** There is nothing to put back, but maybe a config and what a killed run left. */

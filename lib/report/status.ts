@@ -45,8 +45,10 @@ function serviceJson({ service, engine, reason, backends }: ServiceStatus) {
 
 /** The table that fits any terminal. */
 export function statusText(status: Status, paint: Paint): string {
+  const blocked = status.blocked.map((line) => paint(`! ${line}`, "yellow"));
   if (status.revision === null) {
-    return 'Nothing was applied yet: write the config ("lb init" makes a sample), then "lb apply".';
+    return blocked.join("\n") ||
+      'Nothing was applied yet: write the config ("lb init" makes a sample), then "lb apply".';
   }
   const head = `revision ${status.revision}, applied ${isoTime(status.applied_at_ms!)}`;
   const edited = status.config_edited
@@ -60,7 +62,6 @@ export function statusText(status: Status, paint: Paint): string {
   const drifted = status.drifted.map((object) =>
     paint(`! ${object} is not as it was applied; "lb reconcile" puts it right`, "yellow")
   );
-  const blocked = status.blocked.map((line) => paint(`! ${line}`, "yellow"));
   const notes = status.notes.map((note) => `· ${note}`);
   if (status.services.length === 0) {
     return [head, ...drifted, ...blocked, ...notes, "No service is applied."].join("\n");

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { context } from "../../../cmd/context.ts";
 import { makeProgram } from "../../../cmd/lb.ts";
 import { detect, isLasting, kernelRelease, nftVersion } from "../../../lib/capability/detect.ts";
+import { apartTest, lbAfter, lbApart } from "./apart.ts";
 import { captured, inFolder, lb, placed } from "./capture.ts";
 
 const PROGRAM = makeProgram(() => {});
@@ -82,30 +83,6 @@ Deno.test("an unknown option is exit 2, with the one that was meant", async () =
 /** Commands that work on the kernel say so first, where they are not run as root. */
 function rootTest(name: string, fn: () => Promise<void>): void {
   Deno.test({ name, fn, ignore: Deno.uid() !== 0 });
-}
-
-/** For commands that look at the kernel: this machine's own network is none of their business. */
-async function lbApart(...argv: readonly string[]) {
-  const main = new URL("../../../main.ts", import.meta.url).pathname;
-  const flags = ["--quiet", "--no-prompt", "--no-check", "-A"];
-  const args = ["--net", "timeout", "60", Deno.execPath(), "run", ...flags, main, ...argv];
-  const { code, stdout, stderr } = await new Deno.Command("unshare", { args }).output();
-  const [out, err] = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes));
-  return { exitCode: code, stdout: out!, stderr: err! };
-}
-
-function apartTest(name: string, fn: () => Promise<void>): void {
-  Deno.test({ name, fn, ignore: !canUnshare() });
-}
-
-function canUnshare(): boolean {
-  if (Deno.uid() !== 0) return false;
-  try {
-    return new Deno.Command("unshare", { args: ["--net", "true"], stderr: "null" }).outputSync()
-      .success;
-  } catch {
-    return false;
-  }
 }
 
 /** Rows of: arguments that are wrong, and a part of what is said. */
@@ -298,6 +275,26 @@ apartTest(
     assert.deepEqual(Array.from(Deno.readDirSync(folder), ({ name }) => name), ["run"]);
   }),
 );
+
+/** Rules of lb's own, of which there is no record. */
+const LEFT = "nft add table inet lb";
+
+for (const name of ["status", "reconcile"]) {
+  apartTest(
+    `lb ${name} where the state was deleted tells of the rules that are still there, exit 1`,
+    inFolder(async (folder) => {
+      const { exitCode, stdout, stderr } = await lbAfter(LEFT, name, ...placed(folder));
+      assert.equal(exitCode, 1);
+      assert.match(stdout + stderr, /nft: there are rules that an lb left.*"lb apply" takes them/);
+      assert.doesNotMatch(stdout + stderr, /Nothing was applied/);
+      const json = await lbAfter(LEFT, name, "--json", ...placed(folder));
+      assert.equal(json.exitCode, 1);
+      assert.match(JSON.parse(json.stdout).blocked.join(), /nft: there are rules/);
+      assert.deepEqual([...Deno.readDirSync(folder)], [], "an empty state would hide it");
+      assert.equal((await lbApart(name, ...placed(folder))).exitCode, 0);
+    }),
+  );
+}
 
 Deno.test(
   "a doctor tells of a broken config beside everything else",
