@@ -19,6 +19,12 @@ export function markOf({ present, token }: EngineSnapshot): string | undefined {
   return present ? token : NOTHING_LEFT;
 }
 
+/** The kernel holds what neither a record nor a run that was cut off accounts for. Pure. */
+export function isUnknown(have: EngineSnapshot, { record, pending }: Memory): boolean {
+  const mark = markOf(have);
+  return have.present && !record && !(mark !== undefined && pending.includes(mark));
+}
+
 /** Tells drift from a first apply, a reboot and a run that was cut off. Pure. */
 export function findDrift(
   engine: Engine,

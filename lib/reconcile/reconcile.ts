@@ -1,6 +1,7 @@
 import { StalePlanError } from "../engine/engine.ts";
 import { InForceError, KernelError, LbError } from "../model/error.ts";
 import { carryOut, loadModules } from "./carry_out.ts";
+import { isUnknown } from "./drift.ts";
 import { isHostBehind } from "./host.ts";
 import { directBackends } from "./links.ts";
 import type { Outcome } from "./outcome.ts";
@@ -56,6 +57,7 @@ async function attempt(run: Run): Promise<Outcome | undefined> {
   const plan = await planWithLook(run);
   const told = (outcome: Outcome) => ({
     ...outcome,
+    warnings: [...outcome.warnings, ...takeovers(run, plan)],
     notes: [...outcome.notes, ...plan.host.notes],
   });
   if (request.dryRun) return told(plan.outcome);
@@ -71,6 +73,17 @@ async function attempt(run: Run): Promise<Outcome | undefined> {
   recordQuietPass(run, plan);
   if (digest) recordSettled(run, plan, plan.outcome, digest);
   return told(plan.outcome);
+}
+
+/** What is replaced may be another lb's that is at work here: left and owned look the same. */
+function takeovers({ request }: Run, { tasks }: RunPlan): string[] {
+  if (request.loaded.config.services.length === 0) return [];
+  const goes = request.dryRun ? "would go" : "are gone";
+  return tasks.filter(({ have, memory }) => isUnknown(have, memory)).map(({ engine }) =>
+    `${engine.name}: there are rules that nothing on record here tells of; services in them that this ` +
+    `config does not have ${goes}. If another lb (with its state elsewhere) owns them, give it ` +
+    "a network namespace of its own"
+  );
 }
 
 /**

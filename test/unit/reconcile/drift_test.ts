@@ -179,7 +179,11 @@ Deno.test(
   "a table that an unknown lb left is taken over, which is a note and no drift",
   withRig(async (rig) => {
     rig.host.nft.edit("add table inet lb", "add chain inet lb pre-nat");
-    const { drift, notes } = await rig.run(single());
+    const planned = await rig.plan(single());
+    assert.match(planned.warnings.join(), /^nft: .*does not have would go\. If another lb/);
+    const { drift, notes, warnings } = await rig.run(single());
+    assert.match(warnings.join(), /^nft: .*does not have are gone\. If another lb/);
+    assert.deepEqual((await rig.run(single())).warnings, []);
     assert.deepEqual([drift, notes], [[], ["nft: took over what an unknown lb left"]]);
     assert.deepEqual(rig.events("engine"), notes);
   }),
@@ -192,8 +196,8 @@ Deno.test(
     const before = { picture: rig.host.picture(), ids: rig.ids() };
     rig.reboot();
     const start = rig.host.picture();
-    const { drift, notes, changed, revision } = await rig.run(BASE);
-    assert.deepEqual([drift, notes, changed, revision], [[], [], true, 1]);
+    const { drift, notes, warnings, changed, revision } = await rig.run(BASE);
+    assert.deepEqual([drift, notes, warnings, changed, revision], [[], [], [], true, 1]);
     assert.deepEqual({ picture: rig.host.picture(), ids: rig.ids() }, before);
     assert.deepEqual(rig.events("drift"), []);
     await rig.run(NOTHING);
