@@ -20,7 +20,7 @@ export const NETLINK_ROUTE = 0;
 export const NETLINK_NETFILTER = 12;
 
 /** A table that keeps changing is given up on: the caller's next pass sees it again. */
-const DUMPS_MAX = 10;
+const DUMPS_MAX = 30;
 
 /** Replies to somebody's earlier request; on a socket of our own there are none. */
 const STRAY_MESSAGES_MAX = 1_000;

@@ -59,19 +59,21 @@ async function firstApply(kernel: Kernel) {
 }
 
 /** What somebody may do between lb's commit and the moment its rules are read back. */
-const MEDDLING: Readonly<Record<string, readonly string[]>> = {
-  "another table is added": ["add table ip meddler"],
-  "a chain of lb's is emptied": ["flush chain inet lb refuse"],
-  "its rules are replaced by as many others": [
-    "flush chain inet lb refuse",
-    "add rule inet lb refuse drop",
-    "add rule inet lb refuse drop",
-  ],
+const MEDDLING: Readonly<Record<string, (nft: FakeKernel["nft"]) => void>> = {
+  "a chain of lb's is emptied": (nft) => nft.edit("flush chain inet lb refuse"),
+  "one of its rules is replaced": (nft) => {
+    const { handle } = nft.table("inet lb")!.chains.get("refuse")!.rules.at(-1)!;
+    nft.edit(`delete rule inet lb refuse handle ${handle}`, "add rule inet lb refuse drop");
+  },
+  "all its rules are replaced by as many others": (nft) => {
+    const rule = "add rule inet lb refuse drop";
+    nft.edit("flush chain inet lb refuse", rule, rule);
+  },
 };
 
-for (const [what, lines] of Object.entries(MEDDLING)) {
+for (const [what, act] of Object.entries(MEDDLING)) {
   Deno.test(`nft: where ${what} before they are read back, no rules are taken for lb's`, async () => {
-    const { applied } = await firstApply(meddled(({ nft }) => nft.edit(...lines)));
+    const { applied } = await firstApply(meddled(({ nft }) => act(nft)));
     await assert.rejects(applied(), (error) => {
       assert.ok(error instanceof StalePlanError);
       assert.equal(error.hasLanded, true, "the plan itself was carried out");
@@ -80,10 +82,10 @@ for (const [what, lines] of Object.entries(MEDDLING)) {
   });
 }
 
-Deno.test("nft: where somebody was there before the commit, rules are recorded, but a look has to tell", async () => {
-  const { kernel } = fakeHost();
+Deno.test("nft: where somebody has changed a table of his own, rules are recorded, but a look has to tell", async () => {
+  const kernel = meddled(({ nft }) => nft.edit("add table ip after"));
   const { want, plan, applied } = await firstApply(kernel);
-  kernel.nft.edit("add table ip meddler");
+  kernel.nft.edit("add table ip before");
   const { stamp, objects } = await applied();
   assert.equal(stamp, undefined);
   const state = stateOf(SERVICES);

@@ -49,7 +49,7 @@ export const nftEngine: Engine<Snapshot, NftPlan> = {
   desired: desiredSnapshot,
   narrowed,
   stamp: ({ sockets }) => `${readGeneration(sockets)}`,
-  observe: (kernel, committed) => Promise.resolve(look(kernel, committed)),
+  observe: (kernel, committed) => Promise.try(() => look(kernel, committed)),
   drift: driftOf,
   plan: planNft,
   apply,
@@ -57,41 +57,53 @@ export const nftEngine: Engine<Snapshot, NftPlan> = {
   counters,
 };
 
-/** Somebody who changes nftables faster than it can be read does not stop soon. */
+/** So often, and for so long, it is read anew where somebody else's transactions come in between. */
 const LOOKS_MAX = 20;
+const PATIENCE_MS = 500;
 
-/** All of it at a moment when nobody was changing anything. */
-function look({ sockets }: Kernel, committed?: Committed): Look<Snapshot> {
+/**
+ * All of it, at a moment when nobody was changing anything if there is one soon. If not, what is read is of
+ * several moments: whatever somebody else changed of lb's in between is seen now, or by the next look, for
+ * no stamp stands for this one.
+ */
+function look({ sockets, clock }: Kernel, committed?: Committed): Look<Snapshot> {
+  const until_ms = clock.now_ms() + PATIENCE_MS;
   return withNft(sockets, (connection) => {
-    for (let attempt = 0; attempt < LOOKS_MAX; attempt++) {
+    for (let looks = 1;; looks++) {
       const generation = generationOf(connection);
       awaitCommit(connection);
       const have = observeTables(connection, committed);
       if (generationOf(connection) === generation) return { have, stamp: `${generation}` };
+      if (looks === LOOKS_MAX || clock.now_ms() >= until_ms) return { have, stamp: UNKNOWN };
     }
-    throw new StalePlanError("nftables changes faster than it can be read");
   });
 }
 
+/** The stamp of no state. */
+const UNKNOWN = "";
+
 /**
- * The generation moves by one with every transaction of anyone. Where it moved by one from right before ours
- * until the rules were read back, they are ours; else nobody could tell, and all of them are written again.
- * Where nothing moved it since the plan was made either, the kernel holds what was planned.
+ * The generation moves by one with every transaction of anyone. Where it moved by one since the plan was made,
+ * the kernel holds what was planned. Where others were there too, the rules that are read back are ours if the
+ * table has numbered them in turn; else nobody could tell, and all of them are written again.
  */
 async function apply(kernel: Kernel, plan: NftPlan, stamp: string): Promise<Applied> {
   if (plan.changes.length === 0) throw new TypeError("a plan without changes is not applied");
   const before = readGeneration(kernel.sockets);
   await commit(kernel, plan);
-  const { objects, generation } = withNft(kernel.sockets, (connection) => ({
-    objects: readBack(connection, plan),
+  const { objects, isInTurn, generation } = withNft(kernel.sockets, (connection) => ({
+    ...readBack(connection, plan),
     generation: generationOf(connection),
   }));
-  if (generation !== nextGeneration(before)) {
-    const words = "somebody else changed nftables while lb did";
-    throw new StalePlanError(words, { hasLanded: true });
+  const isAlone = generation === nextGeneration(before);
+  if (!isAlone && !isInTurn) {
+    throw new StalePlanError("somebody else changed lb's rules at the same moment", {
+      hasLanded: true,
+    });
   }
   const isWhole = [...plan.written.values()].every((written) => written.isWhole);
-  return { objects, isWhole, stamp: before === Number(stamp) ? `${generation}` : undefined };
+  const isAsPlanned = isAlone && before === Number(stamp);
+  return { objects, isWhole, stamp: isAsPlanned ? `${generation}` : undefined };
 }
 
 /** A 32-bit counter that leaves out 0 (nf_tables_commit, net/netfilter/nf_tables_api.c). */

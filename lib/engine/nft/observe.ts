@@ -59,10 +59,10 @@ function observeTable(
   const collections = dumpSets(connection, id).map((set) => {
     return [set.name, readCollection(connection, name, set)] as const;
   });
-  const [token] = new Map(collections).get(REVISION_SET)?.elements.keys() ?? [];
+  const tokens = [...new Map(collections).get(REVISION_SET)?.elements.keys() ?? []];
   const foreign = dumpForeign(connection, id);
   return {
-    token,
+    token: tokens.length === 1 ? tokens[0] : undefined,
     chains: new Map(chains),
     collections: new Map(collections),
     counters: new Map(dumpCounters(connection, id).map((counter) => [counter.name, counter])),

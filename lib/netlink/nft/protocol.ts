@@ -40,6 +40,7 @@ export const NFTA_DEVICE_PREFIX = 2;
 
 export const NFTA_RULE_TABLE = 1;
 export const NFTA_RULE_CHAIN = 2;
+export const NFTA_RULE_HANDLE = 3;
 export const NFTA_RULE_EXPRESSIONS = 4;
 
 export const NFTA_SET_TABLE = 1;

@@ -10,6 +10,12 @@ export interface RuleDigest {
   readonly rules: number;
   /** Equal for equal rules in equal order; to recognise our own, not a defence. */
   readonly digest: string;
+  /**
+   * Handles of the first and the last rule. A table numbers all it gets in turn (nf_tables_alloc_handle), so
+   * what one transaction wrote one after the other has handles without a gap.
+   */
+  readonly first_handle: number;
+  readonly last_handle: number;
 }
 
 /**
@@ -56,6 +62,8 @@ function digestChain(connection: NetlinkConnection, table: TableId, chain: strin
 /** Two lanes of 32-bit FNV-1a over bytes; the second knows where a byte stands. */
 export class RuleDigester {
   #rules = 0;
+  #first_handle = 0;
+  #last_handle = 0;
   #low = 0x811c9dc5;
   #high = 0x050c5d1f;
 
@@ -64,11 +72,22 @@ export class RuleDigester {
     this.#rules++;
     readAttributes(body, NFGENMSG_BYTES, (attribute) => {
       if (attribute.type === NFT.NFTA_RULE_EXPRESSIONS) this.#mix(body, attribute);
+      else if (attribute.type === NFT.NFTA_RULE_HANDLE) this.#number(attribute.u64be());
     });
   }
 
   result(): RuleDigest {
-    return { rules: this.#rules, digest: hex(this.#high) + hex(this.#low) };
+    return {
+      rules: this.#rules,
+      digest: hex(this.#high) + hex(this.#low),
+      first_handle: this.#first_handle,
+      last_handle: this.#last_handle,
+    };
+  }
+
+  #number(handle: number): void {
+    if (this.#rules === 1) this.#first_handle = handle;
+    this.#last_handle = handle;
   }
 
   #mix(body: DataView, { start, end }: AttributeReader): void {

@@ -76,11 +76,12 @@ Deno.test("one chain alone is not looked for among the others", () => {
 });
 
 Deno.test("a digest is of the expressions and their order, and of nothing else in a rule", () => {
-  const digest = digestOf(nft.RULES);
+  const { digest, rules, first_handle, last_handle } = digestOf(nft.RULES);
+  assert.deepEqual([rules, first_handle, last_handle], [2, 11, 12]);
   const same = nft.RULES.slice();
   const [firstHandle, secondHandle, position] = [47, 147, 159];
   for (const at of [firstHandle, secondHandle, position]) same[at] = 0x77;
-  assert.deepEqual(digestOf(same), digest);
+  assert.deepEqual([digestOf(same).digest, digestOf(same).rules], [digest, rules]);
   const [first, second] = [nft.RULES.slice(0, 100), nft.RULES.slice(100)];
   const seen = [nft.RULES, first, second, new Uint8Array([...second, ...first])]
     .map((rules) => digestOf(rules).digest);
