@@ -131,7 +131,14 @@ async function answerProbe(
   const isHopeless = control.answer === "no";
   // Trying it out might load it.
   if (found.presence === "absent" || found.mightLoad && !isHopeless) {
-    return { id, purpose, answer: PASSIVE_ANSWERS[found.presence], evidence: found.evidence };
+    const { presence, evidence, isFinal } = found;
+    return {
+      id,
+      purpose,
+      answer: PASSIVE_ANSWERS[presence],
+      evidence,
+      ...(isFinal && { isFinal }),
+    };
   }
   if (control.answer !== "yes") {
     return {

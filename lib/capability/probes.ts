@@ -30,6 +30,9 @@ const FILTER_CHAIN = "add table ip t; " +
 const NAT_CHAIN = "add table ip t; " +
   "add chain ip t c { type nat hook prerouting priority -105; policy accept; }; ";
 
+const INGRESS_CHAIN = "add table netdev t; " +
+  'add chain netdev t c { type filter hook ingress device "lo" priority 10; policy accept; }; ';
+
 /** The nft engine's needs. */
 export const NFT_PROBES: readonly Probe[] = [
   {
@@ -132,6 +135,25 @@ export const NFT_PROBES: readonly Probe[] = [
     purpose: "max_connections (linux 4.19.11)",
     needs: [["nft_connlimit", "NFT_CONNLIMIT"]],
     rules: FILTER_CHAIN + "add rule ip t c ct count over 9 accept",
+  },
+  {
+    id: "nft-ingress",
+    purpose: 'forward = "dr": catching packets where they come in',
+    needs: [["nf_tables", "NF_TABLES_NETDEV"]],
+    rules: INGRESS_CHAIN + "add rule netdev t c ether type ip accept",
+  },
+  {
+    id: "nft-fwd",
+    purpose: 'forward = "dr": sending packets on by link address (linux 4.19)',
+    needs: [["nft_fwd_netdev", "NFT_FWD_NETDEV"]],
+    rules: INGRESS_CHAIN + 'add rule netdev t c fwd ip to 192.0.2.1 device "lo"',
+  },
+  {
+    id: "nft-ingress-reject",
+    purpose:
+      'forward = "dr": refusing at once where there is no backend, instead of silence (linux 5.11)',
+    needs: [["nft_reject_netdev", "NFT_REJECT_NETDEV"]],
+    rules: INGRESS_CHAIN + "add rule netdev t c reject with icmpx type port-unreachable",
   },
 ];
 

@@ -108,6 +108,11 @@ export interface Engine<
     token: string,
   ): { want: Snapshot; have: Snapshot };
   /**
+   * What becomes of established connections on the way from one state to another, a sentence for each
+   * service where it is worth one. A service that did not change is the same object in both. Pure.
+   */
+  disruptions(want: DesiredState, have: DesiredState): readonly string[];
+  /**
    * A cheap value that is another one after every change of what {@linkcode observe} reads.
    *
    * @throws {KernelError} where the kernel cannot be asked

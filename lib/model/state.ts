@@ -10,10 +10,16 @@ export interface BackendLink {
   readonly answers: boolean;
 }
 
+/** An interface where packets come in. One of the same name that came later is another one. */
+export interface Entrance {
+  readonly name: string;
+  readonly ifindex: number;
+}
+
 /** Where packets for services with `forward = "dr"` come in. */
 export interface Ingress {
-  /** Names of the interfaces, sorted. */
-  readonly interfaces: readonly string[];
+  /** Sorted by name. */
+  readonly interfaces: readonly Entrance[];
   /**
    * VIPs of such services alone that no interface here has: what nobody serves there is refused, or it
    * would go back to the router that sent it, and come again.

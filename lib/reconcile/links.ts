@@ -4,6 +4,7 @@ import { observeWays } from "../host/neighbour/observe.ts";
 import type { Way } from "../host/neighbour/way.ts";
 import type { Address } from "../model/address.ts";
 import { LbError } from "../model/error.ts";
+import type { EngineName, Service } from "../model/service.ts";
 import type { Config } from "../model/settings.ts";
 import type { Ingress } from "../model/state.ts";
 import type { Kernel } from "../sys/ports.ts";
@@ -26,7 +27,8 @@ export function directBackends({ services }: Pick<Config, "services">): Address[
 }
 
 /**
- * Looks at links, routes and neighbours, where a service needs it.
+ * Looks at links, routes and neighbours, where a service needs it. The nft engine catches packets where
+ * they come in; IPVS has them by way of the machine itself.
  *
  * @param wait_ms how long silent backends are waited for
  * @throws {KernelError} where the kernel cannot be asked
@@ -34,15 +36,21 @@ export function directBackends({ services }: Pick<Config, "services">): Address[
 export async function observeLinks(
   kernel: Kernel,
   config: Pick<Config, "services">,
+  engineOf: ReadonlyMap<string, EngineName>,
   wait_ms: number,
 ): Promise<Links> {
   const addresses = directBackends(config);
   if (addresses.length === 0) return NO_LINKS;
   const interfaces = addressResource.observe(kernel, []);
   const ways = await observeWays(kernel, interfaces, addresses, wait_ms);
+  const [direct, others] = [true, false].map((isCaught) =>
+    config.services.filter(({ name, forward }) =>
+      (forward === "dr" && engineOf.get(name) === "nft") === isCaught
+    )
+  ) as [Service[], Service[]];
   return {
     ways: new Map(ways.map((way) => [way.address.text, way])),
-    ingress: ingressOf(config.services, interfaces),
+    ingress: ingressOf(direct, others, interfaces),
   };
 }
 

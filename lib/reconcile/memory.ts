@@ -55,7 +55,7 @@ export async function viewOf(
   { mustLook = false }: ViewOptions = {},
 ): Promise<View> {
   const committed = memory.record && committedOf(machine, engine, memory.record, state);
-  if (committed && !mustLook && isUntouched(machine, engine, memory)) {
+  if (committed && !mustLook && isUntouched(machine, engine, memory, state)) {
     const { stamp } = memory.record!;
     const both = engine.narrowed(state, committed.state, committed.token);
     return { ...both, stamp: stamp!, committed, isLook: false };
@@ -64,15 +64,26 @@ export async function viewOf(
   return { want: engine.desired(state), have, stamp, committed, isLook: true };
 }
 
-/** Whether the kernel still has what was committed last, by this lb, as far as a glance tells. */
+/**
+ * Whether the kernel still has what was committed last, by this lb, as far as a glance tells.
+ *
+ * @param state as the machine is now
+ */
 export function isUntouched(
   { kernel, host, version }: Pick<Rememberer, "kernel" | "host" | "version">,
   engine: Engine,
   { record, pending }: Memory,
+  state: DesiredState,
 ): boolean {
   return !host.isReusable && record !== undefined && pending.length === 0 &&
     record.lb_version === version &&
-    record.stamp === engine.stamp(kernel);
+    record.stamp === engine.stamp(kernel) && isSameIngress(record, state);
+}
+
+/** What hangs on an interface goes with it, and before linux 6.16 no stamp tells. */
+function isSameIngress({ frame_json }: CommitRecord, { ingress }: DesiredState): boolean {
+  const committed = JSON.parse(frame_json) as Omit<DesiredState, "services">;
+  return JSON.stringify(committed.ingress) === JSON.stringify(ingress);
 }
 
 /**

@@ -62,7 +62,7 @@ export async function planRun(run: Run, how: ViewOptions = {}): Promise<RunPlan>
   const settled_ms = passes.last()?.at_ms;
   const rows = allocateIds(known, wanted, config.marks.idMax - 1, run.now_ms, settled_ms);
   const target = findTarget(run);
-  const links = await observeLinks(run.machine.kernel, config, PATIENT_MS);
+  const links = await observeLinks(run.machine.kernel, config, run.engineOf, PATIENT_MS);
   if (target.isNew) refuseOffLink(links);
   const tasks: EngineTask[] = [];
   for (const engine of enginesHere(run.machine)) {
@@ -105,6 +105,9 @@ async function planEngine(
   const isSettled = plan.changes.length === 0;
   // What was removed by hand and is to be removed anyway is nobody's loss.
   if (view.isLook && (view.have.present || !isSettled)) noteDrift(run, engine, view, memory);
+  if (!isSettled && view.committed) {
+    run.notes.push(...engine.disruptions(state, view.committed.state));
+  }
   const isRecordBehind = isSettled && memory.record !== undefined &&
     view.have.token !== memory.record.token;
   return { ...view, engine, state, plan, memory, isRecordBehind };

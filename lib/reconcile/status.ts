@@ -82,7 +82,7 @@ export async function readStatus(
   const engineOf = new Map(chosen.map((each) => [each.name, each.engine]));
   const drifted: string[] = [];
   const services = new Map<string, ServiceStatus>();
-  const links = await observeLinks(machine.kernel, applied.loaded.config, HASTY_MS);
+  const links = await observeLinks(machine.kernel, applied.loaded.config, engineOf, HASTY_MS);
   for (const engine of ENGINES) {
     const { config } = applied.loaded;
     const state = placeServices(config, engineOf, engine, rows, applied.facts, links);
@@ -110,7 +110,7 @@ async function driftedObjects(
   state: DesiredState,
   memory: Memory,
 ): Promise<string[]> {
-  if (isUntouched(machine, engine, memory)) return [];
+  if (isUntouched(machine, engine, memory, state)) return [];
   const committed = memory.record && committedOf(machine, engine, memory.record, state);
   const { have } = await engine.observe(machine.kernel, committed);
   const { version } = machine;

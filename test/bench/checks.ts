@@ -1,6 +1,6 @@
 import { type ApplyResult, EDITED_FILE, FIRST_APPLY, NO_CHANGE, SCALED } from "./apply.ts";
 import type { Cost } from "./command.ts";
-import { LB_NAT } from "./contenders.ts";
+import { LB_DR, LB_NAT } from "./contenders.ts";
 import { type Results, type Standing, standings } from "./results.ts";
 import { median, ratioSpread } from "./statistics.ts";
 
@@ -30,6 +30,13 @@ const CONNECTION_GOALS: readonly {
     goal: "≥ 0.97",
     value: ({ of_map }) => of_map?.median,
     reached: (value) => value >= 0.97,
+  },
+  {
+    name: LB_DR,
+    what: "connections/s of lb-dr as a part of the direct route's",
+    goal: "≥ 0.98",
+    value: ({ of_direct }) => of_direct.median,
+    reached: (value) => value >= 0.98,
   },
   {
     name: LB_NAT,

@@ -27,6 +27,7 @@ export const DIRECT = "direct";
 export const MAP = "nft-map";
 export const NGINX = "nginx-stream";
 export const LB_NAT = "lb-nat";
+export const LB_DR = "lb-dr";
 
 /** In the order they are measured: those whose ratio matters most stand side by side. */
 export const CONTENDERS: readonly Contender[] = [
@@ -36,6 +37,25 @@ export const CONTENDERS: readonly Contender[] = [
     needs: [],
     balances: false,
     start: () => Promise.resolve(IN_KERNEL),
+  },
+  {
+    name: LB_DR,
+    what:
+      'lb apply with forward = "dr", scheduler maglev; answers come back through the balancer, ' +
+      "which routes them, as it does on the direct route",
+    needs: [],
+    balances: true,
+    async start(lab) {
+      await onBackends(lab, BACKEND_SETTINGS);
+      const running = await startLb(lab, "dr");
+      return {
+        pids: [],
+        async stop() {
+          await running.stop();
+          await onBackends(lab, [["ip", "address", "delete", `${VIP}/32`, "dev", "lo"]]);
+        },
+      };
+    },
   },
   {
     name: MAP,
@@ -103,6 +123,21 @@ async function startLb(lab: TrafficLab, forward: "nat" | "dr"): Promise<Running>
       await lab.balancer.lb("uninstall", "--purge", "--yes");
     },
   };
+}
+
+/** What `lb doctor --backend` tells a backend to set. */
+const BACKEND_SETTINGS: readonly (readonly string[])[] = [
+  ["sysctl", "-q", "-w", "net.ipv4.conf.all.arp_ignore=1", "net.ipv4.conf.all.arp_announce=2"],
+  ["ip", "address", "replace", `${VIP}/32`, "dev", "lo"],
+];
+
+async function onBackends(lab: TrafficLab, commands: readonly (readonly string[])[]) {
+  for (const backend of lab.topology.backends) {
+    for (const argv of commands) {
+      const { code, stderr } = await lab.topology.run(backend, argv);
+      if (code !== 0) throw new Error(`${argv.join(" ")} in ${backend}: ${stderr.trim()}`);
+    }
+  }
 }
 
 /** A proxy answers for the VIP itself. */

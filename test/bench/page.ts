@@ -40,11 +40,12 @@ export function pageMarkdown(results: Results): string {
 function howText(pairs: number, seconds: number): string {
   return `Client, balancer and four backends are network namespaces of one machine, joined by veth
 and a bridge; everything competes for the same cores, so a rate says what the whole way costs, and
-the direct route says what it costs without a balancer. Every contender serves the same VIP on IPv4
-and hands it to the same backends in turn. They are measured ${seconds} s each in ${pairs} rounds,
-in one order and then in the opposite one (ABBA), each set up anew, with an empty conntrack table. A
-ratio is taken within a round and the median is of those ratios, so that a machine that is slower
-for a while is so for both.
+the direct route says what it costs without a balancer: its packets take the same wires, and the
+balancer's machine routes them both ways. Every contender serves the same VIP on IPv4 and hands it
+to the same backends in turn (\`lb-dr\` by a hash of the client's address and port). They are
+measured ${seconds} s each in ${pairs} rounds, in one order and then in the opposite one (ABBA),
+each set up anew, with an empty conntrack table. A ratio is taken within a round and the median is
+of those ratios, so that a machine that is slower for a while is so for both.
 
 - Connections: \`wrk\`, 64 at a time, closed loop, a new TCP connection for each request. Backends
   are nginx, one worker each, with an answer from memory.

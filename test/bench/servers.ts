@@ -36,6 +36,7 @@ ${temporary}
   keepalive_requests 1000000;
   server {
     listen ${BACKEND_PORT} backlog=4096;
+    listen ${VIP_PORT} backlog=4096;
     root ${root};
     location = / { return 200 "ok\\n"; }
   }
@@ -129,7 +130,7 @@ export function nftlbConfig(backends: readonly string[]): string {
   });
 }
 
-/** The same as lb.toml. */
+/** The same as lb.toml; with dr, packets keep their port, and a hash picks the backend. */
 export function lbConfig(backends: readonly string[], forward: "nat" | "dr"): string {
   const tables = backends.map((address) => `
 [[service.backend]]
@@ -141,7 +142,7 @@ name = "bench"
 vip = ["${VIP}"]
 protocol = "tcp"
 ports = [${VIP_PORT}]
-scheduler = "rr"
+scheduler = "${forward === "dr" ? "maglev" : "rr"}"
 forward = "${forward}"
 ${tables.join("")}`;
 }

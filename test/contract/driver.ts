@@ -34,14 +34,16 @@ export class Driver<Snapshot extends EngineSnapshot, Plan extends EnginePlan> {
   }
 
   /** A plan after a look at the kernel. */
-  async plan(state: DesiredState): Promise<Planned<Plan>> {
+  async plan(wanted: DesiredState): Promise<Planned<Plan>> {
+    const state = this.#here(wanted);
     const { have, stamp } = await this.#engine.observe(this.rig.kernel, this.#committed);
     const plan = this.#engine.plan(this.#engine.desired(state), have, this.#nextToken());
     return { plan, state, stamp };
   }
 
   /** A plan from memory; undefined where that does not hold. */
-  planNarrowed(state: DesiredState): Planned<Plan> | undefined {
+  planNarrowed(wanted: DesiredState): Planned<Plan> | undefined {
+    const state = this.#here(wanted);
     const [committed, stamp] = [this.#committed, this.#stamp];
     if (!committed || stamp === undefined || stamp !== this.stamp()) return undefined;
     const had = remembered(committed.state, state);
@@ -61,7 +63,8 @@ export class Driver<Snapshot extends EngineSnapshot, Plan extends EnginePlan> {
   /** A look finds exactly this. */
   async settled(state: DesiredState): Promise<void> {
     const { have } = await this.#engine.observe(this.rig.kernel, this.#committed);
-    const { changes } = this.#engine.plan(this.#engine.desired(state), have, this.#nextToken());
+    const want = this.#engine.desired(this.#here(state));
+    const { changes } = this.#engine.plan(want, have, this.#nextToken());
     assert.deepEqual(changes, [], "the kernel holds what is wanted");
     if (this.#committed) assert.deepEqual(this.#engine.drift(have, this.#committed), []);
   }
@@ -116,6 +119,11 @@ export class Driver<Snapshot extends EngineSnapshot, Plan extends EnginePlan> {
   forget(): void {
     this.#committed = undefined;
     this.#stamp = undefined;
+  }
+
+  /** As this kernel can bring it about. */
+  #here(state: DesiredState): DesiredState {
+    return { ...state, lacks: [...state.lacks, ...this.rig.lacks ?? []] };
   }
 
   #nextToken(): string {

@@ -7,6 +7,7 @@ import { stateOf } from "../fake/services.ts";
 import { Tracer } from "../unit/engine/nft/trace.ts";
 import { engineContract, SERVICES } from "./engine_contract.ts";
 import { dynamicContract } from "./nft_dynamic.ts";
+import { ingressContract } from "./nft_ingress.ts";
 import { makeNftRig, type NftHost } from "./nft_rig.ts";
 
 const RUNS = 50;
@@ -32,6 +33,7 @@ function fakeHost(): NftHost & { readonly kernel: FakeKernel } {
 
 engineContract("nft on a fake kernel", () => makeNftRig(fakeHost()), nftEngine, RUNS);
 dynamicContract("nft on a fake kernel", () => Promise.resolve(fakeHost()));
+ingressContract("nft on a fake kernel", () => Promise.resolve(fakeHost()));
 
 /** A fake kernel on which somebody acts right after each run of nft, before anybody looks. */
 function meddled(act: (kernel: FakeKernel) => void): Kernel & Pick<FakeKernel, "nft"> {

@@ -7,9 +7,11 @@ import { files } from "../../lib/sys/files.ts";
 import { process } from "../../lib/sys/process.ts";
 import { sockets } from "../../lib/sys/socket.ts";
 import { PATIENCE } from "../kernel/patience.ts";
+import { lackedAtIngress, makeEntrances } from "./links.ts";
 import { engineContract } from "./engine_contract.ts";
 import { testInNamespace } from "./namespace.ts";
 import { dynamicContract } from "./nft_dynamic.ts";
+import { ingressContract } from "./nft_ingress.ts";
 import { makeNftRig, type NftHost } from "./nft_rig.ts";
 
 /** Each is half a dozen runs of nft. */
@@ -30,11 +32,13 @@ const RARITIES: NftHost["rarities"] = [
 
 async function realHost(): Promise<NftHost> {
   await run("nft", "flush", "ruleset");
+  await makeEntrances();
   for (const prefix of LOCAL) await run("ip", "route", "replace", "local", prefix, "dev", "lo");
   const runDir = Deno.makeTempDirSync({ prefix: "lb-contract-" });
   const kernel: Kernel = { process, files, sockets, clock, runDir };
   return {
     kernel,
+    lacks: await lackedAtIngress(),
     rarities: RARITIES,
     async edit(...lines) {
       await run("nft", lines.join("\n"));
@@ -67,4 +71,5 @@ async function run(...argv: [string, ...string[]]): Promise<string> {
 testInNamespace(import.meta.url, () => {
   engineContract("nft on this kernel", async () => makeNftRig(await realHost()), nftEngine, RUNS);
   dynamicContract("nft on this kernel", realHost);
+  ingressContract("nft on this kernel", realHost);
 });

@@ -6,6 +6,7 @@ import type { Rig, Tampering } from "./rig.ts";
 /** What differs between the fake nft and the real one. */
 export interface NftHost {
   readonly kernel: Kernel;
+  readonly lacks?: readonly string[];
   /** Runs nft statements as an operator would. @throws where they are refused */
   edit(...lines: readonly string[]): Promise<void>;
   /** Names of all tables, `FAMILY NAME`. */
@@ -33,6 +34,7 @@ export async function makeNftRig(host: NftHost): Promise<Rig<NftPlan>> {
   let neighbours = 0;
   return {
     kernel: host.kernel,
+    lacks: host.lacks,
     tamperings: tamperings(host),
     async whole() {
       const names = [...await host.tables()].filter((name) => !name.startsWith("ip neighbour"));

@@ -2,8 +2,8 @@
 import fc from "fast-check";
 import { DEFAULT_MARK_MASK } from "../../lib/model/mark.ts";
 import { INET_NAT } from "../../lib/engine/nft/table.ts";
-import type { DesiredState, PlacedService } from "../../lib/model/state.ts";
-import { settings } from "./states.ts";
+import type { DesiredState, Ingress, PlacedService } from "../../lib/model/state.ts";
+import { directed, directedBackend, ingresses, settings } from "./states.ts";
 import { type BackendSpec, serviceOf, type ServiceSpec, stateOf } from "../fake/services.ts";
 
 const NAMES = ["web", "web4", "web46", "mail", "dns"] as const;
@@ -50,6 +50,8 @@ interface Variant {
   readonly port_count: 1 | 2 | 5;
   readonly backends: readonly Pick<BackendSpec, "weight" | "max_connections">[];
   readonly hosts: readonly number[];
+  /** Interface to the backends, where it hashes and they are reached by it. */
+  readonly ifindex?: number;
   /** Of the ids that it has, among those that others have in other states. */
   readonly turn: number;
 }
@@ -68,6 +70,7 @@ const variant: fc.Arbitrary<Variant> = fc.record({
     { maxLength: BACKENDS_MAX },
   ),
   hosts: fc.shuffledSubarray([...HOSTS], { minLength: BACKENDS_MAX }),
+  ifindex: fc.constantFrom(undefined, 2, 3),
   turn: fc.nat({ max: 2 }),
 });
 
@@ -80,7 +83,14 @@ const picks = fc.array(fc.option(fc.nat({ max: VARIANTS - 1 }), { nil: undefined
 const frame = fc.record({
   mask: fc.constantFrom(DEFAULT_MARK_MASK, 0x0ffff000),
   lacks: fc.constantFrom([], [INET_NAT]),
+  ingress: ingresses,
 });
+
+interface Frame {
+  readonly mask: number;
+  readonly lacks: readonly string[];
+  readonly ingress: Ingress;
+}
 
 /** Where one changes, all is written anew: most pairs are to have the same. */
 const frames = frame.chain((before) =>
@@ -111,7 +121,7 @@ function servicesOf(variants: readonly Variant[], at: number): PlacedService[] {
 }
 
 function withServices(
-  { mask, lacks }: { readonly mask: number; readonly lacks: readonly string[] },
+  { mask, lacks, ingress }: Frame,
   services: readonly PlacedService[][],
   picked: readonly (number | undefined)[],
 ): DesiredState {
@@ -122,12 +132,13 @@ function withServices(
     for (const { id } of backends) taken.add(id);
     return true;
   });
-  return { ...stateOf([], mask, lacks), services: own };
+  return { ...stateOf([], mask, lacks, ingress), services: own };
 }
 
 /** Ports are the service's own, so that nothing overlaps, whatever VIPs it has. */
 function specOf(variant: Variant, at: number): ServiceSpec {
-  const { settings, scheduler, vip, port_count, backends, hosts, turn } = variant;
+  const { settings, scheduler, vip, port_count, backends, hosts, ifindex, turn } = variant;
+  const isDirect = scheduler === "sh" && ifindex !== undefined;
   const port = 1_000 * (at + 1);
   const ports = port_count === 5 ? [`${port}-${port + 4}`] : [port, port + 10].slice(0, port_count);
   const families = ([4, 6] as const).filter((family) =>
@@ -135,17 +146,18 @@ function specOf(variant: Variant, at: number): ServiceSpec {
   );
   const first_id = 1 + 2 * BACKENDS_MAX * ((at + turn) % NAMES.length);
   return {
-    ...settings,
-    scheduler,
+    ...isDirect ? directed(settings, scheduler) : { ...settings, scheduler },
     name: NAMES[at],
     vip,
     ports,
     backends: families.flatMap((family, index) =>
-      backends.map((backend, number) => ({
-        ...backend,
-        id: first_id + index * BACKENDS_MAX + number,
-        address: family === 4 ? `198.51.100.${hosts[number]}` : `2001:db8:b::${hosts[number]}`,
-      }))
+      backends.map((rest, number) => {
+        const id = first_id + index * BACKENDS_MAX + number;
+        const host = hosts[number];
+        const address = family === 4 ? `198.51.100.${host}` : `2001:db8:b::${host}`;
+        const backend = { ...rest, id, address };
+        return isDirect ? directedBackend(backend, ifindex) : backend;
+      })
     ),
   };
 }

@@ -11,6 +11,8 @@ export interface Tampering {
 /** A kernel that belongs to one test, and what the contract does to it beside the engine. */
 export interface Rig<Plan> {
   readonly kernel: Kernel;
+  /** Capabilities it has not, of those that change how an engine works. @default none */
+  readonly lacks?: readonly string[];
   /** Ways to damage what {@linkcode SERVICES} of the contract puts there. */
   readonly tamperings: readonly Tampering[];
   /** Everything the kernel holds that an engine could change, as text; counters left out. */

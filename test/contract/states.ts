@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { DEFAULT_MARK_MASK } from "../../lib/model/mark.ts";
 import { SLOT_SCHEDULERS } from "../../lib/scheduler/slots.ts";
 import type { DesiredState } from "../../lib/model/state.ts";
-import { type BackendSpec, type ServiceSpec, stateOf } from "../fake/services.ts";
+import { type BackendSpec, ingressAt, type ServiceSpec, stateOf } from "../fake/services.ts";
 
 /** Names that could be taken for one another, and some that nft would read as words of its own. */
 const NAMES = ["web", "web4", "web46", "tcp", "drop", "1st"] as const;
@@ -31,12 +31,37 @@ const SOURCES = [
 /** `single` addresses, a `prefix` of its own, or a `wide` one that contains the others'. */
 const WIDTHS = ["single", "single", "prefix", "wide"] as const;
 
+/** What may differ between services with `forward = "dr"` and others (lib/engine/nft/ingress/supports.ts). */
+export function directed(settings: Settings, scheduler: "sh" | "maglev"): Settings {
+  const max_new_per_second = settings.protocol === "tcp" ? settings.max_new_per_second : 0;
+  const none = { persistence: undefined, masquerade: false, mark: 0, max_connections: 0 };
+  return { ...settings, ...none, forward: "dr", scheduler, max_new_per_second };
+}
+
+/** The same of a backend: it keeps its port, and an interface leads to it, or is not known. */
+export function directedBackend(backend: BackendSpec, ifindex: number | undefined): BackendSpec {
+  const weight = ifindex === undefined ? { weight: 0 } : {};
+  return { ...backend, ...weight, port: undefined, max_connections: 0, ifindex };
+}
+
+/** Where packets come in. */
+export const ingresses = fc.constantFrom(
+  ingressAt(["eth0"]),
+  ingressAt(["eth0", "eth1"]),
+  ingressAt(["eth1"], ["203.0.113.16"]),
+  ingressAt(["eth0"], ["203.0.113.16", "203.0.113.32/28", "2001:db8:1::10"]),
+);
+
+type Settings = Omit<ServiceSpec, "name" | "vip" | "backends">;
+
 interface Draft {
   readonly families: readonly ("4" | "6")[];
   readonly width: typeof WIDTHS[number];
   readonly hasAllPorts: boolean;
   readonly hasLargeIds: boolean;
-  readonly service: Omit<ServiceSpec, "name" | "vip" | "backends">;
+  readonly service: Settings;
+  /** Interface to the backends of a service with `forward = "dr"`; 0: none is known. */
+  readonly direct?: number;
   readonly backends: readonly (Omit<BackendSpec, "id" | "address"> & { readonly host: number })[];
 }
 
@@ -72,6 +97,7 @@ const drafts: fc.Arbitrary<Draft> = fc.record({
   hasAllPorts: fc.boolean(),
   hasLargeIds: fc.boolean(),
   service: settings,
+  direct: sometimes(fc.constantFrom(2, 3, 0)),
   backends: fc.uniqueArray(
     fc.record({
       host: fc.integer({ min: 1, max: 6 }),
@@ -91,11 +117,13 @@ export const states: fc.Arbitrary<DesiredState> = fc.record({
     minLength: 2 * 3 * BACKENDS_MAX,
   }),
   mask: fc.constantFrom(DEFAULT_MARK_MASK, DEFAULT_MARK_MASK, 0x0ffff000),
-}).map(({ names, drafts, ids, mask }) => {
+  ingress: ingresses,
+}).map(({ names, drafts, ids, mask, ingress }) => {
   const fresh = ids[Symbol.iterator]();
   const nextId = () => fresh.next().value!;
   const isCrowded = drafts.slice(0, names.length).some(({ width }) => width === "wide");
-  return stateOf(names.map((name, at) => finish(name, drafts[at]!, isCrowded, nextId)), mask);
+  const services = names.map((name, at) => finish(name, drafts[at]!, isCrowded, nextId));
+  return stateOf(services, mask, [], ingress);
 });
 
 function finish(
@@ -105,16 +133,18 @@ function finish(
   nextId: () => number,
 ): ServiceSpec {
   const host = NAMES.findIndex((other) => other === name) + 1;
+  const { direct } = draft;
   const base = needsMark(draft.service) || !draft.hasLargeIds ? 0 : LARGE_IDS;
   const backends = draft.families.flatMap((family) =>
-    draft.backends.map(({ host, ...backend }): BackendSpec => ({
-      ...backend,
-      id: base + nextId(),
-      address: family === "4" ? `198.51.100.${host}` : `2001:db8:b::${host}`,
-    }))
+    draft.backends.map(({ host, ...rest }): BackendSpec => {
+      const address = family === "4" ? `198.51.100.${host}` : `2001:db8:b::${host}`;
+      const backend = { ...rest, id: base + nextId(), address };
+      return direct === undefined ? backend : directedBackend(backend, direct || undefined);
+    })
   );
+  const service = direct === undefined ? draft.service : directed(draft.service, "sh");
   const vip = draft.families.map((family) => vipOf(family, host, draft.width));
-  return { ...draft.service, ports: portsOf(draft, host, isCrowded), name, vip, backends };
+  return { ...service, ports: portsOf(draft, host, isCrowded), name, vip, backends };
 }
 
 /** What is wide meets other services' addresses: it has ports of its own, and nobody has all. */

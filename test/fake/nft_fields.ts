@@ -38,6 +38,9 @@ const FIELDS: Readonly<Record<string, Field>> = {
 
 /** @throws {SyntaxError} */
 export function fieldOf(expression: string): Field {
+  // Bits of a packet that nft has no type for; the kernel is told how many only by the length of the key.
+  const bits = /^@th,\d+,(8|16|32|128)$/.exec(expression)?.[1];
+  if (bits) return { type: 4, bytes: Number(bits) / 8 };
   const field = /^numgen (inc|random) mod \d+$/.test(expression) ? NUMBER : FIELDS[expression];
   if (!field) throw new SyntaxError(`the fake nft does not know the type of ${expression}`);
   return field;

@@ -19,7 +19,7 @@ export interface Statement {
 }
 
 const STATEMENT = new RegExp(
-  `^(${VERBS.join("|")}) (${KINDS.join("|")}) (\\w+ [\\w-]+)(?: ([\\w-]+)(?: (.+))?)?$`,
+  `^(${VERBS.join("|")}) (${KINDS.join("|")}) (\\w+ [\\w-]+)(?: ([\\w./-]+)(?: (.+))?)?$`,
 );
 
 /** @throws {SyntaxError} on anything the fake does not know */

@@ -97,7 +97,9 @@ interface Reference {
 export function referencesOf(tokens: readonly string[]): Reference[] {
   return tokens.flatMap((token, index): Reference[] => {
     const next = tokens[index + 1] ?? "";
-    if (token.startsWith("@")) return [{ among: "collections", name: token.slice(1) }];
+    // Bits of the packet: `@th,64,8`.
+    const isBits = token.includes(",");
+    if (token.startsWith("@") && !isBits) return [{ among: "collections", name: token.slice(1) }];
     if (token === "jump" || token === "goto") return [{ among: "chains", name: next }];
     if (token === "counter" && next === "name") {
       return [{ among: "counters", name: (tokens[index + 2] ?? "").replaceAll('"', "") }];

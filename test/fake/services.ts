@@ -1,8 +1,14 @@
 /** Test equipment: services as the configuration would give them, with what a test does not name filled in. */
 import { parseAddress, parsePrefix, type Prefix } from "../../lib/model/address.ts";
 import { DEFAULT_MARK_MASK, markLayout } from "../../lib/model/mark.ts";
-import type { OverLimit, Persistence, Protocol, Scheduler } from "../../lib/model/service.ts";
-import type { DesiredState, PlacedBackend, PlacedService } from "../../lib/model/state.ts";
+import type {
+  Forwarding,
+  OverLimit,
+  Persistence,
+  Protocol,
+  Scheduler,
+} from "../../lib/model/service.ts";
+import type { DesiredState, Ingress, PlacedBackend, PlacedService } from "../../lib/model/state.ts";
 
 /** What a test says of a backend. `weight` is the effective one. */
 export interface BackendSpec {
@@ -11,6 +17,8 @@ export interface BackendSpec {
   readonly port?: number;
   readonly weight?: number;
   readonly max_connections?: number;
+  /** Index of the interface that leads to it, where it is sent packets by its link address. */
+  readonly ifindex?: number;
 }
 
 /** What a test says of a service. */
@@ -23,6 +31,7 @@ export interface ServiceSpec {
   readonly ports?: readonly (number | string)[] | "all";
   readonly scheduler?: Scheduler;
   readonly persistence?: Persistence;
+  readonly forward?: Forwarding;
   readonly masquerade?: boolean;
   readonly mark?: number;
   readonly dscp?: number;
@@ -37,11 +46,14 @@ export interface ServiceSpec {
 
 /** A backend of weight 100, unless said otherwise. */
 export function backendOf(spec: BackendSpec): PlacedBackend {
-  const { id, address, port, weight = 100, max_connections = 0 } = spec;
+  const { id, address, port, weight = 100, max_connections = 0, ifindex } = spec;
   const parsed = parseAddress(address);
   if (!parsed) throw new TypeError(`${address} is not an address`);
   const weights = { weight, effective_weight: weight };
-  return { id, address: parsed, port, ...weights, backup: false, max_connections };
+  const link = ifindex === undefined
+    ? {}
+    : { link: { ifindex, interface: `eth${ifindex}`, answers: true } };
+  return { id, address: parsed, port, ...weights, backup: false, max_connections, ...link };
 }
 
 /** A tcp service `web` on 203.0.113.10:80 with wrr, unless said otherwise. */
@@ -63,11 +75,17 @@ export function stateOf(
   services: readonly ServiceSpec[],
   mask: number = DEFAULT_MARK_MASK,
   lacks: readonly string[] = [],
+  ingress: Ingress = { interfaces: [], routed: [] },
 ): DesiredState {
   const marks = markLayout(mask);
   if (!marks) throw new TypeError(`${mask} is not a mask`);
-  const ingress = { interfaces: [], routed: [] };
   return { services: services.map(serviceOf), marks, ingress, lacks };
+}
+
+/** Where packets come in: interfaces by their names, and VIPs that a router sends. */
+export function ingressAt(names: readonly string[], routed: readonly string[] = []): Ingress {
+  const interfaces = names.map((name, index) => ({ name, ifindex: 2 + index }));
+  return { interfaces, routed: routed.map(prefixOf) };
 }
 
 function prefixOf(text: string): Prefix {

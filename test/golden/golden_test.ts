@@ -1,7 +1,8 @@
 /**
  * A folder per scenario: `lb.toml` and, for a transition, `before.toml` go in; `plan.txt`, `ruleset.nft` (from
  * nothing to `lb.toml`) and `change.nft` (from `before.toml` to it) have to come out. `lacks` names what its
- * kernel cannot do. `UPDATE_GOLDEN=1` writes them anew: read the diff before you commit it.
+ * kernel cannot do, `links` its interfaces. `UPDATE_GOLDEN=1` writes them anew: read the diff before you commit
+ * it.
  */
 import assert from "node:assert/strict";
 import type { Capability } from "../../lib/capability/facts.ts";
@@ -11,7 +12,12 @@ import { nftEngine } from "../../lib/engine/nft/engine.ts";
 import { type NftPlan, planNft } from "../../lib/engine/nft/plan.ts";
 import { EMPTY_SNAPSHOT, type Snapshot, withToken } from "../../lib/engine/nft/snapshot.ts";
 import { supportsNft } from "../../lib/engine/nft/supports.ts";
+import { ingressOf } from "../../lib/host/neighbour/ingress.ts";
+import type { Way } from "../../lib/host/neighbour/way.ts";
+import { type Interface, type InterfaceAddress, subnetOf } from "../../lib/host/interface.ts";
+import { type Address, contains, parseAddress } from "../../lib/model/address.ts";
 import type { Config } from "../../lib/model/settings.ts";
+import { directBackends, type Links } from "../../lib/reconcile/links.ts";
 import { backendNames, placeServices } from "../../lib/reconcile/place.ts";
 import { allocateIds, type BackendRow } from "../../lib/store/ids.ts";
 import { process } from "../../lib/sys/process.ts";
@@ -69,8 +75,10 @@ async function placed(path: string, known: readonly BackendRow[]): Promise<Place
   assert.deepEqual(warnings.filter(({ severity }) => severity === "error"), []);
   for (const service of config.services) assert.deepEqual(supportsNft(service), { ok: true });
   const rows = allocateIds(known, backendNames(config.services), config.marks.idMax - 1, 0);
-  const facts = { capabilities: lacking(`${path.slice(0, path.lastIndexOf("/"))}/lacks`) };
-  const state = placeServices(config, allOnNft(config), nftEngine, rows, facts);
+  const folder = path.slice(0, path.lastIndexOf("/"));
+  const facts = { capabilities: lacking(`${folder}/lacks`) };
+  const links = linksOf(config, interfacesOf(folder));
+  const state = placeServices(config, allOnNft(config), nftEngine, rows, facts, links);
   return { rows, want: desiredSnapshot(state) };
 }
 
@@ -78,6 +86,41 @@ async function placed(path: string, known: readonly BackendRow[]): Promise<Place
 function lacking(path: string): Capability[] {
   const ids = (readIfThere(path) ?? "").split("\n").filter((line) => line !== "");
   return ids.map((id) => ({ id, purpose: "testing", answer: "no", evidence: path }));
+}
+
+/** Interfaces, one a line with its addresses: `eth0 192.0.2.1/24`. Everybody in their networks answers. */
+function interfacesOf(folder: string): Interface[] {
+  const lines = (readIfThere(`${folder}/links`) ?? "").split("\n").filter((line) => line !== "");
+  return lines.map((line, index) => {
+    const [name = "", ...addresses] = line.split(" ");
+    const state = { index: 2 + index, up: true, loopback: false, mac: new Uint8Array(6) };
+    return { name, ...state, addresses: addresses.map(interfaceAddress) };
+  });
+}
+
+function interfaceAddress(text: string): InterfaceAddress {
+  const [host = "", length] = text.split("/");
+  return { ...parseAddress(host)!, length: Number(length) };
+}
+
+function linksOf({ services }: Config, interfaces: readonly Interface[]): Links {
+  const addresses = directBackends({ services });
+  return {
+    ways: new Map(addresses.map((address) => [address.text, wayTo(address, interfaces)])),
+    ingress: ingressOf(
+      services.filter(({ forward }) => forward === "dr"),
+      services.filter(({ forward }) => forward !== "dr"),
+      interfaces,
+    ),
+  };
+}
+
+function wayTo(address: Address, interfaces: readonly Interface[]): Way {
+  const near = interfaces.find(({ addresses }) =>
+    addresses.some((own) => contains(subnetOf(own), address))
+  );
+  if (!near) return { address };
+  return { address, link: { ifindex: near.index, interface: near.name, answers: true } };
 }
 
 function allOnNft({ services }: Config) {
@@ -107,12 +150,16 @@ function readIfThere(path: string): string | undefined {
 /** Loads the scenario in a network namespace that ends with the command. */
 async function checkWithNft(folder: string): Promise<void> {
   const before = await placed(`${folder}/before.toml`, []);
+  const devices = interfacesOf(folder).map(({ name, index }) =>
+    `ip link add ${name} index ${index} type bridge && `
+  );
   const [steps, stdin] = before
     ? [
       `nft -f - && nft -f ${folder}/change.nft`,
       scriptOf(planNft(before.want, EMPTY_SNAPSHOT, "1 . 1")),
     ]
     : [`nft -c -f ${folder}/ruleset.nft`, undefined];
-  const { code, stderr } = await process.run(["unshare", "--net", "sh", "-c", steps], { stdin });
+  const argv = ["unshare", "--net", "sh", "-c", devices.join("") + steps] as const;
+  const { code, stderr } = await process.run(argv, { stdin });
   assert.equal(code, 0, stderr);
 }

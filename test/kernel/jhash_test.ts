@@ -1,7 +1,8 @@
 /** The choice that lb predicts is the kernel's: lib/scheduler against `jhash` of this kernel. Needs root. */
 import assert from "node:assert/strict";
-import { desiredSnapshot, slotsOf } from "../../lib/engine/nft/desired.ts";
+import { desiredSnapshot } from "../../lib/engine/nft/desired.ts";
 import { planNft } from "../../lib/engine/nft/plan.ts";
+import { slotsOf } from "../../lib/engine/nft/service_parts.ts";
 import { EMPTY_SNAPSHOT, rulesOf } from "../../lib/engine/nft/snapshot.ts";
 import {
   type Address,

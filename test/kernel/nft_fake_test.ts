@@ -12,6 +12,7 @@ import { files } from "../../lib/sys/files.ts";
 import type { SocketsPort } from "../../lib/sys/ports.ts";
 import { process } from "../../lib/sys/process.ts";
 import { sockets } from "../../lib/sys/socket.ts";
+import { makeEntrances } from "../contract/links.ts";
 import { testInNamespace } from "../contract/namespace.ts";
 import { FakeKernel } from "../fake/kernel.ts";
 
@@ -55,6 +56,7 @@ await testInNamespace(import.meta.url, () => {
 
   Deno.test("the fake kernel tells of every scenario what the real one tells", async () => {
     assert.ok(scenarios.length > 20);
+    await makeEntrances();
     for (const path of scenarios) await tellTheSame(Deno.readTextFileSync(path), path);
   });
 

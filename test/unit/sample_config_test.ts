@@ -36,6 +36,11 @@ const KINDS: Readonly<Record<string, string>> = {
   "an interface lb puts the VIP on": "eth0",
 };
 
+/** What a value works with only. */
+const REQUIRED: Readonly<Record<string, string>> = {
+  'forward = "dr"': 'scheduler = "maglev"',
+};
+
 const SETTINGS = settings(TEXT);
 
 /** Every setting, with the table it is in, whether it is offered or not. */
@@ -82,7 +87,8 @@ function configWith({ table, code }: Pick<Setting, "table" | "code">): string {
 
 async function outcomeWith(setting: Setting, value?: string): Promise<string> {
   const code = value === undefined ? setting.code : setting.code.replace(/= .*/, `= "${value}"`);
-  return await outcomeOf(configWith({ ...setting, code }));
+  const more = REQUIRED[code];
+  return await outcomeOf(configWith({ ...setting, code: more ? `${code}\n${more}` : code }));
 }
 
 Deno.test("every key is in the sample config", () => {

@@ -17,6 +17,8 @@ export const ipvsEngine: Engine<Snapshot, IpvsPlan> = {
   needs: needsOfIpvs,
   supports: supportsIpvs,
   desired: desiredSnapshot,
+  // Its own table of connections keeps each at its backend.
+  disruptions: () => [],
   narrowed,
   stamp: ({ sockets }) => stampOf(listAll(sockets)),
   observe: ({ sockets }, committed) => Promise.try(() => observe(sockets, committed)),

@@ -1,32 +1,13 @@
-import { type Family, formatPrefix, isSingle } from "../../model/address.ts";
-import { markOfId } from "../../model/mark.ts";
-import { familiesOf, type PortRange } from "../../model/service.ts";
-import type { DesiredState, PlacedBackend, PlacedService } from "../../model/state.ts";
-import { isSlotScheduler, type SlotTable, slotTable } from "../../scheduler/slots.ts";
-import { backendRules, hasQuality, qualityRules } from "./backend_rules.ts";
-import { type Shape, staticChains } from "./base_rules.ts";
+import type { DesiredState, PlacedService } from "../../model/state.ts";
 import { Draft } from "./draft.ts";
-import { backendNames, priorityOfId, serviceNames } from "./names.ts";
-import {
-  disjoint,
-  gateRules,
-  limitRules,
-  pickRules,
-  type ServiceForm,
-  serviceForm,
-  serviceKey,
-} from "./service_rules.ts";
-import { REVISION_SET, type Snapshot, snapshotOf, type Table, withToken } from "./snapshot.ts";
-import { INET_NAT, layouts, type TableName } from "./table.ts";
-
-const ALL_PORTS: readonly PortRange[] = [{ first: 0, last: 65_535 }];
-
-/** Entries a sticky or a rate map holds: a full one forgets nobody, it only takes no more. */
-const DYNAMIC_SIZE = 65_535;
+import { fillNat } from "./fill_nat.ts";
+import { fillIngress } from "./ingress/fill_ingress.ts";
+import { type Snapshot, snapshotOf, type Table, withToken } from "./snapshot.ts";
+import { INGRESS_TABLE, isSplit, layoutsOf, type TableName } from "./table.ts";
 
 /** What the tables should hold for these services; without services there is no table. Pure. */
 export function desiredSnapshot(state: DesiredState): Snapshot {
-  return snapshotOf(tablesOf(state, state.services));
+  return snapshotOf(tablesOf(state, () => false));
 }
 
 /**
@@ -39,279 +20,37 @@ export function narrowed(
   have: DesiredState,
   token: string,
 ): { want: Snapshot; have: Snapshot } {
-  const isComparable = want.marks.mask === have.marks.mask && isSplit(want) === isSplit(have) &&
-    want.services.length > 0 && have.services.length > 0;
-  if (!isComparable) {
-    return { want: desiredSnapshot(want), have: withToken(desiredSnapshot(have), token) };
-  }
-  const before = new Set(have.services);
+  const isComparable = want.marks.mask === have.marks.mask && isSplit(want) === isSplit(have);
+  const before = new Set(isComparable ? have.services : []);
   const stays = new Set(want.services.filter((service) => before.has(service)));
   const [wanted, found] = [want, have].map((state) =>
-    snapshotOf(tablesOf(state, state.services.filter((service) => !stays.has(service)), stays))
+    snapshotOf(tablesOf(state, (service) => stays.has(service)))
   );
   return { want: wanted!, have: withToken(found!, token) };
 }
 
-/** The slot table a service has in one family. Also asked by whoever predicts a choice. */
-export function slotsOf(service: PlacedService, family: Family): SlotTable {
-  if (!isSlotScheduler(service.scheduler)) {
-    throw new TypeError(`supports() lets no ${service.scheduler} through`);
-  }
-  return slotTable(service.scheduler, service.name, backendsOf(service, family));
-}
-
-/** @param without what these contribute to shared sets is left out */
+/**
+ * A table is there even where nothing of it differs: every transaction moves the token of all of them.
+ *
+ * @param isLeftOut says of which services the tables hold nothing
+ */
 function tablesOf(
   state: DesiredState,
-  services: Iterable<PlacedService>,
-  without: Iterable<PlacedService> = [],
+  isLeftOut: (service: PlacedService) => boolean,
 ): Map<TableName, Table> {
-  if (state.services.length === 0) return new Map();
-  const [part, rest] = [[...services], [...without]];
+  const isDirect = ({ forward }: PlacedService) => forward === "dr";
+  const part = (services: readonly PlacedService[]) => ({
+    services: services.filter((service) => !isLeftOut(service)),
+    without: services.filter(isLeftOut),
+  });
+  const direct = part(state.services.filter(isDirect));
+  const translated = { ...state, services: state.services.filter((one) => !isDirect(one)) };
   return new Map(
-    layouts(isSplit(state)).map(({ table, families }) => {
-      const shape = shapeOf(state.services, families);
+    layoutsOf(state).map(({ table, families }) => {
       const draft = new Draft();
-      for (const chain of staticChains(state.marks, shape)) draft.chain(chain);
-      declareShared(draft, shape);
-      for (const service of part) addAll(draft, state, service, families);
-      for (const family of shape.prefixes) addPrefixes(draft, state, family);
-      withdrawShared(draft, part, rest);
+      if (table === INGRESS_TABLE) fillIngress(draft, state, direct.services);
+      else fillNat(draft, translated, families, part(translated.services));
       return [table, draft.table()];
     }),
   );
-}
-
-function isSplit({ lacks }: DesiredState): boolean {
-  return lacks.includes(INET_NAT);
-}
-
-function shapeOf(services: readonly PlacedService[], families: readonly Family[]): Shape {
-  const intervals = new Set<Family>();
-  const prefixes = new Set<Family>();
-  for (const service of services) {
-    const hasRange = !portsOf(service).every(isOne);
-    for (const vip of service.vip) {
-      if (!families.includes(vip.family)) continue;
-      const isPrefix = !isSingle(vip);
-      if (isPrefix) prefixes.add(vip.family);
-      if (isPrefix || hasRange) intervals.add(vip.family);
-    }
-  }
-  return { families, intervals, prefixes, quality: services.some(hasQuality) };
-}
-
-/** Sets and maps that all services share. Those that many rules name come first: see `markRules`. */
-function declareShared(draft: Draft, shape: Shape): void {
-  draft.collection("set", REVISION_SET, "typeof meta mark . meta mark;");
-  for (const family of shape.families) {
-    const ip = family === 4 ? "ip" : "ip6";
-    const key = `typeof ${ip} daddr . meta l4proto . th dport : verdict;`;
-    draft.collection("set", `hp${family}`, `typeof ${ip} saddr . meta priority;`);
-    draft.collection("map", `ex${family}`, key);
-    if (shape.intervals.has(family)) {
-      draft.collection("map", `iv${family}`, `${key} flags interval;`);
-    }
-    draft.collection("set", `vip${family}`, `typeof ${ip} daddr;`);
-    if (shape.prefixes.has(family)) {
-      draft.collection("set", `vp${family}`, `typeof ${ip} daddr; flags interval;`);
-    }
-    draft.collection("set", `be${family}`, `typeof ${ip} saddr . meta l4proto;`);
-  }
-  if (!shape.quality) return;
-  for (const map of ["qm", "qp"]) draft.collection("map", map, "typeof ct mark : verdict;");
-}
-
-function addAll(
-  draft: Draft,
-  state: DesiredState,
-  service: PlacedService,
-  families: readonly Family[],
-): void {
-  const served = familiesOf(service).filter((family) => families.includes(family));
-  if (served.length === 0) return;
-  for (const family of served) addService(draft, state, service, family);
-  const { name, max_connections } = service;
-  addLimit(draft, service, serviceNames(service, 4).limit, max_connections, name);
-  if (hasQuality(service)) addQuality(draft, state, service, served);
-}
-
-function addService(
-  draft: Draft,
-  state: DesiredState,
-  service: PlacedService,
-  family: Family,
-): void {
-  const table = slotsOf(service, family);
-  const form = serviceForm(service, table);
-  declareService(draft, service, family, form);
-  addSlots(draft, service, family, table, form);
-  const key = serviceKey(service, family);
-  for (const backend of backendsOf(service, family)) {
-    addBackend(draft, state, service, backend, form);
-    if (!service.masquerade) draft.element(`hp${family}`, `${backend.address.text} . ${key}`);
-  }
-  const rules = [
-    ...gateRules(service, family),
-    ...pickRules(service, family, state.marks, table),
-  ];
-  draft.chain({ name: serviceNames(service, family).chain, comment: service.name, rules });
-  addDispatch(draft, service, family);
-}
-
-/** What other services have in the same sets: their VIPs, and addresses of their backends. */
-function withdrawShared(
-  draft: Draft,
-  part: readonly PlacedService[],
-  rest: readonly PlacedService[],
-): void {
-  const ours = new Set(part.flatMap(addressesOf));
-  for (const service of rest) {
-    // A prefix, which is in another set, is spelled like the address it begins with.
-    for (const { family, text } of service.vip.filter(isSingle)) {
-      if (ours.has(text)) draft.withdraw(`vip${family}`, text);
-    }
-    for (const { address: { family, text } } of service.backends) {
-      if (ours.has(text)) draft.withdraw(`be${family}`, backendElement(service, text));
-    }
-  }
-}
-
-function addressesOf({ vip, backends }: PlacedService): string[] {
-  return [...vip.map(({ text }) => text), ...backends.map(({ address }) => address.text)];
-}
-
-function backendElement({ protocol }: PlacedService, text: string): string {
-  return `${text} . ${protocol}`;
-}
-
-function declareService(
-  draft: Draft,
-  service: PlacedService,
-  family: Family,
-  form: ServiceForm,
-): void {
-  const names = serviceNames(service, family);
-  const saddr = family === 4 ? "ip saddr" : "ip6 saddr";
-  const dynamic = `flags dynamic,timeout; size ${DYNAMIC_SIZE};`;
-  const slot = "typeof numgen inc mod 65536";
-  if (form.idSlots) draft.collection("map", names.idSlots, `${slot} : meta priority;`);
-  else draft.collection("map", names.verdictSlots, `${slot} : verdict;`);
-  if (form.idMap) draft.collection("map", names.backends, "typeof meta priority : verdict;");
-  if (service.persistence) {
-    draft.collection("map", names.sticky, `typeof ${saddr} : meta priority; ${dynamic}`);
-  }
-  if (service.max_new_per_second > 0) {
-    draft.collection("set", names.rates, `typeof ${saddr}; ${dynamic} timeout 10s;`);
-  }
-  for (
-    const [name, prefixes] of [[names.allow, service.allow], [names.deny, service.deny]] as const
-  ) {
-    if (prefixes.length === 0) continue;
-    draft.collection("set", name, `typeof ${saddr}; flags interval;`);
-    for (const prefix of disjoint(prefixes, family)) draft.element(name, prefix);
-  }
-}
-
-function addSlots(
-  draft: Draft,
-  service: PlacedService,
-  family: Family,
-  { slots }: SlotTable,
-  form: ServiceForm,
-): void {
-  const { idSlots, verdictSlots } = serviceNames(service, family);
-  slots.forEach((id, slot) => {
-    if (form.idSlots) draft.element(idSlots, `${slot}`, priorityOfId(id));
-    else draft.element(verdictSlots, `${slot}`, `jump ${backendNames(id).chain}`);
-  });
-}
-
-function addBackend(
-  draft: Draft,
-  state: DesiredState,
-  service: PlacedService,
-  backend: PlacedBackend,
-  form: ServiceForm,
-): void {
-  const { family, text } = backend.address;
-  const { chain, counter, limit } = backendNames(backend.id);
-  const comment = `${service.name} ${text} ${backend.port ?? "port kept"}`;
-  draft.counter(counter);
-  addLimit(draft, service, limit, backend.max_connections, comment);
-  draft.chain({
-    name: chain,
-    comment,
-    rules: backendRules(service, backend, state.marks, form.idMap),
-  });
-  // Without a weight not even a client that was here before comes back.
-  if (form.idMap && backend.effective_weight > 0) {
-    const { backends } = serviceNames(service, family);
-    draft.element(backends, priorityOfId(backend.id), `jump ${chain}`);
-  }
-  draft.element(`be${family}`, backendElement(service, text));
-}
-
-function addLimit(
-  draft: Draft,
-  service: PlacedService,
-  name: string,
-  limit: number,
-  comment: string,
-): void {
-  if (limit > 0) draft.chain({ name, comment, rules: limitRules(service, limit) });
-}
-
-function addDispatch(draft: Draft, service: PlacedService, family: Family): void {
-  const target = `goto ${serviceNames(service, family).chain}`;
-  for (const vip of service.vip.filter((vip) => vip.family === family)) {
-    if (isSingle(vip)) draft.element(`vip${family}`, vip.text);
-    for (const ports of portsOf(service)) {
-      const isExact = isSingle(vip) && isOne(ports);
-      const map = isExact ? `ex${family}` : `iv${family}`;
-      draft.element(map, `${formatPrefix(vip)} . ${service.protocol} . ${portText(ports)}`, target);
-    }
-  }
-}
-
-/** Two services may have VIPs of which one contains the other, on different ports. */
-function addPrefixes(draft: Draft, { services }: DesiredState, family: Family): void {
-  const prefixes = services.flatMap(({ vip }) => vip.filter((one) => !isSingle(one)));
-  for (const prefix of disjoint(prefixes, family)) draft.element(`vp${family}`, prefix);
-}
-
-function addQuality(
-  draft: Draft,
-  state: DesiredState,
-  service: PlacedService,
-  families: readonly Family[],
-): void {
-  const { mark, post } = qualityRules(service, families);
-  const stem = serviceNames(service, 4).quality;
-  for (
-    const [map, chain, rules] of [["qm", `${stem}-m`, mark], ["qp", `${stem}-p`, post]] as const
-  ) {
-    if (rules.length === 0) continue;
-    draft.chain({ name: chain, comment: service.name, rules });
-    for (const { id, address } of service.backends) {
-      if (!families.includes(address.family)) continue;
-      draft.element(map, `${markOfId(state.marks, id)}`, `goto ${chain}`);
-    }
-  }
-}
-
-function backendsOf(service: PlacedService, family: Family): PlacedBackend[] {
-  return service.backends.filter(({ address }) => address.family === family);
-}
-
-function portsOf({ ports }: PlacedService): readonly PortRange[] {
-  return ports === "all" ? ALL_PORTS : ports;
-}
-
-function isOne({ first, last }: PortRange): boolean {
-  return first === last;
-}
-
-function portText({ first, last }: PortRange): string {
-  return first === last ? `${first}` : `${first}-${last}`;
 }

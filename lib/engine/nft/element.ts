@@ -20,9 +20,9 @@ export interface ElementReader {
 
 /** @returns undefined for a map or set of a kind that lb never makes */
 export function elementReader(set: ListedSet): ElementReader | undefined {
-  const key = partsOfType(set.key_type);
+  const key = partsOfType(set.key_type, set.key_bytes);
   if (!key) return undefined;
-  const data = partsOfType(set.data_type ?? 0)?.[0];
+  const data = partsOfType(set.data_type ?? 0, set.data_bytes ?? 0)?.[0];
   const [only] = key;
   return isInterval(set) && key.length === 1
     ? new BoundaryReader(only!, data)

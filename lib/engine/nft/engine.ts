@@ -1,6 +1,6 @@
 import { KernelError } from "../../model/error.ts";
-import { fitsMark } from "../../model/mark.ts";
-import type { DesiredState } from "../../model/state.ts";
+import { fitsMark, type MarkLayout } from "../../model/mark.ts";
+import type { DesiredState, PlacedService } from "../../model/state.ts";
 import { countActive } from "../../netlink/conntrack/count.ts";
 import { awaitCommit, generationOf, readGeneration } from "../../netlink/nft/generation.ts";
 import { dumpCounters } from "../../netlink/nft/object.ts";
@@ -16,6 +16,9 @@ import {
 } from "../engine.ts";
 import { desiredSnapshot, narrowed } from "./desired.ts";
 import { driftOf } from "./drift.ts";
+import { disruptions } from "./ingress/disruptions.ts";
+import { tellsOpening } from "./ingress/rules.ts";
+import { INGRESS_REJECT } from "./ingress/supports.ts";
 import { idOfCounter } from "./names.ts";
 import { observeTables } from "./observe.ts";
 import { type NftPlan, planNft } from "./plan.ts";
@@ -23,7 +26,7 @@ import { runTransaction } from "./program.ts";
 import { readBack } from "./read_back.ts";
 import type { Counter, Snapshot } from "./snapshot.ts";
 import { needsOfNft, supportsNft } from "./supports.ts";
-import { INET_NAT, layouts, tableId } from "./table.ts";
+import { INET_NAT, tableId, tableNames } from "./table.ts";
 
 /** Errnos by which a plan against an older state fails: what it deletes is gone, what it creates is there. */
 const STALE_ERRNOS = new Set(["ENOENT", "EEXIST"]);
@@ -43,11 +46,12 @@ export const nftEngine: Engine<Snapshot, NftPlan> = {
     "nft-ct-mark",
     "nft-counter",
   ],
-  variants: [INET_NAT],
+  variants: [INET_NAT, INGRESS_REJECT],
   needs: needsOfNft,
   supports: supportsNft,
   desired: desiredSnapshot,
   narrowed,
+  disruptions,
   stamp: ({ sockets }) => `${readGeneration(sockets)}`,
   observe: (kernel, committed) => Promise.try(() => look(kernel, committed)),
   drift: driftOf,
@@ -123,7 +127,7 @@ async function commit(kernel: Kernel, plan: NftPlan): Promise<void> {
 }
 
 async function counters(kernel: Kernel, state: DesiredState): Promise<BackendCounters[]> {
-  const tables = layouts(state.lacks.includes(INET_NAT)).map(({ table }) => tableId(table));
+  const tables = tableNames(state).map(tableId);
   const counted = countsOf(
     withNft(
       kernel.sockets,
@@ -133,17 +137,29 @@ async function counters(kernel: Kernel, state: DesiredState): Promise<BackendCou
         ),
     ),
   );
-  const active = countActive(kernel.sockets, state.marks);
+  const isTracked = state.services.some(({ forward }) => forward !== "dr");
+  const active = isTracked ? countActive(kernel.sockets, state.marks) : new Map<number, number>();
   return await Promise.resolve(
-    state.services.flatMap(({ backends }) => backends).map(({ id }) => ({
-      id,
-      new_connections: counted.get(id) ?? 0,
-      active_connections: fitsMark(state.marks, id) ? active.get(id) ?? 0 : null,
-      // Byte counts would take conntrack accounting, which costs memory per connection (nf_conntrack_acct).
-      bytes_in: null,
-      bytes_out: null,
-    })),
+    state.services.flatMap((service) =>
+      service.backends.map(({ id }) => ({
+        id,
+        new_connections: isCounted(service) ? counted.get(id) ?? 0 : null,
+        active_connections: isMarked(service, state.marks, id) ? active.get(id) ?? 0 : null,
+        // Byte counts would take conntrack accounting, which costs memory per connection (nf_conntrack_acct).
+        bytes_in: null,
+        bytes_out: null,
+      }))
+    ),
   );
+}
+
+function isCounted(service: PlacedService): boolean {
+  return service.forward !== "dr" || tellsOpening(service);
+}
+
+/** Conntrack knows the connections that are translated, and their backend where its id fits the mark. */
+function isMarked({ forward }: PlacedService, marks: MarkLayout, id: number): boolean {
+  return forward !== "dr" && fitsMark(marks, id);
 }
 
 function countsOf(counters: readonly (readonly [string, Counter])[]): Map<number, number> {

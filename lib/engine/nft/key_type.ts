@@ -22,6 +22,10 @@ const PRIORITY: KeyPart = {
 };
 const NUMBER: KeyPart = { type: 4, bytes: 4, text: (bytes) => `${hostNumber(bytes)}` };
 
+/** What nft knows no type for, in a packet that is quoted in another. */
+const raw = (bytes: number): KeyPart => ({ type: 4, bytes, text: rawText });
+const [RAW_1, RAW_2, RAW_4, RAW_16] = [raw(1), raw(2), raw(4), raw(16)] as const;
+
 /** Everything that lb's maps and sets are declared with, after `typeof`. */
 const PARTS: Readonly<Record<string, KeyPart>> = {
   "ip saddr": ADDRESS_4,
@@ -34,12 +38,27 @@ const PARTS: Readonly<Record<string, KeyPart>> = {
   "ct mark": MARK,
   "meta priority": PRIORITY,
   "numgen inc mod 65536": NUMBER,
+  // VIP, protocol and port of an ICMP error's subject: see ingress/rules.ts.
+  "@th,160,32": RAW_4,
+  "@th,136,8": RAW_1,
+  "@th,224,16": RAW_2,
+  "@th,128,128": RAW_16,
+  "@th,112,8": RAW_1,
+  "@th,384,16": RAW_2,
 };
+
+/** All of these are of one type. How long they are is told only by the length of the whole. */
+const RAW_KEYS: readonly (readonly KeyPart[])[] = [
+  [RAW_4, RAW_1, RAW_2],
+  [RAW_16, RAW_1, RAW_2],
+];
 
 /** nft numbers a concatenation by its parts' numbers, six bits each. */
 const TYPE_BITS = 6;
 const TYPE_MASK = 2 ** TYPE_BITS - 1;
-const BY_TYPE = new Map(Object.values(PARTS).map((part) => [part.type, part]));
+const BY_TYPE = new Map(
+  Object.values(PARTS).filter(({ text }) => text !== rawText).map((part) => [part.type, part]),
+);
 
 /** The parts of `ip daddr . meta l4proto . th dport`. */
 export function partsOf(expression: string): KeyPart[] {
@@ -55,8 +74,14 @@ export function typeNumber(parts: readonly KeyPart[]): number {
   return parts.reduce((number, { type }) => (number << TYPE_BITS | type) >>> 0, 0);
 }
 
-/** The parts that a number of the kernel's stands for; undefined where lb declares nothing like it. */
-export function partsOfType(number: number): KeyPart[] | undefined {
+/**
+ * The parts that a number of the kernel's stands for; undefined where lb declares nothing like it.
+ *
+ * @param bytes of the whole
+ */
+export function partsOfType(number: number, bytes: number): readonly KeyPart[] | undefined {
+  const key = RAW_KEYS.find((one) => typeNumber(one) === number && keyBytes(one) === bytes);
+  if (key) return key;
   const parts: KeyPart[] = [];
   for (let rest = number; rest > 0; rest = rest >>> TYPE_BITS) {
     const part = BY_TYPE.get(rest & TYPE_MASK);
@@ -133,6 +158,11 @@ const PROTOCOL_NAMES: Readonly<Record<number, string>> = { 6: "tcp", 17: "udp", 
 
 function protocolText([number = 0]: Uint8Array): string {
   return PROTOCOL_NAMES[number] ?? `${number}`;
+}
+
+/** In full width, as lb writes it. */
+function rawText(bytes: Uint8Array): string {
+  return `0x${bytes.toHex()}`;
 }
 
 /** Little-endian, as every machine is that Deno runs on. */

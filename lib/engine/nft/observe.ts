@@ -85,8 +85,13 @@ function readChain(
 /** NF_INET_* of linux/netfilter.h by number. */
 const HOOKS = ["prerouting", "input", "forward", "output", "postrouting", "ingress"];
 
-function hookText({ type, hooknum, priority, policy }: ListedHook): string {
-  return `type ${type} hook ${HOOKS[hooknum] ?? hooknum} priority ${priority}; policy ${policy};`;
+/** NF_NETDEV_*. */
+const DEVICE_HOOKS = ["ingress", "egress"];
+
+function hookText({ type, hooknum, priority, policy, devices }: ListedHook): string {
+  const hook = (devices.length > 0 ? DEVICE_HOOKS : HOOKS)[hooknum] ?? hooknum;
+  const at = devices.map((name) => ` device "${name}"`).join("");
+  return `type ${type} hook ${hook}${at} priority ${priority}; policy ${policy};`;
 }
 
 function readCollection(

@@ -25,8 +25,12 @@ export function serviceForm(service: PlacedService, table: SlotTable): ServiceFo
   return { idSlots, idMap: idSlots || service.persistence !== undefined };
 }
 
-/** Rules that let a new connection in or not, before a backend is picked. */
-export function gateRules(service: PlacedService, family: Family): string[] {
+/**
+ * Rules that let a new connection in or not, before a backend is picked.
+ *
+ * @param opening matches packets that open a connection, where others pass these rules too
+ */
+export function gateRules(service: PlacedService, family: Family, opening?: string): string[] {
   const names = serviceNames(service, family);
   const saddr = sourceField(family);
   const { allow, deny, max_new_per_second: rate, max_connections: limit } = service;
@@ -38,7 +42,8 @@ export function gateRules(service: PlacedService, family: Family): string[] {
     const source = family === 4 ? saddr : masked(family, 64);
     const limit = `limit rate over ${rate}/second burst ${rate} packets`;
     // Updated, not added: an entry that ran out under load would come back with a full bucket.
-    rules.push(`update @${names.rates} { ${source} ${limit} } ${overLimit(service)}`);
+    const update = `update @${names.rates} { ${source} ${limit} } ${overLimit(service)}`;
+    rules.push(opening ? `${opening} ${update}` : update);
   }
   if (limit > 0) rules.push(`jump ${names.limit}`);
   return rules;

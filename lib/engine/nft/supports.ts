@@ -2,24 +2,20 @@ import { isSingle } from "../../model/address.ts";
 import type { Reason, Verdict } from "../../model/change.ts";
 import type { Service } from "../../model/service.ts";
 import { isSlotScheduler } from "../../scheduler/slots.ts";
-
-/** A limit of this engine: where it shows in the config, when it applies, and why. */
-interface Limit {
-  readonly path: Reason["path"];
-  readonly applies: (service: Service) => boolean;
-  readonly why: string;
-}
+import { INGRESS_BACKEND_LIMITS, INGRESS_LIMITS, INGRESS_NEEDS } from "./ingress/supports.ts";
+import type { BackendLimit, Limit } from "./limit.ts";
 
 const LIMITS: readonly Limit[] = [
   {
     path: ["scheduler"],
-    applies: ({ scheduler }) => !isSlotScheduler(scheduler),
+    applies: ({ forward, scheduler }) => forward !== "dr" && !isSlotScheduler(scheduler),
     why: "schedulers that follow load are not built yet; wrr is the nearest",
   },
   {
     path: ["forward"],
-    applies: ({ forward }) => forward !== "nat",
-    why: "only nat is built yet",
+    applies: ({ forward }) => forward === "tunnel",
+    why:
+      "nft builds no tunnels; IPVS does, and dr works where backends are in a network of this machine",
   },
   {
     path: ["health"],
@@ -49,11 +45,7 @@ const LIMITS: readonly Limit[] = [
 ];
 
 /** The same for single backends. */
-const BACKEND_LIMITS: readonly {
-  readonly key: string;
-  readonly applies: (backend: Service["backends"][number]) => boolean;
-  readonly why: string;
-}[] = [
+const BACKEND_LIMITS: readonly BackendLimit[] = [
   {
     key: "health",
     applies: ({ health }) => health !== undefined && health.type !== "none",
@@ -63,11 +55,14 @@ const BACKEND_LIMITS: readonly {
 
 /** Every reason why nft maps cannot serve a service. Pure. */
 export function supportsNft(service: Service): Verdict {
+  const isDirect = service.forward === "dr";
+  const limits = isDirect ? [...INGRESS_LIMITS, ...LIMITS] : LIMITS;
+  const backendLimits = isDirect ? [...INGRESS_BACKEND_LIMITS, ...BACKEND_LIMITS] : BACKEND_LIMITS;
   const reasons = [
-    ...LIMITS.filter(({ applies }) => applies(service))
+    ...limits.filter(({ applies }) => applies(service))
       .map(({ path, why }): Reason => ({ path, message: why })),
     ...service.backends.flatMap((backend, index) =>
-      BACKEND_LIMITS.filter(({ applies }) => applies(backend))
+      backendLimits.filter(({ applies }) => applies(backend, service))
         .map(({ key, why }): Reason => ({ path: ["backend", index, key], message: why }))
     ),
   ];
@@ -76,7 +71,8 @@ export function supportsNft(service: Service): Verdict {
 
 /** Capabilities that only some services need. Pure. */
 export function needsOfNft(service: Service): string[] {
-  const { vip, ports, protocol, persistence, max_connections, max_new_per_second } = service;
+  const { forward, vip, ports, protocol, persistence, max_connections, max_new_per_second } =
+    service;
   const isInterval = ports === "all" || ports.some(({ first, last }) => first !== last) ||
     !vip.every(isSingle);
   const counts = max_connections > 0 ||
@@ -85,7 +81,7 @@ export function needsOfNft(service: Service): string[] {
     ...(isInterval ? ["nft-interval"] : []),
     ...(persistence || max_new_per_second > 0 ? ["nft-dynset"] : []),
     ...(max_new_per_second > 0 ? ["nft-limit"] : []),
-    ...(protocol === "sctp" ? ["conntrack-sctp"] : []),
+    ...(forward === "dr" ? INGRESS_NEEDS : protocol === "sctp" ? ["conntrack-sctp"] : []),
     ...(counts ? ["nft-connlimit"] : []),
   ];
 }

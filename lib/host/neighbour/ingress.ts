@@ -1,21 +1,24 @@
 import { contains, isSingle, type Prefix } from "../../model/address.ts";
 import type { Service } from "../../model/service.ts";
-import type { Ingress } from "../../model/state.ts";
+import type { Entrance, Ingress } from "../../model/state.ts";
 import { placements } from "../address/placement.ts";
 import type { Interface } from "../interface.ts";
 
 /** What of a service decides where its packets are caught. */
-export type IngressService = Pick<Service, "name" | "vip" | "vip_on" | "forward">;
+export type IngressService = Pick<Service, "name" | "vip" | "vip_on">;
 
 /**
- * Where packets for the `dr` services come in: at the interfaces that have their VIPs. Where a router
- * sends them, that can be any. Pure.
+ * Where packets for services come in: at the interfaces that have their VIPs. Where a router sends them,
+ * that can be any. Pure.
+ *
+ * @param direct services whose packets are caught there
+ * @param others that are met later, and may have the same VIPs
  */
 export function ingressOf(
-  services: readonly IngressService[],
+  direct: readonly IngressService[],
+  others: readonly Pick<IngressService, "vip">[],
   interfaces: readonly Interface[],
 ): Ingress {
-  const direct = services.filter(({ forward }) => forward === "dr");
   const placed = placements(direct, interfaces);
   const homes = new Set(placed.map(({ vip }) => vip.text));
   const routed = direct.filter(({ vip_on }) => isRoutable(vip_on, interfaces))
@@ -24,10 +27,9 @@ export function ingressOf(
   const entrances = isAnywhere
     ? interfaces.filter(isEntrance)
     : interfaces.filter((one) => placed.some(({ link }) => link === one));
-  const others = services.filter(({ forward }) => forward !== "dr").flatMap(({ vip }) => vip);
   return {
-    interfaces: entrances.map(({ name }) => name).sort(),
-    routed: routed.filter((vip) => !others.some((other) => overlap(vip, other))),
+    interfaces: entrances.map(({ name, index }) => ({ name, ifindex: index })).sort(byName),
+    routed: routed.filter((one) => !others.some(({ vip }) => vip.some((two) => overlap(one, two)))),
   };
 }
 
@@ -39,6 +41,10 @@ function isRoutable(vip_on: string, interfaces: readonly Interface[]): boolean {
 /** What goes to a bridge or bond is caught there; what is no Ethernet has no address to rewrite. */
 function isEntrance({ mac, loopback, enslaved, dummy }: Interface): boolean {
   return mac !== undefined && !loopback && !enslaved && !dummy;
+}
+
+function byName(one: Entrance, other: Entrance): number {
+  return one.name < other.name ? -1 : 1;
 }
 
 function overlap(one: Prefix, other: Prefix): boolean {

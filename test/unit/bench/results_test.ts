@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { ApplyResult } from "../../bench/apply.ts";
 import { checks } from "../../bench/checks.ts";
-import { DIRECT, LB_NAT, MAP, NGINX } from "../../bench/contenders.ts";
+import { DIRECT, LB_DR, LB_NAT, MAP, NGINX } from "../../bench/contenders.ts";
 import { CONNECTION_LOAD, type Sample } from "../../bench/load.ts";
 import { parseOptions } from "../../bench/options.ts";
 import { pageMarkdown, pageText } from "../../bench/page.ts";
@@ -69,6 +69,19 @@ Deno.test("too few connections or too much CPU misses a goal, each its own", () 
   assert.deepEqual(outcomes(results(GOOD)), [true, true]);
   assert.deepEqual(outcomes(results(SLOW)), [false, true]);
   assert.deepEqual(outcomes(results(COSTLY)), [true, false]);
+});
+
+Deno.test("direct routing is held against the direct route", () => {
+  const judge = (rates: readonly number[]) => {
+    const { traffic, ...rest } = results(GOOD);
+    const samples = new Map([
+      ...traffic[0]!.samples,
+      [LB_DR, rates.map((rate) => sample(rate, 100))],
+    ]);
+    return outcomes({ ...rest, traffic: [{ ...traffic[0]!, samples }] });
+  };
+  assert.deepEqual(judge([19_800, 9_900]), [true, true, true]);
+  assert.deepEqual(judge([19_400, 9_700]), [true, false, true]);
 });
 
 Deno.test("what was not measured is not judged", () => {

@@ -321,6 +321,15 @@ Deno.test("only facts without a no and an open question will do for later runs",
   assert.equal(await lasting(), false, "its module may be installed later");
 });
 
+Deno.test("rules that the kernel was built without are a no that lasts", async () => {
+  const machine = builtIn(MODULES.filter((name) => name !== "nft_reject_netdev"));
+  machine.write(`/boot/config-${RELEASE}`, "# CONFIG_NFT_REJECT_NETDEV is not set\n");
+  const facts = await machine.detect();
+  const found = facts.capabilities.find(({ id }) => id === "nft-ingress-reject");
+  assert.deepEqual([found?.answer, found?.isFinal], ["no", true]);
+  assert.equal(isLasting(machine.kernel, facts), true);
+});
+
 Deno.test("what the kernel was built without is a no that lasts", async () => {
   const machine = builtIn(MODULES.filter((name) => !name.startsWith("ip_vs")));
   const lasting = async () => isLasting(machine.kernel, await machine.detect());

@@ -77,11 +77,10 @@ Deno.test("this machine itself, and what is on no Ethernet, are no backends for 
   assert.equal(way(false, eth0).link?.interface, "eth0");
 });
 
-const service = (vip_on: string, vips: string[], forward: "nat" | "dr" = "dr"): IngressService => ({
+const service = (vip_on: string, vips: string[]): IngressService => ({
   name: "web",
   vip: vips.map(prefix),
   vip_on,
-  forward,
 });
 
 const of = (text: string) => ({ ...prefix(text), length: prefix(text).length });
@@ -94,9 +93,13 @@ const DUMMY = link("dummy0", { dummy: true, addresses: [] });
 const WG = link("wg0", { mac: undefined, addresses: [] });
 const ALL = [LO, ETH0, ETH1, PORT, BRIDGE, DUMMY, WG];
 
-function ingress(...services: IngressService[]) {
-  const { interfaces, routed } = ingressOf(services, ALL);
-  return { interfaces: [...interfaces], routed: routed.map(formatPrefix) };
+function ingress(...direct: IngressService[]) {
+  return ingressBeside([], ...direct);
+}
+
+function ingressBeside(others: readonly IngressService[], ...direct: IngressService[]) {
+  const { interfaces, routed } = ingressOf(direct, others, ALL);
+  return { interfaces: interfaces.map(({ name }) => name), routed: routed.map(formatPrefix) };
 }
 
 Deno.test("packets for a VIP are caught where the VIP is", () => {
@@ -130,15 +133,15 @@ Deno.test("an interface that has gone is waited for, not replaced by all others"
   assert.deepEqual(ingress(service("eth9", ["192.0.2.10"])), { interfaces: [], routed: [] });
 });
 
-Deno.test("a routed VIP that a nat service shares is not lb's to refuse at ingress", () => {
+Deno.test("a routed VIP that another service shares is not lb's to refuse at ingress", () => {
   const direct = service("none", ["192.0.2.10", "192.0.2.11"]);
-  const shared = ingress(direct, service("none", ["192.0.2.10"], "nat"));
+  const shared = ingressBeside([service("none", ["192.0.2.10"])], direct);
   assert.deepEqual(shared.routed, ["192.0.2.11"]);
-  const inside = ingress(direct, service("none", ["192.0.2.0/28"], "nat"));
+  const inside = ingressBeside([service("none", ["192.0.2.0/28"])], direct);
   assert.deepEqual(inside.routed, []);
 });
 
-Deno.test("services without dr want nothing at ingress", () => {
-  const none = ingress(service("none", ["192.0.2.10"], "nat"));
+Deno.test("where no service's packets are caught nothing is wanted at ingress", () => {
+  const none = ingressBeside([service("none", ["192.0.2.10"])]);
   assert.deepEqual(none, { interfaces: [], routed: [] });
 });

@@ -241,7 +241,8 @@ Deno.test(
   "a service no engine can serve: every reason with its place, and nothing is changed",
   withRig(async (rig) => {
     rig.host.gate.open();
-    const config = single('scheduler = "lr"\nforward = "dr"\n[service.health]\ntype = "tcp"');
+    const asked = 'scheduler = "lr"\nforward = "dr"\nmasquerade = true';
+    const config = single(`${asked}\n[service.health]\ntype = "tcp"`);
     const { code, message } = await refusalOf(rig.run(config));
     assert.equal(code, "unsupported");
     const lines = message.split("\n");
@@ -249,8 +250,8 @@ Deno.test(
       lines.map((line) => /^lb\.toml:(\d+:\d+): (.*?: .*?): /.exec(line)?.slice(1)),
       [
         ["7:13", "service web: scheduler"],
-        ["8:11", "service web: forward"],
-        ["9:1", "service web: health"],
+        ["9:14", "service web: masquerade"],
+        ["10:1", "service web: health"],
         ["2:1", "service web: engine"],
         undefined,
       ],

@@ -84,6 +84,18 @@ const KEYS: readonly (readonly [string, number, Uint8Array, string])[] = [
     "192.0.2.1 . 47",
   ],
   [
+    "a VIP's port as an ICMP error quotes it: numbers in full width",
+    typeOf("integer", "integer", "integer"),
+    bytes("203.0.113.10", 6, 0, 0, 0, 0, 80, 0, 0),
+    "0xcb00710a . 0x06 . 0x0050",
+  ],
+  [
+    "the same in IPv6",
+    typeOf("integer", "integer", "integer"),
+    bytes("2001:db8:1::10", 17, 0, 0, 0, 31, 144, 0, 0),
+    "0x20010db8000100000000000000000010 . 0x11 . 0x1f90",
+  ],
+  [
     "a backend that is a client",
     typeOf("ipv6", "classid"),
     bytes("2001:db8::1", 1, 0, 0, 0),
@@ -93,7 +105,7 @@ const KEYS: readonly (readonly [string, number, Uint8Array, string])[] = [
 
 for (const [name, key_type, key, text] of KEYS) {
   Deno.test(`elements: ${name} is ${text}`, () => {
-    assert.deepEqual(keys(setOf(key_type), element(key)), [text]);
+    assert.deepEqual(keys(setOf(key_type, { key_bytes: key.length }), element(key)), [text]);
   });
 }
 
@@ -205,8 +217,19 @@ for (const [name, set, elements, expected] of BOUNDARIES) {
 
 const VIPS = setOf(typeOf("ipv4", "proto", "port"), { ...MAP, flags: INTERVAL | CONCAT | 8 });
 const VIPS6 = setOf(typeOf("ipv6", "proto", "port"), { ...MAP, flags: INTERVAL | CONCAT | 8 });
+const QUOTED = setOf(typeOf("integer", "integer", "integer"), {
+  ...MAP,
+  flags: INTERVAL | CONCAT | 8,
+  key_bytes: 12,
+});
 
 const CONCATENATIONS: readonly (readonly [ListedSet, Uint8Array, Uint8Array, string])[] = [
+  [
+    QUOTED,
+    bytes("203.0.113.0", 6, 0, 0, 0, 0, 80, 0, 0),
+    bytes("203.0.113.255", 6, 0, 0, 0, 0, 80, 0, 0),
+    "0xcb007100-0xcb0071ff . 0x06 . 0x0050",
+  ],
   [
     VIPS,
     bytes("203.0.113.0", 6, 0, 0, 0, 0, 80, 0, 0),

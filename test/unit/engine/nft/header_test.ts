@@ -37,6 +37,23 @@ const LISTED: Readonly<Record<string, Omit<ListedSet, "name" | "hasExpressions">
     ...{ flags: 140, key_type: 33549, key_bytes: 24, field_bytes: [16, 1, 2] },
     ...VERDICTS,
   },
+  // Bits of a packet that is quoted in another: three numbers.
+  "typeof @th,160,32 . @th,136,8 . @th,224,16 : verdict;": {
+    ...{ flags: 8, key_type: 16_644, key_bytes: 12 },
+    ...VERDICTS,
+  },
+  "typeof @th,128,128 . @th,112,8 . @th,384,16 : verdict;": {
+    ...{ flags: 8, key_type: 16_644, key_bytes: 24 },
+    ...VERDICTS,
+  },
+  "typeof @th,160,32 . @th,136,8 . @th,224,16 : verdict; flags interval;": {
+    ...{ flags: 140, key_type: 16_644, key_bytes: 12, field_bytes: [4, 1, 2] },
+    ...VERDICTS,
+  },
+  "typeof @th,128,128 . @th,112,8 . @th,384,16 : verdict; flags interval;": {
+    ...{ flags: 140, key_type: 16_644, key_bytes: 24, field_bytes: [16, 1, 2] },
+    ...VERDICTS,
+  },
   "typeof ip daddr;": { flags: 0, key_type: NUMBERS.ipv4, key_bytes: 4 },
   "typeof ip6 daddr;": { flags: 0, key_type: NUMBERS.ipv6, key_bytes: 16 },
   "typeof ip daddr; flags interval;": { flags: 4, key_type: NUMBERS.ipv4, key_bytes: 4 },

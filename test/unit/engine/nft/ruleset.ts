@@ -2,7 +2,7 @@
 import { desiredSnapshot } from "../../../../lib/engine/nft/desired.ts";
 import { planNft } from "../../../../lib/engine/nft/plan.ts";
 import { EMPTY_SNAPSHOT, type Snapshot, withToken } from "../../../../lib/engine/nft/snapshot.ts";
-import { INET_NAT, layouts } from "../../../../lib/engine/nft/table.ts";
+import { INET_NAT } from "../../../../lib/engine/nft/table.ts";
 import { FakeNft } from "../../../fake/nft.ts";
 import type { DesiredState } from "../../../../lib/model/state.ts";
 import { type ServiceSpec, stateOf } from "../../../fake/services.ts";
@@ -14,7 +14,10 @@ export const LAYOUTS = { "one table": [], "split tables": [INET_NAT] } as const;
 
 export class Ruleset {
   readonly nft = new FakeNft();
-  readonly tracer = new Tracer((family) => this.#tableOf(family));
+  readonly tracer = new Tracer(
+    (family) => this.#tableOf(family),
+    () => this.nft.table("netdev lb"),
+  );
   readonly #mask: number | undefined;
   #lacks: readonly string[];
   #have: Snapshot = EMPTY_SNAPSHOT;
@@ -50,8 +53,7 @@ export class Ruleset {
 
   #tableOf(family: 4 | 6) {
     const isSplit = this.#lacks.includes(INET_NAT);
-    const layout = layouts(isSplit).find(({ families }) => families.includes(family));
-    return this.nft.table(layout!.table);
+    return this.nft.table(isSplit ? family === 4 ? "ip lb" : "ip6 lb" : "inet lb");
   }
 
   /** Where a new connection ends up. Tcp unless said otherwise. */

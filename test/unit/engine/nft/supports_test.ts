@@ -21,7 +21,6 @@ const [BACKEND] = PLAIN.backends;
 /** What is asked for, and the key the answer has to point at. */
 const REFUSED: readonly (readonly [string, Partial<Service>])[] = [
   ["scheduler", { scheduler: "wlc" }],
-  ["forward", { forward: "dr" }],
   ["forward", { forward: "tunnel" }],
   ["health", { health: { ...HEALTH, ...TIMES } }],
   ["drain", { drain: { deadline_ms: 1 } }],
@@ -103,15 +102,60 @@ Deno.test("supports: what is built is accepted, one key at a time", () => {
   assert.deepEqual(built.filter((key) => !asked.has(key)), []);
 });
 
+const DIRECT: Partial<Service> = { forward: "dr", scheduler: "maglev" };
+
+/** What goes with nat and not with dr, and the key the answer has to point at. */
+const REFUSED_DIRECT: readonly (readonly [string, Partial<Service>])[] = [
+  ["scheduler", { scheduler: "wrr" }],
+  ["scheduler", { scheduler: "wlc" }],
+  ["persistence", { persistence: { timeout_ms: 1, mask: 32, mask6: 128 } }],
+  ["masquerade", { masquerade: true }],
+  ["mark", { mark: 1 }],
+  ["max_connections", { max_connections: 1 }],
+  ["max_new_per_second", { max_new_per_second: 1, protocol: "udp" }],
+  ["backend 0 port", { backends: [{ ...BACKEND!, port: 8080 }] }],
+  ["backend 0 port", { ports: "all", backends: [{ ...BACKEND!, port: 80 }] }],
+  ["backend 0 max_connections", { backends: [{ ...BACKEND!, max_connections: 1 }] }],
+  ["health", { health: { ...HEALTH, ...TIMES } }],
+];
+
+for (const [path, ask] of REFUSED_DIRECT) {
+  Deno.test(`supports: dr with ${JSON.stringify(ask).slice(0, 60)} is refused at ${path}, once`, () => {
+    const verdict = supportsNft({ ...PLAIN, ...DIRECT, ...ask });
+    assert.deepEqual(verdict.ok ? [] : verdict.reasons.map(({ path }) => path.join(" ")), [path]);
+  });
+}
+
+const ACCEPTED_DIRECT: readonly Partial<Service>[] = [
+  {},
+  { scheduler: "sh" },
+  ...PROTOCOLS.map((protocol) => ({ protocol })),
+  { ports: "all" },
+  { vip: [parsePrefix("203.0.113.0/28")!] },
+  { dscp: 0, priority: "1:10" },
+  { allow: [parsePrefix("192.0.2.0/24")!], deny: [parsePrefix("192.0.2.0/25")!] },
+  { max_new_per_second: 1, over_limit: "drop" },
+  { backends: [] },
+  { backends: [{ ...BACKEND!, port: 80, weight: 0 }, { ...BACKEND!, backup: true }] },
+];
+
+Deno.test("supports: what is built for dr is accepted", () => {
+  for (const ask of ACCEPTED_DIRECT) {
+    assert.deepEqual(supportsNft({ ...PLAIN, ...DIRECT, ...ask }), { ok: true });
+  }
+});
+
 Deno.test("supports: all reasons at once", () => {
   const verdict = supportsNft({
     ...PLAIN,
     scheduler: "lc",
-    forward: "dr",
+    forward: "tunnel",
     drain: { deadline_ms: 1 },
   });
   assert.equal(!verdict.ok && verdict.reasons.length, 3);
 });
+
+const INGRESS = ["nft-ingress", "nft-fwd"];
 
 /** What a service asks of the kernel beyond what every service does. */
 const NEEDS: readonly (readonly [readonly string[], Partial<Service>])[] = [
@@ -125,6 +169,13 @@ const NEEDS: readonly (readonly [readonly string[], Partial<Service>])[] = [
   [["conntrack-sctp"], { protocol: "sctp" }],
   [["nft-connlimit"], { max_connections: 1 }],
   [["nft-connlimit"], { backends: [{ ...BACKEND!, max_connections: 1 }] }],
+  [INGRESS, DIRECT],
+  [INGRESS, { ...DIRECT, protocol: "sctp" }],
+  [["nft-interval", "nft-dynset", "nft-limit", ...INGRESS], {
+    ...DIRECT,
+    ports: "all",
+    max_new_per_second: 1,
+  }],
 ];
 
 for (const [needs, ask] of NEEDS) {

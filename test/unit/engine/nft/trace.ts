@@ -20,6 +20,7 @@ export class Tracer {
   /** Milliseconds; moved by tests. */
   now_ms = 0;
   readonly #table: (family: Flow["family"]) => FakeTable | undefined;
+  readonly #ingress: () => FakeTable | undefined;
   readonly #random: () => number;
   /** Last number of each rule's `numgen inc`: it lives as long as the rule. */
   readonly #counts = new Map<string, number>();
@@ -29,17 +30,24 @@ export class Tracer {
 
   /**
    * @param table the one for an IP version; asked for each packet, so that it may change between two
+   * @param ingress the table that packets meet first
    * @param seed of `numgen random`
    */
-  constructor(table: (family: Flow["family"]) => FakeTable | undefined, seed = 1) {
+  constructor(
+    table: (family: Flow["family"]) => FakeTable | undefined,
+    ingress: () => FakeTable | undefined = () => undefined,
+    seed = 1,
+  ) {
     this.#table = table;
+    this.#ingress = ingress;
     this.#random = mulberry32(seed);
   }
 
   send(packet: Packet): Fate {
     const flow = flowOf(packet);
-    const path = (hook: string) => this.#hook(hook, flow);
-    const refused = path(packet.local ? "output" : "prerouting") ?? this.#route(packet, flow, path);
+    const path = (hook: string) => this.#hook(hook, this.#table(flow.family), flow);
+    const refused = (packet.local ? undefined : this.#hook("ingress", this.#ingress(), flow)) ??
+      path(packet.local ? "output" : "prerouting") ?? this.#route(packet, flow, path);
     flow.ended = refused !== undefined;
     const to = refused ??
       (flow.dnat ? formatEndpoint(addressOf(flow.daddr), flow.dport) : "untouched");
@@ -58,37 +66,32 @@ export class Tracer {
     return (packet.local ? undefined : path("forward")) ?? path("postrouting");
   }
 
-  /** @returns how the packet was refused, undefined where it goes on */
-  #hook(name: string, flow: Flow): string | undefined {
-    for (const { chain, type, policy } of this.#baseChains(name, flow)) {
+  /** @returns how the packet was refused or sent on, undefined where it goes on */
+  #hook(name: string, table: FakeTable | undefined, flow: Flow): string | undefined {
+    if (!table) return undefined;
+    for (const { chain, type, policy } of baseChains(name, table)) {
       // Only the first packet of a connection meets nat chains; conntrack translates the others.
       if (type === "nat" && flow.state !== "new") continue;
-      const verdict = this.#chain(chain, flow, 0) ?? { kind: policy };
+      const verdict = this.#chain(chain, table, flow, 0) ?? { kind: policy };
+      if (verdict.kind === "sent") return verdict.to;
       if (verdict.kind in REFUSALS) return REFUSALS[verdict.kind as keyof typeof REFUSALS];
     }
     return undefined;
   }
 
-  #baseChains(name: string, { family }: Flow) {
-    const chains = [...this.#table(family)?.chains ?? []]
-      .flatMap(([chain, { hook }]) => hook ? [{ chain, ...parseHook(hook) }] : [])
-      .filter(({ hook }) => hook === name)
-      .sort((a, b) => a.priority - b.priority);
-    return chains.map((chain) => ({ ...chain, policy: chain.policy as "accept" | "drop" }));
-  }
-
   /** @returns undefined where the end of the chain was reached: the caller's next rule is asked */
-  #chain(name: string, flow: Flow, depth: number): Verdict | undefined {
-    const table = this.#table(flow.family);
-    const chain = table?.chains.get(name);
-    if (!table || !chain) throw new SyntaxError(`chain ${name} is not there`);
+  #chain(name: string, table: FakeTable, flow: Flow, depth: number): Verdict | undefined {
+    const chain = table.chains.get(name);
+    if (!chain) throw new SyntaxError(`chain ${name} is not there`);
     if (depth > JUMPS_MAX) throw new SyntaxError(`chain ${name} is jumped to too deep`);
     for (const rule of chain.rules) {
       const verdict = runRule(rule.tokens, table, flow, this.#memory(table, rule));
       if (!verdict) continue;
       if (verdict.kind === "return") return undefined;
-      if (verdict.kind === "goto") return this.#chain(verdict.chain, flow, depth + 1);
-      const end = verdict.kind === "jump" ? this.#chain(verdict.chain, flow, depth + 1) : verdict;
+      if (verdict.kind === "goto") return this.#chain(verdict.chain, table, flow, depth + 1);
+      const end = verdict.kind === "jump"
+        ? this.#chain(verdict.chain, table, flow, depth + 1)
+        : verdict;
       if (end) return end;
     }
     return undefined;
@@ -111,6 +114,14 @@ export class Tracer {
       },
     };
   }
+}
+
+function baseChains(name: string, { chains }: FakeTable) {
+  const hooked = [...chains]
+    .flatMap(([chain, { hook }]) => hook ? [{ chain, ...parseHook(hook) }] : [])
+    .filter(({ hook }) => hook === name)
+    .sort((a, b) => a.priority - b.priority);
+  return hooked.map((chain) => ({ ...chain, policy: chain.policy as "accept" | "drop" }));
 }
 
 /** Tommy Ettinger's mulberry32: small, good enough, and the same every time. */

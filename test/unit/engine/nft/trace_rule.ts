@@ -10,7 +10,8 @@ import { Words } from "./trace_words.ts";
 
 export type Verdict =
   | { readonly kind: "accept" | "drop" | "return" | "reset" | "unreachable" }
-  | { readonly kind: "jump" | "goto"; readonly chain: string };
+  | { readonly kind: "jump" | "goto"; readonly chain: string }
+  | { readonly kind: "sent"; readonly to: string };
 
 /** By the IP versions that are answered so; nft passes packets of the others over. */
 const UNREACHABLE: Readonly<Record<string, readonly Flow["family"][]>> = {
@@ -65,6 +66,7 @@ class RuleRun {
     if (words.take("reject")) return this.#reject();
     if (words.take("dnat")) return this.#dnat();
     if (words.take("masquerade")) return this.#masquerade();
+    if (words.take("fwd")) return this.#send();
     if (words.take("counter")) return this.#count();
     if (words.ahead("ct mark set")) return this.#setCtMark();
     if (words.ahead("meta mark set")) return this.#setMark();
@@ -106,6 +108,18 @@ class RuleRun {
     if (parseAddress(word)) return { text: word };
     const [, v6, v4, port] = /^(?:\[(.+)\]|([\d.]+)):(\d+)$/.exec(word) ?? [];
     return { text: v6 ?? v4 ?? word, port: Number(port) };
+  }
+
+  /** By the neighbour table, past everything else. */
+  #send(): Verdict {
+    const family = this.#words.take("ip", "ip6") === "ip" ? 4 : 6;
+    this.#words.expect("to");
+    const to = this.#words.next();
+    if (parseAddress(to)?.family !== family || family !== this.#flow.family) {
+      throw this.#words.unknown(`fwd to ${to}`);
+    }
+    this.#words.expect("device");
+    return { kind: "sent", to: `${to} by ${this.#words.constant()}` };
   }
 
   #masquerade(): Verdict {

@@ -1,7 +1,7 @@
 /** Test equipment: what the left side of an nft expression says of a packet. */
 import { addressBytes, addressFromBytes, parseAddress } from "../../../../lib/model/address.ts";
 import { jhash, reciprocalScale } from "../../../../lib/scheduler/jhash.ts";
-import { IPS_DST_NAT, type Words } from "./trace_words.ts";
+import { IPS_DST_NAT, TCP_FLAGS, type Words } from "./trace_words.ts";
 
 /** What a packet carries while it is traced, in nft's own spelling where it has one. */
 export interface Flow {
@@ -47,6 +47,8 @@ export class Break extends Error {}
 export function readSelector(words: Words, flow: Flow, memory: RuleMemory): Value {
   if (words.take("numgen")) return readNumgen(words, memory);
   if (words.take("jhash")) return readJhash(words, flow);
+  // Without a mask nft would compare single bits.
+  if (words.ahead("tcp flags &")) return readTcpFlags(words, flow);
   const fields = readFields(words, flow);
   const value = fields.length === 1 ? fields[0]! : fields.join(" . ");
   return words.take("&") ? masked(value, words) : value;
@@ -85,6 +87,9 @@ const FIELDS: Readonly<Record<string, (flow: Flow) => Value>> = {
   "th sport": ({ sport }) => sport,
   "th dport": ({ dport }) => dport,
   "meta l4proto": ({ l4proto }) => l4proto,
+  "ether type": ({ family }) => family === 4 ? "ip" : "ip6",
+  "icmp type": (flow) => ofProtocol("icmp", flow).l4proto,
+  "icmpv6 type": (flow) => ofProtocol("icmpv6", flow).l4proto,
   "meta priority": ({ priority }) => priority,
   "meta mark": ({ mark }) => mark,
   "ct state": ({ state }) => state,
@@ -96,6 +101,17 @@ const FIELDS: Readonly<Record<string, (flow: Flow) => Value>> = {
 /** nft puts a check of `meta nfproto` before what only one family has. */
 function ofFamily(family: Flow["family"], flow: Flow): Flow {
   if (flow.family !== family) throw new Break();
+  return flow;
+}
+
+function readTcpFlags(words: Words, flow: Flow): number {
+  words.expect("tcp flags &");
+  const { state } = ofProtocol("tcp", flow);
+  return (state === "new" ? TCP_FLAGS.syn : TCP_FLAGS.ack) & words.constant();
+}
+
+function ofProtocol(protocol: string, flow: Flow): Flow {
+  if (flow.l4proto !== protocol) throw new Break();
   return flow;
 }
 

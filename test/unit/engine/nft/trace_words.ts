@@ -56,6 +56,10 @@ export class Words {
   /** A number, or a name that stands for one. */
   number(word: string): number {
     if (word === "dnat") return IPS_DST_NAT;
+    const flags = word.replace(/^\((.+)\)$/, "$1").split("|");
+    if (flags.every((flag) => flag in TCP_FLAGS)) {
+      return flags.reduce((bits, flag) => bits | TCP_FLAGS[flag as keyof typeof TCP_FLAGS], 0);
+    }
     if (!/^(0x[0-9a-f]{1,8}|\d+)$/.test(word)) throw this.unknown(word);
     return Number(word);
   }
@@ -64,6 +68,9 @@ export class Words {
     return new SyntaxError(`the tracer does not know "${what}" in rule: ${this.#words.join(" ")}`);
   }
 }
+
+/** Of linux/tcp.h. */
+export const TCP_FLAGS = { fin: 1, syn: 2, rst: 4, ack: 0x10 } as const;
 
 /** IPS_DST_NAT of nf_conntrack_common.h. */
 export const IPS_DST_NAT = 1 << 5;

@@ -1,0 +1,56 @@
+import type { Family } from "../../model/address.ts";
+import type { PortRange } from "../../model/service.ts";
+import type { PlacedBackend, PlacedService } from "../../model/state.ts";
+import { isSlotScheduler, type SlotTable, slotTable } from "../../scheduler/slots.ts";
+import type { Draft } from "./draft.ts";
+import { serviceNames } from "./names.ts";
+import { disjoint } from "./service_rules.ts";
+
+/** What services are made of, however their packets get to the backends. */
+
+const ALL_PORTS: readonly PortRange[] = [{ first: 0, last: 65_535 }];
+
+/** How a collection is declared that packets add to: a full one forgets nobody, it only takes no more. */
+export const DYNAMIC = "flags dynamic,timeout; size 65535;";
+
+/** The slot table a service has in one family. Also asked by whoever predicts a choice. */
+export function slotsOf(service: PlacedService, family: Family): SlotTable {
+  if (!isSlotScheduler(service.scheduler)) {
+    throw new TypeError(`supports() lets no ${service.scheduler} through`);
+  }
+  return slotTable(service.scheduler, service.name, backendsOf(service, family));
+}
+
+/** The backends of one family. */
+export function backendsOf(service: PlacedService, family: Family): PlacedBackend[] {
+  return service.backends.filter(({ address }) => address.family === family);
+}
+
+/** The ports of a service as ranges. */
+export function portsOf({ ports }: Pick<PlacedService, "ports">): readonly PortRange[] {
+  return ports === "all" ? ALL_PORTS : ports;
+}
+
+export function isOne({ first, last }: PortRange): boolean {
+  return first === last;
+}
+
+export function portText({ first, last }: PortRange): string {
+  return first === last ? `${first}` : `${first}-${last}`;
+}
+
+/** Sets that decide who is let in. */
+export function declareGates(draft: Draft, service: PlacedService, family: Family): void {
+  const names = serviceNames(service, family);
+  const saddr = family === 4 ? "ip saddr" : "ip6 saddr";
+  if (service.max_new_per_second > 0) {
+    draft.collection("set", names.rates, `typeof ${saddr}; ${DYNAMIC} timeout 10s;`);
+  }
+  for (
+    const [name, prefixes] of [[names.allow, service.allow], [names.deny, service.deny]] as const
+  ) {
+    if (prefixes.length === 0) continue;
+    draft.collection("set", name, `typeof ${saddr}; flags interval;`);
+    for (const prefix of disjoint(prefixes, family)) draft.element(name, prefix);
+  }
+}
