@@ -60,6 +60,7 @@ export const ELSEWHERE: Readonly<Record<Exclude<MachineName, "own">, readonly El
     },
     { path: "test/contract/ipvs_kernel_test.ts", why: "IPVS" },
     { path: "test/kernel/ipvs_test.ts", why: "IPVS" },
+    { path: "test/kernel/reuse_test.ts", why: "IPVS, and the delay it is known for" },
   ],
   qemu: [
     CAPABILITY,
@@ -73,6 +74,7 @@ export const ELSEWHERE: Readonly<Record<Exclude<MachineName, "own">, readonly El
     { path: "test/kernel/jhash_test.ts", why: "the hash of this kernel is the one we predict by" },
     { path: "test/contract/ipvs_kernel_test.ts", why: "IPVS, with everything in modules" },
     { path: "test/kernel/ipvs_test.ts", why: "IPVS as Debian builds it", only: QEMU_IPVS },
+    { path: "test/kernel/reuse_test.ts", why: "IPVS, and the delay it is known for" },
   ],
 };
 
