@@ -28,11 +28,11 @@ export const DIRECT: ServiceText = {
   more: 'forward = "dr"',
 };
 
-/** So that a neighbour that is gone is missed in a second, not in a minute. */
+/** So that a neighbour that is gone is missed in seconds, not in a minute, and one that is slow is not. */
 const HASTY_NEIGHBOURS = [
   "base_reachable_time_ms=1000",
   "delay_first_probe_time=1",
-  "retrans_time_ms=100",
+  "retrans_time_ms=300",
 ];
 
 const prepared = new WeakSet<Lab>();
@@ -109,7 +109,7 @@ export async function arriving(
   }));
   await act();
   // The last ones are on their way through a socket and a pipe.
-  await clock.sleep(300);
+  await clock.sleep(1_000);
   return await Promise.all(dumps.map(async ({ backend, dump }) => {
     // tcpdump prints what it has when it is asked to end.
     await lab.topology.run(backend, ["kill", "-TERM", `${dump.pid}`]);
