@@ -3,7 +3,7 @@ import { parseArgs } from "node:util";
 import { type MachineName, MACHINES } from "./kernels.ts";
 import { matrix } from "./matrix.ts";
 import { allGood, failures, skipped, type SuiteResult, summary, totals } from "./report.ts";
-import { runSuite } from "./run.ts";
+import { runSuite, type SuiteOptions } from "./run.ts";
 import { chooseSuites, picked, type Suite, SUITES } from "./suites.ts";
 
 const NAMES = MACHINES.map(({ name }) => name);
@@ -30,9 +30,11 @@ async function main(args: string[]): Promise<number> {
   if (values.help) return print(USAGE, ...listing());
   if (values.list) return print(...listing());
   const pick = { machines: chooseMachines(values.on), file: values.file };
+  const isWhole = positionals.length === 0 && values.on.length === 0 && values.file === "";
+  const options = { verbose: values.verbose, isWhole };
   const results: SuiteResult[] = [];
   for (const suite of chooseSuites(positionals)) {
-    results.push(await tell(picked(suite, pick), values.verbose));
+    results.push(await tell(picked(suite, pick), options));
   }
   const reasons = skipped(results);
   if (reasons.length > 0) print("Skipped:", ...reasons.map((reason) => `  ${reason}`), "");
@@ -48,9 +50,9 @@ function chooseMachines(names: readonly string[]): readonly MachineName[] {
 }
 
 /** Runs a suite between what is to be read before and after it. */
-async function tell(suite: Suite, verbose: boolean): Promise<SuiteResult> {
+async function tell(suite: Suite, options: SuiteOptions): Promise<SuiteResult> {
   print(`${suite.name}: ${suite.what}`);
-  const result = await runSuite(suite, verbose);
+  const result = await runSuite(suite, options);
   const { name, outcomes, seconds, kernels } = result;
   print(...failures(outcomes));
   if (suite.on_kernels) print("", ...matrix(result.cells, kernels), "");
