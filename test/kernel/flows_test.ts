@@ -4,6 +4,7 @@ import { backendAddress, vipAddress } from "../../lib/demo/layout.ts";
 import { FAMILIES, type Family } from "../../lib/model/address.ts";
 import { door, type ServiceText, serviceText } from "./config.ts";
 import { kernelTests, type Lab } from "./harness.ts";
+import { PATIENCE } from "./patience.ts";
 import { allAnswered, type Applied, apply, must, send } from "./steps.ts";
 
 const test = kernelTests({ backends: 2 });
@@ -17,7 +18,7 @@ function flowsTo(family: Family, host = 10, port = 53) {
     doors: [door(family, host, port)],
     count: 20,
     sources: { first_port: 30_000 },
-    timeout_ms: 500,
+    timeout_ms: 500 * PATIENCE,
   };
 }
 

@@ -6,6 +6,7 @@ import { children } from "../../lib/sys/children.ts";
 import { files } from "../../lib/sys/files.ts";
 import { process } from "../../lib/sys/process.ts";
 import { able, type Need } from "./able.ts";
+import { PATIENCE } from "./patience.ts";
 
 /** Ports that every backend listens on. */
 export const TCP_PORTS = [80, 443, 8000, 8001, 8002, 8080];
@@ -81,6 +82,12 @@ async function buildLab({ backends, one_arm }: LabOptions): Promise<Lab> {
   return { topology, traffic, balancer: makeBalancer(topology, files, LB) };
 }
 
+/** Seconds that a udp flow lasts which nobody uses: as a rule 30, and 120 where both ends have spoken. */
+const PATIENT_CONNTRACK = [
+  `net.netfilter.nf_conntrack_udp_timeout=${30 * PATIENCE}`,
+  `net.netfilter.nf_conntrack_udp_timeout_stream=${120 * PATIENCE}`,
+];
+
 /** Takes away, by other means than lb's, whatever an earlier test left in balancer and client. */
 async function forget({ topology, balancer }: Lab): Promise<void> {
   const { run } = balancer;
@@ -88,6 +95,7 @@ async function forget({ topology, balancer }: Lab): Promise<void> {
   // There only where a test of IPVS can run at all.
   await run(["ipvsadm", "-C"]).catch(() => {});
   await run(["conntrack", "-F"]);
+  if (PATIENCE > 1) await run(["sysctl", "-q", "-w", ...PATIENT_CONNTRACK]);
   await run(["sysctl", "-q", "-w", "net.ipv4.ip_forward=0", "net.ipv6.conf.all.forwarding=0"]);
   const { stdout } = await run(["ip", "-oneline", "address", "show"]);
   for (const line of stdout.split("\n")) {

@@ -27,7 +27,7 @@ export async function apply({ balancer }: Lab, ...services: ServiceText[]): Prom
 
 /** Requests from the client's namespace. */
 export function send({ traffic, topology }: Lab, spec: Omit<RequestsSpec, "role">) {
-  return traffic.send(topology.client, spec);
+  return traffic.send(topology.client, { timeout_ms: 5_000 * PATIENCE, ...spec });
 }
 
 /** Asserts that every request has its answer, and that none had to be sent twice. */

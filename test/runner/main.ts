@@ -2,7 +2,7 @@
 import { parseArgs } from "node:util";
 import { type MachineName, MACHINES } from "./kernels.ts";
 import { matrix } from "./matrix.ts";
-import { allGood, failures, skipped, type SuiteResult, summary, totals } from "./report.ts";
+import { allGood, skipped, type SuiteResult, summary, totals } from "./report.ts";
 import { runSuite, type SuiteOptions } from "./run.ts";
 import { chooseSuites, picked, type Suite, SUITES } from "./suites.ts";
 
@@ -31,7 +31,11 @@ async function main(args: string[]): Promise<number> {
   if (values.list) return print(...listing());
   const pick = { machines: chooseMachines(values.on), file: values.file };
   const isWhole = positionals.length === 0 && values.on.length === 0 && values.file === "";
-  const options = { verbose: values.verbose, isWhole };
+  const options = {
+    verbose: values.verbose,
+    isWhole,
+    tell: (lines: readonly string[]) => void print(...lines),
+  };
   const results: SuiteResult[] = [];
   for (const suite of chooseSuites(positionals)) {
     results.push(await tell(picked(suite, pick), options));
@@ -53,8 +57,7 @@ function chooseMachines(names: readonly string[]): readonly MachineName[] {
 async function tell(suite: Suite, options: SuiteOptions): Promise<SuiteResult> {
   print(`${suite.name}: ${suite.what}`);
   const result = await runSuite(suite, options);
-  const { name, outcomes, seconds, kernels } = result;
-  print(...failures(outcomes));
+  const { name, seconds, kernels } = result;
   if (suite.on_kernels) print("", ...matrix(result.cells, kernels), "");
   print(`${name}: ${totals([result])} in ${seconds.toFixed(1)} s`, "");
   return result;

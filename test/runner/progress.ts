@@ -22,6 +22,7 @@ export class Progress {
   end(): void {
     if (this.#timer === undefined) return;
     clearInterval(this.#timer);
+    this.#timer = undefined;
     write("\r\x1b[K");
   }
 

@@ -3,7 +3,7 @@ import type { Outcome } from "./junit.ts";
 import { MACHINES } from "./kernels.ts";
 import type { Cell, Column } from "./matrix.ts";
 import { Progress } from "./progress.ts";
-import { count, type SuiteResult } from "./report.ts";
+import { count, failures, type SuiteResult } from "./report.ts";
 import { failed, runStep, type StepOptions } from "./step.ts";
 import type { Step, Suite } from "./suites.ts";
 
@@ -18,19 +18,21 @@ export interface SuiteOptions {
   readonly verbose: boolean;
   /** All suites are run, which is to take less than 25 minutes: other kernels get what time there is. */
   readonly isWhole: boolean;
+  /** Gets the failures of each step, when it has ended. */
+  readonly tell: (lines: readonly string[]) => void;
 }
 
 /** After so long since the runner's start no guest is begun, and none runs longer than that. */
 const GUESTS_UNTIL_MS = 14 * 60_000;
 const GUEST_LIMIT_MS = 5 * 60_000;
 
-/** One file that hangs leaves time for the others: three times the slowest. */
-const FILE_LIMIT_MS = 10 * 60_000;
+/** One file that hangs leaves time for the others: several times the slowest. */
+const FILE_LIMIT_MS = 15 * 60_000;
 
 /** Runs a suite, step after step. */
 export async function runSuite(
   suite: Suite,
-  { verbose, isWhole }: SuiteOptions,
+  { verbose, isWhole, tell }: SuiteOptions,
 ): Promise<RunResult> {
   const start_ms = performance.now();
   const limit_ms = suite.on_kernels ? FILE_LIMIT_MS : suite.limit_ms;
@@ -49,11 +51,15 @@ export async function runSuite(
       const options = { ...limit, verbose, ...isGuest ? { limit_ms: GUEST_LIMIT_MS } : {} };
       const isLate = isGuest && performance.now() > GUESTS_UNTIL_MS;
       const able = isLate ? new Unavailable(lateReason(machine)) : found;
-      cells.push(await runCell(machine, step, able, options));
+      const cell = await runCell(machine, step, able, options);
+      progress.end();
+      tell(failures(cell.outcomes));
+      cells.push(cell);
     }
   }
-  progress.end();
-  const outcomes = [...cells.flatMap((cell) => cell.outcomes), ...nothingRan(suite, cells)];
+  const missing = nothingRan(suite, cells);
+  tell(failures(missing));
+  const outcomes = [...cells.flatMap((cell) => cell.outcomes), ...missing];
   return { name: suite.name, outcomes, cells, kernels, seconds: secondsSince(start_ms) };
 }
 

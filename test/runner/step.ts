@@ -66,6 +66,7 @@ function judge(step: Step, ended: Ended | Stopped, outcomes: readonly Outcome[])
   if (ended instanceof Stopped) return [...outcomes, failed(step.name, last(ended.message))];
   const isGood = ended.code === 0;
   if (isGood && !step.reports) return [{ name: step.name, result: "passed", failure: "" }];
+  if (isGood && outcomes.length === 0) return [failed(step.name, "none of its tests was found")];
   if (isGood || count(outcomes, "failed") > 0) return [...outcomes];
   return [...outcomes, failed(step.name, `it failed as a whole:\n${last(textOf(ended))}`)];
 }
