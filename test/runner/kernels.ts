@@ -113,12 +113,7 @@ export const ELSEWHERE: Readonly<Record<Exclude<MachineName, "own">, readonly El
     {
       path: "test/kernel/persistence_test.ts",
       why: "maps that packets fill",
-      only: /clients of one network.*IPv6|entries of clients/,
-    },
-    {
-      path: "test/kernel/hairpin_test.ts",
-      why: "masquerade by a mark in conntrack",
-      only: /^a backend reaches.*IPv4/,
+      only: /entries of clients/,
     },
   ],
 };
