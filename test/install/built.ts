@@ -100,7 +100,8 @@ const CHANGES: readonly (readonly [string, RegExp, string])[] = [
   [".ci/build.ts", /"-9n"/, '"-1n"'],
   [
     "lib/store/migration/all.ts",
-    /= \[([^\]]*)\];/,
+    // A list over several lines ends in a comma.
+    /= \[([^\]]*?),?\s*\];/,
     `= [$1, { version: [$1].length + 1, statements: ["CREATE TABLE ${NEXT_TABLE} (x INTEGER)"] }];`,
   ],
 ];
