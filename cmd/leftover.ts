@@ -1,3 +1,4 @@
+import type { Need } from "../lib/capability/probes.ts";
 import { LbError } from "../lib/model/error.ts";
 import { context, type Places } from "./context.ts";
 
@@ -11,11 +12,19 @@ export interface Leftover {
 
 /** Rules of lb's can be here without a state that tells of them: somebody has deleted it. */
 export async function lookForRules(places: Places): Promise<Leftover> {
-  const { ENGINES } = await import("../lib/engine/registry.ts");
+  const [{ ENGINES }, { moduleIndex }, { HOLDERS }] = await Promise.all([
+    import("../lib/engine/registry.ts"),
+    import("../lib/capability/detect.ts"),
+    import("../lib/capability/probes.ts"),
+  ]);
   const kernel = context.kernel(places);
+  const modules = await moduleIndex(kernel);
+  // Looking would load it.
+  const isUnused = (holder: Need | undefined) =>
+    holder && modules.find(holder).presence === "loadable";
   const engines: string[] = [];
   let doubt = "";
-  for (const engine of ENGINES) {
+  for (const engine of ENGINES.filter(({ name }) => !isUnused(HOLDERS[name]))) {
     try {
       if ((await engine.observe(kernel)).have.present) engines.push(engine.name);
     } catch (error) {

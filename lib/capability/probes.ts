@@ -1,3 +1,5 @@
+import type { EngineName } from "../model/service.ts";
+
 /**
  * What the kernel must be able to do, one probe each. A probe is answered by evidence that loads nothing;
  * only what is built in or loaded is tried out, in a network namespace made for it and thrown away.
@@ -19,6 +21,9 @@ export type Need = readonly [module: string, option: string, kind?: "module" | "
 const NF_TABLES: Need = ["nf_tables", "NF_TABLES"];
 
 const IP_VS: Need = ["ip_vs", "IP_VS"];
+
+/** The module that holds what an engine writes: where it is not loaded, there is nothing of the engine's. */
+export const HOLDERS: Readonly<Partial<Record<EngineName, Need>>> = { nft: NF_TABLES, ipvs: IP_VS };
 
 /** The type of a nat chain is a module of its own, which naming it loads. */
 const NAT_CHAINS: Need = ["nft_chain_nat", "NFT_NAT"];
