@@ -6,6 +6,7 @@ const TEST = /_test\.ts$/;
 const PROGRAMS: readonly string[] = [
   ".ci/build.ts",
   "main.ts",
+  "test/fuzz/main.ts",
   "test/runner/main.ts",
 ];
 

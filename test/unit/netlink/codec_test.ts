@@ -7,21 +7,7 @@ import {
   readEnding,
   readMessages,
 } from "../../../lib/netlink/codec.ts";
-import { readEntry } from "../../../lib/netlink/conntrack/entry.ts";
-import { readChain } from "../../../lib/netlink/nft/chain.ts";
-import { readElements } from "../../../lib/netlink/nft/element.ts";
-import { readCounter, readObject } from "../../../lib/netlink/nft/object.ts";
-import { RuleDigester } from "../../../lib/netlink/nft/rule.ts";
-import { readSet } from "../../../lib/netlink/nft/set.ts";
-import { readTable } from "../../../lib/netlink/nft/table.ts";
-import { readAddress } from "../../../lib/netlink/route/address.ts";
-import { readLink } from "../../../lib/netlink/route/link.ts";
-import { NFT_SAMPLES } from "./nft_samples.ts";
-import { readNeighbour } from "../../../lib/netlink/route/neighbour.ts";
-import { readRoute } from "../../../lib/netlink/route/route.ts";
 import * as sample from "./samples.ts";
-
-const SAMPLES = [...sample.SAMPLES, ...NFT_SAMPLES];
 
 const NO_HEADER = new Uint8Array();
 
@@ -158,58 +144,6 @@ Deno.test("the end of a dump can carry an error with words", () => {
   assert.deepEqual(readEnding(firstOf(failed)), { errno: "EOPNOTSUPP", text: "no" });
 });
 
-Deno.test("random bytes are read or refused with a DecodeError", () => {
-  fc.assert(fc.property(fc.uint8Array({ maxLength: 400 }), decodesOrRefuses), { numRuns: 5_000 });
-});
-
-Deno.test("random attributes behind a good header are read or refused with a DecodeError", () => {
-  const type = fc.constantFrom(2, 3, 16, 20, 24, 28, 0x0100);
-  fc.assert(
-    fc.property(
-      type,
-      fc.uint8Array({ maxLength: 200 }),
-      (type, header) =>
-        decodesOrRefuses(encodeMessage({ type, flags: 0x300, sequence: 1, header })),
-    ),
-    { numRuns: 5_000 },
-  );
-});
-
-Deno.test("cut and changed real messages are read or refused with a DecodeError", () => {
-  const change = fc.tuple(fc.nat(), fc.integer({ min: 0, max: 255 }));
-  const property = fc.property(
-    fc.constantFrom(...SAMPLES),
-    fc.array(change, { minLength: 1, maxLength: 6 }),
-    fc.option(fc.nat()),
-    (original, changes, cut) => {
-      const bytes = original.slice();
-      for (const [at, value] of changes) bytes[at % bytes.length] = value;
-      decodesOrRefuses(cut === null ? bytes : bytes.slice(0, cut % bytes.length));
-    },
-  );
-  fc.assert(property, { numRuns: 20_000 });
-});
-
-Deno.test("nothing outside the datagram is read", () => {
-  const property = fc.property(
-    fc.constantFrom(...SAMPLES),
-    fc.nat(),
-    fc.integer({ min: 0, max: 255 }),
-    fc.integer({ min: 0, max: 255 }),
-    (original, at, value, filler) => {
-      const bytes = original.slice();
-      bytes[at % bytes.length] = value;
-      const surrounded = new Uint8Array(bytes.length + 80).fill(filler);
-      surrounded.set(bytes, 40);
-      assert.deepEqual(
-        decodeAll(surrounded.subarray(40, 40 + bytes.length)),
-        decodeAll(bytes),
-      );
-    },
-  );
-  fc.assert(property, { numRuns: 5_000 });
-});
-
 function viewOf(bytes: Uint8Array): DataView {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
@@ -222,49 +156,4 @@ function firstOf(bytes: Uint8Array) {
 
 function bodyOf(bytes: Uint8Array): DataView {
   return firstOf(bytes).body;
-}
-
-/** Every reader's result, or its refusal, on every message: whatever it was meant to be. */
-function decodeAll(datagram: Uint8Array): unknown[] {
-  const attempt = (read: () => unknown) => {
-    try {
-      return read();
-    } catch (error) {
-      if (error instanceof DecodeError) return error.message;
-      throw error;
-    }
-  };
-  const messages = attempt(() => readMessages(datagram));
-  if (!Array.isArray(messages)) return [messages];
-  return (messages as ReturnType<typeof readMessages>).map((message) => [
-    attempt(() => readEnding(message)),
-    attempt(() => readEntry(message.body)),
-    attempt(() => readAddress(message.body)),
-    attempt(() => readLink(message.body)),
-    attempt(() => readTable(message.body)),
-    attempt(() => readChain(message.body)),
-    attempt(() => digestRule(message.body)),
-    attempt(() => readSet(message.body)),
-    attempt(() => collectElements(message.body)),
-    attempt(() => readCounter(message.body)),
-    attempt(() => readObject(message.body)),
-    attempt(() => readNeighbour(message.body)),
-    attempt(() => readRoute(message.body)),
-  ]);
-}
-
-function digestRule(body: DataView) {
-  const digester = new RuleDigester();
-  digester.add(body);
-  return digester.result();
-}
-
-function collectElements(body: DataView): unknown[] {
-  const elements: unknown[] = [];
-  readElements(body, (element) => elements.push(element));
-  return elements;
-}
-
-function decodesOrRefuses(datagram: Uint8Array): void {
-  decodeAll(datagram);
 }

@@ -1,0 +1,120 @@
+/** Everything that reads what the kernel sends, in one table. */
+import { KernelError } from "../../lib/model/error.ts";
+import { DEFAULT_MARK_MASK, markLayout } from "../../lib/model/mark.ts";
+import { readAttributes } from "../../lib/netlink/attribute_reader.ts";
+import { DecodeError, type Message, readEnding } from "../../lib/netlink/codec.ts";
+import { countActive } from "../../lib/netlink/conntrack/count.ts";
+import { readEntry } from "../../lib/netlink/conntrack/entry.ts";
+import { readFamily } from "../../lib/netlink/genetlink.ts";
+import { withIpvs } from "../../lib/netlink/ipvs/connection.ts";
+import { readDestination } from "../../lib/netlink/ipvs/destination.ts";
+import { readService } from "../../lib/netlink/ipvs/service.ts";
+import { readChain } from "../../lib/netlink/nft/chain.ts";
+import { readElements } from "../../lib/netlink/nft/element.ts";
+import { generationOf } from "../../lib/netlink/nft/generation.ts";
+import { readCounter, readObject } from "../../lib/netlink/nft/object.ts";
+import { RuleDigester } from "../../lib/netlink/nft/rule.ts";
+import { readSet } from "../../lib/netlink/nft/set.ts";
+import { readTable } from "../../lib/netlink/nft/table.ts";
+import { NETLINK_NETFILTER, withNetlink } from "../../lib/netlink/request.ts";
+import { readAddress } from "../../lib/netlink/route/address.ts";
+import { readLink } from "../../lib/netlink/route/link.ts";
+import { readNeighbour } from "../../lib/netlink/route/neighbour.ts";
+import { readRoute } from "../../lib/netlink/route/route.ts";
+import type { SocketsPort } from "../../lib/sys/ports.ts";
+import { DONE as IPVS_DONE, FAMILIES, FAMILIES_DONE } from "../unit/netlink/ipvs_samples.ts";
+import { ACK, DONE } from "../unit/netlink/samples.ts";
+
+/** Deeper than anything that the kernel nests. */
+const NESTING_MAX = 8;
+
+/** What reads one message, whatever it was meant to be. */
+export const MESSAGE_DECODERS: Readonly<Record<string, (message: Message) => unknown>> = {
+  attributes: ({ body }) => walk(body),
+  ending: readEnding,
+  "genetlink family": ({ body }) => readFamily(body),
+  "ipvs service": ({ body }) => readService(body),
+  "ipvs destination": ({ body }) => readDestination(body),
+  "nft table": ({ body }) => readTable(body),
+  "nft chain": ({ body }) => readChain(body),
+  "nft rule": ({ body }) => digest(body),
+  "nft set": ({ body }) => readSet(body),
+  "nft elements": ({ body }) => elements(body),
+  "nft counter": ({ body }) => readCounter(body),
+  "nft object": ({ body }) => readObject(body),
+  "conntrack entry": ({ body }) => readEntry(body),
+  "route address": ({ body }) => readAddress(body),
+  "route link": ({ body }) => readLink(body),
+  "route neighbour": ({ body }) => readNeighbour(body),
+  "route route": ({ body }) => readRoute(body),
+};
+
+/** What reads datagrams until its question is answered. */
+export const EXCHANGE_DECODERS: Readonly<Record<string, (datagram: Uint8Array) => unknown>> = {
+  "genetlink exchange": (datagram) => withIpvs(script(datagram, FAMILIES_DONE), () => true),
+  "ipvs exchange": (datagram) => withIpvs(afterFamilies(datagram), (ipvs) => ipvs.services()),
+  "nft generation exchange": (datagram) =>
+    withNetlink(script(datagram, ACK), NETLINK_NETFILTER, generationOf),
+  "conntrack count exchange": (datagram) => countActive(script(datagram, DONE), LAYOUT),
+};
+
+const LAYOUT = markLayout(DEFAULT_MARK_MASK)!;
+
+function afterFamilies(datagram: Uint8Array): SocketsPort {
+  return script(FAMILIES, FAMILIES_DONE, datagram, IPVS_DONE);
+}
+
+/** The only ways in which a decoder may end without a result. */
+export function isRefusal(error: unknown): boolean {
+  return error instanceof DecodeError || error instanceof KernelError;
+}
+
+/** Reads every attribute in every way there is, and looks into each as if others were inside. */
+function walk(body: DataView): unknown[] {
+  const found: unknown[] = [];
+  const visit = (depth: number): Parameters<typeof readAttributes>[2] => (attribute) => {
+    const { type, start, end } = attribute;
+    found.push(type, attribute.bytes(), attribute.text(), attribute.equals(NOTHING));
+    if (end - start === 1) found.push(attribute.u8());
+    if (end - start === 2) found.push(attribute.u16(), attribute.u16be());
+    if (end - start === 4) found.push(attribute.u32(), attribute.u32be());
+    if (end - start === 8) found.push(attribute.u64(), attribute.u64be());
+    if (depth < NESTING_MAX && type % 2 === 1) attribute.nested(visit(depth + 1));
+  };
+  readAttributes(body, 4, visit(0));
+  return found;
+}
+
+const NOTHING = new Uint8Array();
+
+function digest(body: DataView): unknown {
+  const digester = new RuleDigester();
+  digester.add(body);
+  return digester.result();
+}
+
+function elements(body: DataView): unknown[] {
+  const found: unknown[] = [];
+  readElements(body, (element) => found.push(element));
+  return found;
+}
+
+/** Test equipment: sockets that answer with these datagrams, and are silent then. */
+function script(...datagrams: readonly Uint8Array[]): SocketsPort {
+  let at = 0;
+  const socket = {
+    send() {},
+    receive() {
+      const datagram = datagrams[at++];
+      if (datagram) return datagram;
+      throw new KernelError({ operation: "receive", object: "script", message: "at its end" });
+    },
+    close() {},
+  };
+  return {
+    netlink: () => socket,
+    packet() {
+      throw new TypeError("this script has netlink sockets only");
+    },
+  };
+}
