@@ -13,11 +13,13 @@ export function applyCommand(end: End) {
     .summary("bring the kernel to the config")
     .description("Brings the kernel to the config. Needs no earlier init; safe to run again.")
     .option("--plan", "print what would change, and change nothing", false)
+    .option("--migrate", "move services to the engines that are best for them now", false)
     .addHelpText(
       "after",
       examples(
         ["lb apply --plan", "what would change"],
         ["lb apply", "do it"],
+        ["lb apply --migrate --plan", "what would move, and what becomes of connections"],
         ["lb apply --json | jq .changes", "for scripts"],
       ),
     )
@@ -33,6 +35,7 @@ export function applyCommand(end: End) {
         // Read with the lock held: another lb may be editing the file just now.
         text: () => context.readConfig(places),
         file: places.config,
+        isMove: options.migrate,
         async target({ store }, text) {
           const { parseConfig } = await import("../lib/config/load.ts");
           const isKnown = early !== undefined && early.text === text;
@@ -40,7 +43,9 @@ export function applyCommand(end: End) {
           if (loaded.config.services.length === 0) {
             warnings.push(...await allGone(store, places.config));
           }
-          return { loaded, command: "lb apply" };
+          if (!options.migrate) return { loaded, command: "lb apply" };
+          const { NOTHING_HELD } = await import("../lib/reconcile/selection.ts");
+          return { loaded, command: "lb apply --migrate", held: NOTHING_HELD };
         },
       });
       const told = { ...outcome!, warnings: [...warnings, ...outcome!.warnings] };

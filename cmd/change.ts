@@ -1,7 +1,7 @@
 import type { LoadedConfig } from "../lib/config/load.ts";
 import { EXIT_ATTENTION, EXIT_OK, InForceError, LbError } from "../lib/model/error.ts";
 import type { Outcome } from "../lib/reconcile/outcome.ts";
-import type { Machine } from "../lib/reconcile/request.ts";
+import type { Machine, ReconcileRequest } from "../lib/reconcile/request.ts";
 import { context, type Places } from "./context.ts";
 import { print, printJson, say, stderrPaint, stdoutPaint } from "./io.ts";
 
@@ -12,6 +12,8 @@ export interface Wanted {
   readonly command: string;
   /** Called with the lock still held where it did not come about. */
   readonly undo?: () => void;
+  /** {@linkcode ReconcileRequest.held} */
+  readonly held?: ReconcileRequest["held"];
 }
 
 /** How a command that ends in `reconcile()` calls it. */
@@ -21,6 +23,8 @@ export interface ChangeRequest {
   readonly dryRun: boolean;
   /** The config's text, where the target is no more than that. Called with the lock held. */
   readonly text?: (machine: Machine) => Promise<string | undefined>;
+  /** Services may be moved to other engines, whatever the text: it alone does not tell. @default false */
+  readonly isMove?: boolean;
   /** Where that text is; undefined where it is the revision that was applied last. */
   readonly file?: string;
   /** Called with the lock held. undefined: there is nothing to do. */
@@ -34,17 +38,18 @@ export async function change(request: ChangeRequest): Promise<Outcome | undefine
   const { withMachine } = await import("./machine.ts");
   return await withMachine(request.places, request.lockTimeout_ms, async (machine) => {
     const text = await request.text?.(machine);
-    const settled = text === undefined ? undefined : await settledOutcome(machine, text, request);
+    const isTold = text !== undefined && !request.isMove;
+    const settled = isTold ? await settledOutcome(machine, text, request) : undefined;
     if (settled) return settled;
     const { reconcile } = await import("../lib/reconcile/reconcile.ts");
     const wanted = await request.target(machine, text);
     if (!wanted) return undefined;
-    const { loaded, command, undo } = wanted;
+    const { loaded, command, undo, held } = wanted;
     const { dryRun, lockTimeout_ms: patience_ms } = request;
     let outcome: Outcome;
     try {
       const who = context.who();
-      outcome = await reconcile(machine, { loaded, who, command, dryRun, patience_ms });
+      outcome = await reconcile(machine, { loaded, who, command, dryRun, patience_ms, held });
     } catch (error) {
       throw error instanceof InForceError ? error : undone(error, undo);
     }
@@ -87,7 +92,8 @@ export async function report(
 ): Promise<number> {
   const { outcomeJson, outcomeText } = await import("../lib/report/outcome.ts");
   const paint = stderrPaint();
-  const isQuiet = options.quiet && !outcome.changed && outcome.drift.length === 0;
+  const isUsual = !outcome.changed || outcome.routine;
+  const isQuiet = options.quiet && isUsual && outcome.drift.length === 0;
   if (!isQuiet) {
     for (const warning of outcome.warnings) say(paint(`warning: ${warning}`, "yellow"));
   }

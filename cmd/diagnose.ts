@@ -1,9 +1,9 @@
 import { ConfigError, formatDiagnostics } from "../lib/config/diagnostic.ts";
 import { formatPrefix, type Prefix } from "../lib/model/address.ts";
 import { LbError } from "../lib/model/error.ts";
-import { JOURNAL_RESOURCES, type JournalEntry } from "../lib/model/journal.ts";
+import { JOURNAL_RESOURCES } from "../lib/model/journal.ts";
 import type { Config } from "../lib/model/settings.ts";
-import type { Diagnosis } from "../lib/reconcile/diagnosis.ts";
+import type { Diagnosis, Findings } from "../lib/reconcile/diagnosis.ts";
 import type { BackendReport } from "../lib/report/backend.ts";
 import { context, type Places } from "./context.ts";
 
@@ -21,8 +21,8 @@ export async function diagnose(places: Places): Promise<Diagnosis> {
     await keepFacts(places, facts);
   }
   const { config, problems } = await readableConfig(places);
-  const journal = await openEntries(places);
-  return diagnoseMachine(kernel, { facts, around, config, problems, journal });
+  const past = await readPast(places);
+  return diagnoseMachine(kernel, { facts, around, config, problems, ...past });
 }
 
 /**
@@ -71,14 +71,19 @@ async function readableConfig(
   }
 }
 
-/** What lb has changed and not put back; nothing for somebody who may not read the state. */
-async function openEntries(places: Places): Promise<readonly JournalEntry[]> {
-  if (!context.isRoot()) return [];
-  const store = await context.readStore(places);
+/**
+ * What lb has changed and not put back, and which engines services are on; nothing for somebody who may not
+ * read the state.
+ */
+async function readPast(places: Places): Promise<Pick<Findings, "journal" | "held">> {
+  const { heldEngines, NOTHING_HELD } = await import("../lib/reconcile/selection.ts");
+  const store = context.isRoot() ? await context.readStore(places) : undefined;
+  if (!store) return { journal: [], held: NOTHING_HELD };
   try {
-    const journal = store?.journal(context.hostIdentity(), () => context.clock.now_ms());
-    return JOURNAL_RESOURCES.flatMap((resource) => journal?.open(resource) ?? []);
+    const journal = store.journal(context.hostIdentity(), () => context.clock.now_ms());
+    const open = JOURNAL_RESOURCES.flatMap((resource) => journal.open(resource));
+    return { journal: open, held: heldEngines(store) };
   } finally {
-    store?.close();
+    store.close();
   }
 }

@@ -23,6 +23,7 @@ export function initCommand(end: End) {
       )
         .choices(["cron", "systemd", "none"]).default("none"),
     )
+    .option("--explain", "tell of each engine what it would be for each service", false)
     .option("-y, --yes", "take the defaults; in this version there is nothing to ask", false)
     .addHelpText(
       "after",
@@ -39,7 +40,7 @@ export function initCommand(end: End) {
       try {
         (await context.openStore(places)).close();
         const written = writeSample(places);
-        end(await tell(places, written, options.json));
+        end(await tell(places, written, options));
       } finally {
         lock.release();
       }
@@ -65,14 +66,19 @@ function writeSample({ config }: Places): boolean {
   return true;
 }
 
-async function tell(places: Places, written: boolean, json: boolean): Promise<number> {
+async function tell(
+  places: Places,
+  written: boolean,
+  { json, explain }: { readonly json: boolean; readonly explain: boolean },
+): Promise<number> {
   const { diagnose } = await import("./diagnose.ts");
   const { diagnosisJson, diagnosisText } = await import("../lib/report/doctor.ts");
   const diagnosis = await diagnose(places);
   const made = { config: places.config, config_written: written, state: places.state };
   if (json) printJson({ ...diagnosisJson(diagnosis), ...made });
   else {
-    print(diagnosisText(diagnosis, stdoutPaint()));
+    const told = explain ? diagnosis : { ...diagnosis, services: [] };
+    print(diagnosisText(told, stdoutPaint()));
     say(
       written ? `\nWrote ${places.config}.` : `\n${places.config} is there already, left as it is.`,
     );

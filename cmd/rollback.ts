@@ -12,8 +12,9 @@ export function rollbackCommand(end: End) {
   return lockingCommand("rollback")
     .summary("back to an earlier applied revision")
     .description(
-      "Writes the config of an earlier revision to lb.toml and applies it, as a revision of its own. " +
-        "Established connections are not touched. Edits that were never applied are kept beside " +
+      "Writes the config of an earlier revision to lb.toml and applies it, as a revision of its own, " +
+        "on the engines that its services had. " +
+        "Established connections are not touched, unless services move. Edits that were never applied are kept beside " +
         "the file, in lb.toml.before-rollback (the next ones in .2, .3 and so on).",
     )
     .argument("[revision]", "its number in lb history (default: the one before)", parseRevision)
@@ -71,5 +72,6 @@ async function earlierConfig(
     ? undefined
     : backupPath(context.files, places.config, edits, isOnRecord);
   if (backup) notes.push(`${places.config} has edits that were never applied: kept in ${backup}`);
-  return { loaded, command: `lb rollback ${target.revision}`, backup };
+  const held = store.revisions.engines(target.revision);
+  return { loaded, command: `lb rollback ${target.revision}`, backup, held };
 }

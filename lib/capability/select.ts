@@ -1,6 +1,7 @@
 import type { Reason, Verdict } from "../model/change.ts";
 import { ENGINE_NAMES, type EngineName, type Service } from "../model/service.ts";
-import { type Facts, isPossible } from "./facts.ts";
+import { type Capability, type Facts, isPossible } from "./facts.ts";
+import { isByLoad, type Merits, meritsOf } from "./merits.ts";
 
 /** What selection needs to know of an engine. */
 export interface Candidate {
@@ -17,9 +18,30 @@ export interface EngineReport {
   readonly reasons: readonly string[];
 }
 
+/** What engines are held against. */
+export interface Ground {
+  readonly candidates: readonly Candidate[];
+  /** What {@linkcode reportEngines} said. */
+  readonly reports: readonly EngineReport[];
+  readonly facts: Facts;
+}
+
+/** What is asked for besides the service's own words. */
+export interface Asked {
+  /** By the config, for services that name none. */
+  readonly configured: EngineName | "auto";
+  /** The one that serves it now. */
+  readonly held?: EngineName;
+}
+
 /** The engine of one service, with the reason for it; or every reason why there is none. */
 export type Selection =
-  | { readonly engine: EngineName; readonly reason: string }
+  | {
+    readonly engine: EngineName;
+    readonly reason: string;
+    /** Would be chosen if the service were not on another engine already. */
+    readonly better?: EngineName;
+  }
   | { readonly engine: undefined; readonly reasons: readonly Reason[] };
 
 /** Every engine there is or will be, held against what the machine can do. Pure. */
@@ -46,7 +68,7 @@ const FIRST_CHOICES: readonly {
   readonly suits: (service: Service) => boolean;
 }[] = [
   // Exact by the kernel's own counts of connections.
-  { engine: "ipvs", suits: ({ scheduler }) => scheduler === "lc" || scheduler === "wlc" },
+  { engine: "ipvs", suits: isByLoad },
   { engine: "ipvs", suits: ({ forward }) => forward === "tunnel" },
 ];
 
@@ -57,58 +79,134 @@ function enginesFor(service: Service): EngineName[] {
 }
 
 /**
- * Picks the engine of a service: the one it names, else the config's, else the first that can.
- *
- * @param reports what {@linkcode reportEngines} said
+ * Picks the engine of a service: the one it names, else the config's, else the one that it is on as long as
+ * that can, else the first that can.
  */
-export function selectEngine(
-  service: Service,
-  configured: EngineName | "auto",
-  candidates: readonly Candidate[],
-  reports: readonly EngineReport[],
-  facts: Facts,
-): Selection {
-  const named = service.engine === "auto" ? configured : service.engine;
-  const tried = named === "auto" ? enginesFor(service) : [named];
-  const reasons = new Array<NamedReason>();
-  const against = (engine: EngineName, found: readonly Reason[]) =>
-    reasons.push(...found.map((reason) => ({ engine, reason })));
-  for (const name of tried) {
-    const candidate = candidates.find((each) => each.name === name);
-    const report = reports.find((each) => each.name === name);
-    if (!candidate || !report?.possible) {
-      // Engines that are not there are worth a word only where they were asked for by name.
-      if (candidate || named !== "auto") against(name, impossible(report));
-      continue;
-    }
-    const verdict = candidate.supports(service);
-    const lacking = lackingNeeds(candidate.needs(service), facts);
-    if (verdict.ok && lacking.length === 0) {
-      return { engine: name, reason: explain(service, named, name) };
-    }
-    against(name, [...(verdict.ok ? [] : verdict.reasons), ...lacking]);
+export function selectEngine(service: Service, asked: Asked, ground: Ground): Selection {
+  const named = namedEngine(service, asked);
+  if (named !== "auto") return selectNamed(service, named, ground);
+  const refused: Refusal[] = [];
+  for (const engine of enginesFor(service)) {
+    const reasons = reasonsAgainst(service, engine, ground);
+    if (reasons.length === 0) return choice(service, engine, refused, asked, ground);
+    refused.push({ engine, reasons });
+  }
+  return { engine: undefined, reasons: merged(refused.filter(isBuilt(ground))) };
+}
+
+/** The engine that is asked for by name, the service's word before the config's. */
+export function namedEngine(service: Service, { configured }: Asked): EngineName | "auto" {
+  return service.engine === "auto" ? configured : service.engine;
+}
+
+/** Why an engine cannot serve a service. */
+interface Refusal {
+  readonly engine: EngineName;
+  readonly reasons: readonly Reason[];
+}
+
+function selectNamed(service: Service, engine: EngineName, ground: Ground): Selection {
+  const reasons = reasonsAgainst(service, engine, ground);
+  if (reasons.length === 0) {
+    return { engine, reason: `${explain(service, engine)}; asked for by name` };
   }
   return {
     engine: undefined,
-    reasons: named === "auto"
-      ? merged(reasons)
-      : reasons.map(({ engine, reason }) => worded([engine], reason, isOfEngine(reason))),
+    reasons: reasons.map((reason) => worded([engine], reason, isOfEngine(reason))),
   };
 }
 
-/** Whose a reason is. */
-interface NamedReason {
-  readonly engine: EngineName;
-  readonly reason: Reason;
+/** @param refused those that were asked before */
+function choice(
+  service: Service,
+  best: EngineName,
+  refused: readonly Refusal[],
+  { held }: Asked,
+  ground: Ground,
+): Selection {
+  if (held && held !== best && reasonsAgainst(service, held, ground).length === 0) {
+    const reason = `${explain(service, held)}; on it already, while ${best} would be better`;
+    return { engine: held, reason, better: best };
+  }
+  // Engines that are not there are no reason for or against anything.
+  const [first] = refused.filter(isBuilt(ground));
+  const because = first
+    ? `; ${first.engine} would be first, and cannot here: ${first.reasons[0]!.message}`
+    : "";
+  return { engine: best, reason: explain(service, best) + because };
+}
+
+function isBuilt({ candidates }: Ground) {
+  return ({ engine }: Refusal) => candidates.some(({ name }) => name === engine);
+}
+
+/** How an engine and a service go together. */
+export interface Judgement extends Merits {
+  readonly name: EngineName;
+  readonly possible: boolean;
+  /** Why not; none where it is possible. */
+  readonly reasons: readonly string[];
+  /** What using it takes, or leaves open: modules to load, capabilities that could not be tried. */
+  readonly conditions: readonly string[];
+}
+
+/** What each engine would be for a service, best first. Pure. */
+export function judgeEngines(service: Service, ground: Ground): Judgement[] {
+  return enginesFor(service).map((name) => {
+    const reasons = reasonsAgainst(service, name, ground)
+      .map(({ path, message }) => path[0] === "engine" ? message : `${path.join(".")}: ${message}`);
+    const possible = reasons.length === 0;
+    const conditions = possible ? conditionsOf(service, name, ground) : [];
+    return { name, possible, reasons, conditions, ...meritsOf(name, service) };
+  });
+}
+
+function conditionsOf(service: Service, name: EngineName, { candidates, facts }: Ground): string[] {
+  const engine = candidates.find((each) => each.name === name)!;
+  const used = new Set([...engine.requires, ...engine.needs(service)]);
+  const words: Partial<Record<Capability["answer"], string>> = {
+    loadable: "takes a module that is not loaded",
+    unknown: "could not be found out",
+  };
+  return facts.capabilities.filter(({ id, answer }) => used.has(id) && words[answer])
+    .map(({ id, answer, evidence }) => `${id} ${words[answer]}: ${evidence}`);
+}
+
+/** Every reason why an engine cannot serve a service here; none where it can. Pure. */
+export function reasonsAgainst(
+  service: Service,
+  engine: EngineName,
+  { candidates, reports, facts }: Ground,
+): Reason[] {
+  const candidate = candidates.find(({ name }) => name === engine);
+  const report = reports.find(({ name }) => name === engine);
+  if (!candidate || !report?.possible) {
+    return (report?.reasons ?? []).map((message) => ({ path: ["engine"], message }));
+  }
+  const verdict = candidate.supports(service);
+  const lacking = lackingNeeds(candidate.needs(service), facts);
+  return [...(verdict.ok ? [] : verdict.reasons), ...lacking];
+}
+
+function lackingNeeds(needs: readonly string[], facts: Facts): Reason[] {
+  if (needs.length === 0) return [];
+  return facts.capabilities.filter((each) => needs.includes(each.id) && !isPossible(each))
+    .map(({ id, purpose, evidence }) => ({
+      path: ["engine"],
+      message: `${purpose} needs ${id}: ${evidence}`,
+    }));
 }
 
 /** What several engines say alike is said once, and everything with whose it is. */
-function merged(reasons: readonly NamedReason[]): Reason[] {
-  const alike = Map.groupBy(reasons, ({ reason }) => JSON.stringify(reason));
-  const isOneOnly = new Set(reasons.map(({ engine }) => engine)).size === 1;
+function merged(refused: readonly Refusal[]): Reason[] {
+  const said = refused.flatMap(({ engine, reasons }) =>
+    reasons.map((reason) => ({ engine, reason }))
+  );
+  const alike = Map.groupBy(said, ({ reason }) => JSON.stringify(reason));
   return Array.from(alike.values(), (group) => {
-    const [{ reason }] = group as [NamedReason];
-    return worded(group.map(({ engine }) => engine), reason, !isOneOnly || isOfEngine(reason));
+    const { reason } = group[0]!;
+    const named = refused.length > 1 || isOfEngine(reason);
+    return worded(group.map(({ engine }) => engine), reason, named);
   });
 }
 
@@ -122,24 +220,13 @@ function isOfEngine({ path }: Reason): boolean {
   return path[0] === "engine";
 }
 
-function lackingNeeds(needs: readonly string[], facts: Facts): Reason[] {
-  return facts.capabilities.filter((each) => needs.includes(each.id) && !isPossible(each))
-    .map(({ id, purpose, evidence }) => ({
-      path: ["engine"],
-      message: `${purpose} needs ${id}: ${evidence}`,
-    }));
+function explain(service: Service, engine: EngineName): string {
+  return `in-kernel; ${service.scheduler} ${fitOf(service, engine)}`;
 }
 
-function impossible(report: EngineReport | undefined): Reason[] {
-  return (report?.reasons ?? []).map((reason) => ({ path: ["engine"], message: reason }));
-}
-
-function explain(service: Service, named: EngineName | "auto", engine: EngineName): string {
-  const asked = named === "auto" ? "" : "; asked for by name";
-  return `in-kernel; ${service.scheduler} ${fitOf(service, engine)}${asked}`;
-}
-
-function fitOf({ scheduler }: Service, engine: EngineName): string {
+function fitOf(service: Service, engine: EngineName): string {
   if (engine === "ipvs") return "is one of IPVS's own schedulers";
+  if (isByLoad(service)) return "by weights that follow the connections at each reconcile";
+  const { scheduler } = service;
   return scheduler === "sh" || scheduler === "maglev" ? "fits hashed slot maps" : "fits slot maps";
 }

@@ -49,4 +49,6 @@ export interface DesiredState {
   /** Capabilities this kernel has not, among those that change how an engine works (`Engine.variants`). */
   readonly lacks: readonly string[];
   readonly ingress: Ingress;
+  /** Its last service is gone, and connections that it translated are not. @default false */
+  readonly lingers?: boolean;
 }

@@ -14,6 +14,7 @@ import {
 import type { Outcome } from "./outcome.ts";
 import { changesOf, type EngineTask, type RunPlan } from "./plan.ts";
 import { committedOf, recall } from "./memory.ts";
+import { inMovingOrder } from "./move.ts";
 import {
   beginRevision,
   failRevision,
@@ -38,7 +39,7 @@ export async function carryOut(run: Run, plan: RunPlan): Promise<Outcome> {
   store.backends.save(withoutReleases(store.backends.all(), plan.rows));
   try {
     await applyHostStage(run, "sysctls", plan.host);
-    for (const task of plan.tasks) await applyEngine(run, task, plan.target.revision);
+    await applyEngines(run, plan);
   } catch (error) {
     if (error instanceof StalePlanError) {
       noteSysctls(run, plan.host);
@@ -54,6 +55,9 @@ export async function carryOut(run: Run, plan: RunPlan): Promise<Outcome> {
   }
 }
 
+/** What nobody needs any more. */
+const LEFT_STAGES = ["leftAddresses", "leftSysctls", "leftModules"] as const;
+
 /** The rules are in force: whatever else is refused is attention, not failure. */
 async function finish(
   run: Run,
@@ -61,7 +65,8 @@ async function finish(
   removed: ReturnType<typeof goneSince>,
 ): Promise<Outcome> {
   await orBlocked(run, () => forgetGone(run, removed));
-  for (const stage of ["addresses", "leftAddresses", "leftSysctls", "leftModules"] as const) {
+  const isMoved = inMovingOrder(run, plan.tasks).last.length > 0;
+  for (const stage of isMoved ? LEFT_STAGES : ["addresses", ...LEFT_STAGES] as const) {
     await orBlocked(run, () => applyHostStage(run, stage, plan.host));
   }
   saveCounters(run, plan);
@@ -75,6 +80,17 @@ async function finish(
   };
   recordRun(run, plan, outcome);
   return outcome;
+}
+
+/**
+ * A service that moves is on its new engine before it leaves the old one. VIPs come in between: IPVS has
+ * packets only for addresses of this machine.
+ */
+async function applyEngines(run: Run, { tasks, target, host }: RunPlan): Promise<void> {
+  const { first, last } = inMovingOrder(run, tasks);
+  for (const task of first) await applyEngine(run, task, target.revision);
+  if (last.length > 0) await applyHostStage(run, "addresses", host);
+  for (const task of last) await applyEngine(run, task, target.revision);
 }
 
 async function applyEngine(run: Run, task: EngineTask, revision: number): Promise<void> {

@@ -12,12 +12,16 @@ import type { EngineName } from "../model/service.ts";
 import type { Config } from "../model/settings.ts";
 import type { Kernel } from "../sys/ports.ts";
 import { familiesServed, hostWant, sysctlWant } from "./host.ts";
-import { engineReports } from "./selection.ts";
+import { betterNotes } from "./move.ts";
+import { groundOf, type Held } from "./selection.ts";
+import { reportServices, type ServiceReport } from "./service_report.ts";
 
 /** What `lb doctor` and `lb init` tell. */
 export interface Diagnosis {
   readonly facts: Facts;
   readonly engines: readonly EngineReport[];
+  /** Of the config, each held against every engine. */
+  readonly services: readonly ServiceReport[];
   /** For the services of the config, if there is one. */
   readonly sysctls: readonly SysctlValueReport[];
   /** undefined where conntrack has not been used yet. */
@@ -40,6 +44,8 @@ export interface Findings {
   readonly problems: readonly string[];
   /** Open entries for sysctls. */
   readonly journal: readonly JournalEntry[];
+  /** The engines that services are on. */
+  readonly held: Held;
 }
 
 /** Holds the machine against what lb, and the config if there is one, need of it. Reads only. */
@@ -49,8 +55,10 @@ export function diagnoseMachine(kernel: Kernel, found: Findings): Diagnosis {
   const isConcerned = config || found.journal.length > 0;
   const interfaces = isConcerned ? addressResource.observe(kernel, []) : [];
   const journal = asNamedNow(found.journal, interfaces);
-  const engines = engineReports(facts);
-  const engineOf = enginesOf(config, engines);
+  const ground = groundOf(facts);
+  const engines = ground.reports;
+  const reports = config ? reportServices(config, found.held, ground) : [];
+  const engineOf = new Map(reports.map(({ name, chosen }) => [name, chosen]));
   const sysctls = config ? wantedSysctls(kernel, config, engineOf, journal) : [];
   const needed = neededCapabilities(config, engines, engineOf);
   const lacking = facts.capabilities.filter((each) => needed.has(each.id) && !isPossible(each))
@@ -63,27 +71,27 @@ export function diagnoseMachine(kernel: Kernel, found: Findings): Diagnosis {
   const misplaced = homeless(services, interfaces, renames(journal));
   const astray = misplaced.map(({ message }) => message);
   const met = conflicts(around, config?.marks, config && familiesServed(config));
-  const attention = [...found.problems, ...lacking, ...unset, ...astray, ...closed, ...met];
-  const notes = [...placementNotes(services, interfaces), ...renameNotes(journal)];
-  return { facts, engines, sysctls, conntrack: around.conntrack, conflicts: met, attention, notes };
-}
-
-/** The engine that each service of the config would have. */
-function enginesOf(
-  config: Config | undefined,
-  engines: readonly EngineReport[],
-): ReadonlyMap<string, EngineName> {
-  return new Map(
-    config?.services.map(({ name, engine }) => {
-      const asked = engine === "auto" ? config.engine : engine;
-      return [name, asked === "auto" ? usualEngine(engines) : asked] as const;
-    }),
-  );
-}
-
-/** The first that can work here; where none can, the one whose needs are worth a word. */
-function usualEngine(engines: readonly EngineReport[]): EngineName {
-  return engines.find(({ possible }) => possible)?.name ?? "nft";
+  const left = reports.filter(({ nearest }) => nearest !== undefined)
+    .map(({ name, reason, nearest }) => `no engine here can serve ${name} (${reason}); ${nearest}`);
+  const attention = [
+    ...found.problems,
+    ...left,
+    ...lacking,
+    ...unset,
+    ...astray,
+    ...closed,
+    ...met,
+  ];
+  const notes = [
+    ...placementNotes(services, interfaces),
+    ...renameNotes(journal),
+    ...betterNotes(reports.map(({ chosen: engine, ...one }) => ({ ...one, engine }))),
+  ];
+  const { conntrack } = around;
+  return {
+    ...{ facts, engines, services: reports, sysctls, conntrack },
+    ...{ conflicts: met, attention, notes },
+  };
 }
 
 /** What nobody needs here is no reason to do anything: a kernel without it is as good as any. */
@@ -92,7 +100,9 @@ function neededCapabilities(
   engines: readonly EngineReport[],
   engineOf: ReadonlyMap<string, EngineName>,
 ): ReadonlySet<string> {
-  const used = new Set(engineOf.size > 0 ? engineOf.values() : [usualEngine(engines)]);
+  // Where none is possible, the needs of the first are worth a word.
+  const usual = engines.find(({ possible }) => possible)?.name ?? "nft";
+  const used = new Set(engineOf.size > 0 ? engineOf.values() : [usual]);
   return new Set(
     ENGINES.filter(({ name }) => used.has(name)).flatMap((engine) => [
       ...engine.requires,

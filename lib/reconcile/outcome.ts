@@ -16,6 +16,8 @@ export interface Outcome {
   /** Whether anything in the kernel was (would be) changed. */
   readonly changed: boolean;
   readonly changes: readonly Change[];
+  /** No more than weights that follow load: done every so often, and nothing to tell of. @default false */
+  readonly routine?: boolean;
   readonly sysctls: readonly SysctlOutcome[];
   readonly services: readonly Chosen[];
   /** Objects that had been changed behind our back, and were (would be) repaired. */

@@ -6,8 +6,10 @@ import { fitsMark, type MarkLayout } from "../model/mark.ts";
 import { type Backend, backendKey, type EngineName, type Service } from "../model/service.ts";
 import type { Config } from "../model/settings.ts";
 import type { DesiredState, PlacedBackend, PlacedService } from "../model/state.ts";
+import { followsLoad } from "../scheduler/load.ts";
 import { type BackendName, type BackendRow, rowFinder } from "../store/ids.ts";
 import { type Links, NO_LINKS } from "./links.ts";
+import { isFollowed, NO_LOADS, underLoad } from "./load.ts";
 
 /** The names under which the store keeps the ids of all configured backends. */
 export function backendNames(services: readonly Service[]): BackendName[] {
@@ -26,20 +28,28 @@ export function placeServices(
   rows: readonly BackendRow[],
   facts: Pick<Facts, "capabilities">,
   { ways, ingress }: Links = NO_LINKS,
+  loads = NO_LOADS,
 ): DesiredState {
   const find = rowFinder(rows);
-  const services = config.services
-    .filter(({ name }) => engineOf.get(name) === engine.name)
-    .map((service): PlacedService => ({
-      ...service,
-      backends: placeBackends(
-        service,
-        ways,
-        (backend) => find(service.name, backendKey(backend))!.id,
-      ),
-    }));
+  const services = servicesOn(config, engineOf, engine)
+    .map((service): PlacedService => {
+      const idOf = (backend: Backend) => find(service.name, backendKey(backend))!.id;
+      const backends = placeBackends(service, ways, idOf);
+      const isUnderLoad = isFollowed(engine, service);
+      const weighted = isUnderLoad ? underLoad(service, backends, loads, config.marks) : backends;
+      return { ...service, backends: weighted };
+    });
   for (const service of services) refuseUnmarkable(service, config.marks);
   return { services, marks: config.marks, ingress, lacks: lacking(engine, facts) };
+}
+
+/** The services that an engine serves. */
+export function servicesOn(
+  { services }: Pick<Config, "services">,
+  engineOf: ReadonlyMap<string, EngineName>,
+  engine: Pick<Engine, "name">,
+): Service[] {
+  return services.filter(({ name }) => engineOf.get(name) === engine.name);
 }
 
 /** What an engine has to do without on this machine. Unknown is tried: the kernel will say. */
@@ -76,12 +86,13 @@ function placeBackends(
 
 /** Why a backend's weight is not the configured one now; "" where it is. */
 export function weightReason(
-  { forward }: Pick<Service, "forward">,
+  { forward, scheduler }: Pick<Service, "forward" | "scheduler">,
   { backup, weight, effective_weight, link }: PlacedBackend,
 ): string {
   if (effective_weight === weight) return "";
   if (forward === "dr" && !link) return "not on a link of this machine";
   if (forward === "dr" && !link?.answers) return `no answer at ${link?.interface}`;
+  if (effective_weight > 0 && followsLoad(scheduler)) return "follows its connections";
   return backup ? "backup: others take connections" : "";
 }
 

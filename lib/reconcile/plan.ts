@@ -14,9 +14,11 @@ import {
   planHost,
 } from "./host.ts";
 import { type Links, observeLinks, obstacles, refuseOffLink } from "./links.ts";
+import { isFollowed, observeLoads } from "./load.ts";
 import { type Memory, recall, type View, viewOf, type ViewOptions } from "./memory.ts";
 import type { Outcome } from "./outcome.ts";
-import { backendNames, placeServices } from "./place.ts";
+import { isAwaited, moveNotes, movesOf } from "./move.ts";
+import { backendNames, placeServices, servicesOn } from "./place.ts";
 import type { Run } from "./request.ts";
 import { enginesHere } from "./selection.ts";
 import { newToken } from "./token.ts";
@@ -68,6 +70,7 @@ export async function planRun(run: Run, how: ViewOptions = {}): Promise<RunPlan>
   for (const engine of enginesHere(run.machine)) {
     tasks.push(await planEngine(run, engine, { rows, target, links }, how));
   }
+  run.notes.push(...moveNotes(run));
   const host = planHost(run.machine, config, hostWant(config, run.engineOf));
   if (target.isNew) refuse(host);
   for (const object of hostDrift(host)) run.progress.drift.add(object);
@@ -81,10 +84,12 @@ function refuse({ homeless }: HostStages): void {
   throw new LbError("unsupported", `${reasons.join("")}Nothing was changed.`);
 }
 
-function findTarget({ machine, request, progress }: Run): Target {
-  const { revisions } = machine.store;
+/** A move that was asked for is a revision of its own: there is something to go back to. */
+function findTarget(run: Run): Target {
+  const { machine: { store: { revisions } }, request, progress } = run;
   const latest = revisions.latestApplied();
-  if (latest?.config_text === request.loaded.text) {
+  const isMove = request.held !== undefined && movesOf(run).length > 0;
+  if (latest?.config_text === request.loaded.text && !isMove) {
     return { revision: latest.revision, isNew: false };
   }
   return { revision: progress.begun ?? revisions.next(), isNew: true };
@@ -99,7 +104,18 @@ async function planEngine(
   const { config } = run.request.loaded;
   const { facts } = run.machine;
   const memory = recall(run.machine, engine.name);
-  const state = placeServices(config, run.engineOf, engine, rows, facts, links);
+  const loads = observeLoads(
+    run.machine,
+    engine,
+    servicesOn(config, run.engineOf, engine),
+    memory,
+    {
+      marks: config.marks,
+      isCounted: !run.request.dryRun,
+    },
+  );
+  const placed = placeServices(config, run.engineOf, engine, rows, facts, links, loads);
+  const state = isAwaited(run, engine, placed, memory) ? { ...placed, lingers: true } : placed;
   const view = await viewOf(run.machine, engine, state, memory, how);
   const plan = engine.plan(view.want, view.have, newToken(target.revision));
   const isSettled = plan.changes.length === 0;
@@ -150,12 +166,22 @@ function outcomeOf(
   return {
     revision: target.revision,
     ...changesOf(run, tasks, host),
+    routine: !target.isNew && hostChanges(host).length === 0 && tasks.every(isRoutine),
     services: run.chosen,
     drift: [...run.progress.drift],
     blocked: [...host.blocked, ...obstacles(links)],
     warnings: run.request.loaded.warnings.map(describeWarning),
     notes: run.notes,
   };
+}
+
+/** Whether it changes no other services than those whose weights follow load. */
+function isRoutine({ engine, state, plan, committed }: EngineTask): boolean {
+  if (plan.changes.length === 0) return true;
+  const before = new Set(committed?.state.services);
+  const changed = state.services.filter((service) => !before.has(service));
+  return changed.length > 0 && state.services.length === before.size &&
+    changed.every((service) => isFollowed(engine, service));
 }
 
 function describeWarning({ file, line, column, message }: Diagnostic): string {

@@ -4,11 +4,12 @@ import { carryOut, loadModules } from "./carry_out.ts";
 import { isUnknown } from "./drift.ts";
 import { isHostBehind } from "./host.ts";
 import { directBackends } from "./links.ts";
+import { betterNotes } from "./move.ts";
 import type { Outcome } from "./outcome.ts";
 import { planRun, type RunPlan } from "./plan.ts";
 import { failRevision, recordQuietPass, saveCounters } from "./record.ts";
 import type { Machine, Progress, ReconcileRequest, Run } from "./request.ts";
-import { type Chosen, selectAll } from "./selection.ts";
+import { type Chosen, heldEngines, selectAll } from "./selection.ts";
 import {
   inputsDigest,
   isLookDue,
@@ -28,7 +29,8 @@ const RETRY_PAUSE_MS = 20;
  */
 export async function reconcile(machine: Machine, request: ReconcileRequest): Promise<Outcome> {
   const { clock } = machine.kernel;
-  const chosen = await selectAll(request.loaded, machine.facts);
+  const held = request.held ?? heldEngines(machine.store);
+  const chosen = await selectAll(request.loaded, machine.facts, held);
   const deadline_ms = clock.now_ms() + request.patience_ms;
   const progress: Progress = { drift: new Set(), marks: new Map(), changes: [], sysctls: [] };
   for (;;) {
@@ -58,7 +60,7 @@ async function attempt(run: Run): Promise<Outcome | undefined> {
   const told = (outcome: Outcome) => ({
     ...outcome,
     warnings: [...outcome.warnings, ...takeovers(run, plan)],
-    notes: [...outcome.notes, ...plan.host.notes],
+    notes: [...outcome.notes, ...plan.host.notes, ...betterNotes(run.chosen)],
   });
   if (request.dryRun) return told(plan.outcome);
   if (await loadModules(run, plan)) return undefined;
@@ -110,6 +112,7 @@ function newRun(
     request,
     chosen,
     engineOf,
+    engineWas: heldEngines(machine.store),
     progress,
     now_ms,
     notes: [],

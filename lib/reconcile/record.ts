@@ -5,6 +5,7 @@ import { stateChange } from "./memory.ts";
 import type { Outcome } from "./outcome.ts";
 import type { EngineTask, RunPlan, Target } from "./plan.ts";
 import type { Machine, Run } from "./request.ts";
+import type { Chosen } from "./selection.ts";
 
 /** Puts a new revision on record before anything is changed; once per run. */
 export function beginRevision({ machine, request, progress, now_ms }: Run, target: Target): void {
@@ -82,6 +83,7 @@ export function recordRun(run: Run, plan: RunPlan, outcome: Outcome): void {
   const event = (kind: string, message: string) => store.events.add({ at_ms, kind, message });
   store.transaction(() => {
     if (plan.target.isNew) finishRevision(run, plan.target, outcome, at_ms);
+    store.revisions.keepEngines(plan.target.revision, enginesText(run.chosen));
     for (const object of outcome.drift) {
       event("drift", `${object} had been changed behind lb's back; put right`);
     }
@@ -91,6 +93,10 @@ export function recordRun(run: Run, plan: RunPlan, outcome: Outcome): void {
     for (const note of run.notes) event("engine", note);
     store.passes.record({ at_ms, drift: outcome.drift.length });
   });
+}
+
+function enginesText(chosen: readonly Chosen[]): string {
+  return JSON.stringify(Object.fromEntries(chosen.map(({ name, engine }) => [name, engine])));
 }
 
 function isHostResource(name: string): boolean {

@@ -6,7 +6,7 @@ import type { HostIdentity } from "../store/journal.ts";
 import type { Store } from "../store/store.ts";
 import type { Kernel } from "../sys/ports.ts";
 import type { SysctlOutcome } from "./outcome.ts";
-import type { Chosen } from "./selection.ts";
+import type { Chosen, Held } from "./selection.ts";
 
 /** Everything a run works with. The lock is held by the caller. */
 export interface Machine {
@@ -26,6 +26,11 @@ export interface ReconcileRequest {
   readonly command: string;
   /** Only say what would be done. */
   readonly dryRun: boolean;
+  /**
+   * The engines that services are on, in place of those they are on now: moving is asked for. @default each
+   * stays where it is, as long as it can be there
+   */
+  readonly held?: Held;
   /** How long to go on observing and planning anew while others change the same table. */
   readonly patience_ms: number;
 }
@@ -51,6 +56,8 @@ export interface Run {
   readonly request: ReconcileRequest;
   readonly chosen: readonly Chosen[];
   readonly engineOf: ReadonlyMap<string, EngineName>;
+  /** The engines that services are on as the run begins. */
+  readonly engineWas: Held;
   readonly progress: Progress;
   readonly now_ms: number;
   readonly notes: string[];

@@ -1,10 +1,18 @@
-import { type EngineReport, reportEngines, selectEngine } from "../capability/select.ts";
+import { nearestAlternative } from "../capability/nearest.ts";
+import {
+  type Asked,
+  type EngineReport,
+  type Ground,
+  reportEngines,
+  selectEngine,
+} from "../capability/select.ts";
 import type { Facts } from "../capability/facts.ts";
 import type { LoadedConfig } from "../config/load.ts";
 import type { Engine } from "../engine/engine.ts";
 import { ENGINES } from "../engine/registry.ts";
 import { LbError } from "../model/error.ts";
-import type { EngineName } from "../model/service.ts";
+import type { EngineName, Service } from "../model/service.ts";
+import type { Store } from "../store/store.ts";
 import type { Machine } from "./request.ts";
 
 /** Which engine serves a service, and why that one. */
@@ -12,6 +20,20 @@ export interface Chosen {
   readonly name: string;
   readonly engine: EngineName;
   readonly reason: string;
+  /** Would be chosen if the service were not on this one already. */
+  readonly better?: EngineName;
+}
+
+/** The engines that services are on, by their names. */
+export type Held = ReadonlyMap<string, EngineName>;
+
+/** Every service is chosen for anew. */
+export const NOTHING_HELD: Held = new Map();
+
+/** The engines that services are on, as far as the revision in force tells. */
+export function heldEngines({ revisions }: Pick<Store, "revisions">): Held {
+  const current = revisions.current();
+  return current === undefined ? NOTHING_HELD : revisions.engines(current) ?? NOTHING_HELD;
 }
 
 /**
@@ -32,29 +54,49 @@ export function engineReports(facts: Facts): EngineReport[] {
   return reportEngines(ENGINES, facts);
 }
 
+/** What services are held against when an engine is chosen for them. */
+export function groundOf(facts: Facts): Ground {
+  return { candidates: ENGINES, reports: engineReports(facts), facts };
+}
+
 /**
  * An engine for every service.
  *
+ * @param held the engines that services are on already
  * @throws {LbError} `unsupported` with all the reasons and their places in the file, where any service
  * is left without; nothing was changed
  */
-export async function selectAll(loaded: LoadedConfig, facts: Facts): Promise<Chosen[]> {
-  const reports = engineReports(facts);
+export async function selectAll(
+  loaded: LoadedConfig,
+  facts: Facts,
+  held: Held = NOTHING_HELD,
+): Promise<Chosen[]> {
+  const ground = groundOf(facts);
   const refusals = await settingRefusals(loaded);
   const chosen: Chosen[] = [];
   for (const [index, service] of loaded.config.services.entries()) {
-    const selection = selectEngine(service, loaded.config.engine, ENGINES, reports, facts);
+    const asked = { configured: loaded.config.engine, held: held.get(service.name) };
+    const selection = selectEngine(service, asked, ground);
     if (selection.engine) {
-      chosen.push({ name: service.name, engine: selection.engine, reason: selection.reason });
+      chosen.push({ name: service.name, ...selection });
       continue;
     }
     for (const { path, message } of selection.reasons) {
       const place = await placeOf(loaded, ["service", index, ...path]);
       refusals.push(`${place}: service ${service.name}: ${path.join(".")}: ${message}`);
     }
+    refusals.push(`service ${service.name}: ${alternativeText(service, asked, ground)}`);
   }
   if (refusals.length === 0) return chosen;
   throw new LbError("unsupported", `${refusals.join("\n")}\nNothing was changed.`);
+}
+
+/** What comes nearest to a service that no engine can serve here, in words. Pure. */
+export function alternativeText(service: Service, asked: Asked, ground: Ground): string {
+  const nearest = nearestAlternative(service, asked, ground);
+  return nearest
+    ? `the nearest that works here: ${nearest.changes.join(" and ")} (engine ${nearest.engine})`
+    : "no small change of it works here: it takes another kernel, or what is said to be missing";
 }
 
 /** Settings that belong to no service and whose part of lb is not built yet: refused, never ignored. */

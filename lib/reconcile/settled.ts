@@ -8,6 +8,7 @@ import { KernelError } from "../model/error.ts";
 import type { EngineName } from "../model/service.ts";
 import { hostChanges, hostWant, planHost } from "./host.ts";
 import { directBackends } from "./links.ts";
+import { isFollowed } from "./load.ts";
 import type { Outcome } from "./outcome.ts";
 import type { RunPlan } from "./plan.ts";
 import type { Machine, Run } from "./request.ts";
@@ -76,6 +77,8 @@ export async function inputsDigest(
     [...sysctlResource.observe(kernel, sysctls)],
     interfaces,
     ways,
+    // A rollback may want the same config on other engines.
+    heldText(store),
     sysctls.map(({ id }) => id),
     addresses.map(({ id, after }) => [id, after]),
     procSysMount(kernel.files),
@@ -83,6 +86,11 @@ export async function inputsDigest(
   const bytes = new TextEncoder().encode(`${JSON.stringify(inputs)}\n${text}`);
   const digest = await crypto.subtle.digest("SHA-256", bytes);
   return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+function heldText({ revisions }: Machine["store"]): string | undefined {
+  const current = revisions.current();
+  return current === undefined ? undefined : revisions.enginesText(current);
 }
 
 /** What is asked besides the config's text. */
@@ -99,6 +107,8 @@ interface Known {
   readonly outcome: Outcome;
   /** Backends whose links the digest covers: to know them from the text, it would have to be parsed. */
   readonly direct: readonly Address[];
+  /** Weights follow load: only who counts it can tell that nothing is left to do. @default false */
+  readonly follows?: boolean;
 }
 
 /** What there is to report where nothing has changed since a run that left nothing to do. */
@@ -113,7 +123,7 @@ export async function settledOutcome(
   if (!settled || isLookDue(machine)) return undefined;
   const known = parseKnown(settled.outcome_json);
   const stamps = readStamps(machine);
-  if (!known || !stamps) return undefined;
+  if (!known || known.follows || !stamps) return undefined;
   const digest = await inputsDigest(machine, text, stamps, known.direct);
   if (digest !== settled.digest) return undefined;
   // A pass it is, though without a look: what the last one repaired is in order by now.
@@ -140,7 +150,11 @@ export function recordSettled(
   digest: string,
 ): void {
   const { warnings, config } = request.loaded;
-  const known: Known = { file: warnings[0]?.file ?? "", outcome, direct: directBackends(config) };
+  const file = warnings[0]?.file ?? "";
+  const follows = tasks.some(({ engine, state }) =>
+    state.services.some((service) => isFollowed(engine, service))
+  );
+  const known: Known = { file, outcome, direct: directBackends(config), follows };
   // A stamp is no look: time goes on from the last one.
   const isLook = tasks.every((task) => task.isLook);
   const at_ms = isLook ? now_ms : store.settled.get(host)?.at_ms ?? now_ms;

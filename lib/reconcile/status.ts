@@ -9,10 +9,12 @@ import { type BackendRow, foldCounter } from "../store/ids.ts";
 import { findDrift } from "./drift.ts";
 import { hostDrift, hostWant, planHost } from "./host.ts";
 import { observeLinks } from "./links.ts";
+import { observeLoads } from "./load.ts";
 import { committedOf, isUntouched, type Memory, recall } from "./memory.ts";
-import { placeServices, weightReason } from "./place.ts";
+import { betterNotes } from "./move.ts";
+import { placeServices, servicesOn, weightReason } from "./place.ts";
 import type { Machine } from "./request.ts";
-import { type Chosen, selectAll } from "./selection.ts";
+import { type Chosen, heldEngines, selectAll } from "./selection.ts";
 
 /** One backend as it is now. */
 export interface BackendStatus {
@@ -76,30 +78,33 @@ export async function readStatus(
     drift_last_pass: machine.store.passes.last()?.drift ?? 0,
   };
   if (!applied) return { ...base, drifted: [], blocked: [], notes: [], services: [] };
-  const chosen = await selectAll(applied.loaded, applied.facts);
+  const chosen = await selectAll(applied.loaded, applied.facts, heldEngines(machine.store));
   const rows = machine.store.backends.all();
   const byName = new Map(chosen.map((each) => [each.name, each]));
   const engineOf = new Map(chosen.map((each) => [each.name, each.engine]));
   const drifted: string[] = [];
-  const services = new Map<string, ServiceStatus>();
+  const found = new Map<string, ServiceStatus>();
   const links = await observeLinks(machine.kernel, applied.loaded.config, engineOf, HASTY_MS);
   for (const engine of ENGINES) {
     const { config } = applied.loaded;
-    const state = placeServices(config, engineOf, engine, rows, applied.facts, links);
     const memory = recall(machine, engine.name);
+    const marks = config.marks;
+    const services = servicesOn(config, engineOf, engine);
+    const loads = observeLoads(machine, engine, services, memory, { marks, isCounted: false });
+    const state = placeServices(config, engineOf, engine, rows, applied.facts, links, loads);
     if (state.services.length === 0 && !memory.record) continue;
     drifted.push(...await driftedObjects(machine, engine, state, memory));
     const backends = joinById(rows, await engine.counters(machine.kernel, state));
     for (const service of state.services) {
-      services.set(service.name, serviceStatus(service, byName, backends));
+      found.set(service.name, serviceStatus(service, byName, backends));
     }
   }
   const { config } = applied.loaded;
   const host = planHost(machine, config, hostWant(config, engineOf));
   drifted.push(...hostDrift(host));
-  const { notes } = host;
+  const notes = [...host.notes, ...betterNotes(chosen)];
   const blocked = host.homeless.map(({ message }) => message);
-  const inOrder = chosen.map(({ name }) => services.get(name)!);
+  const inOrder = chosen.map(({ name }) => found.get(name)!);
   return { ...base, drifted, blocked, notes, services: inOrder };
 }
 

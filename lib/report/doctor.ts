@@ -1,5 +1,6 @@
 import type { Answer } from "../capability/facts.ts";
 import type { Diagnosis } from "../reconcile/diagnosis.ts";
+import { serviceReportJson, servicesText } from "./service_report.ts";
 import { columns, type Paint, type Style } from "./table.ts";
 
 const ANSWER_STYLES: Readonly<Record<Answer, Style>> = {
@@ -11,7 +12,7 @@ const ANSWER_STYLES: Readonly<Record<Answer, Style>> = {
 
 /** `lb doctor --json`, `lb init --json` (docs/cli.md). */
 export function diagnosisJson(diagnosis: Diagnosis): Record<string, unknown> {
-  const { facts, engines, sysctls, conntrack, conflicts, attention, notes } = diagnosis;
+  const { facts, engines, services, sysctls, conntrack, conflicts, attention, notes } = diagnosis;
   return {
     kernel: facts.kernel,
     nft: facts.nft ?? null,
@@ -23,6 +24,7 @@ export function diagnosisJson(diagnosis: Diagnosis): Record<string, unknown> {
       evidence,
     })),
     engines,
+    services: services.map(serviceReportJson),
     sysctls,
     headroom: { conntrack: conntrack ?? null },
     conflicts,
@@ -33,7 +35,19 @@ export function diagnosisJson(diagnosis: Diagnosis): Record<string, unknown> {
 
 /** What was found, for people. */
 export function diagnosisText(diagnosis: Diagnosis, paint: Paint): string {
-  const { facts, engines, sysctls, attention, notes } = diagnosis;
+  const { sysctls, attention, notes } = diagnosis;
+  return [
+    possibilitiesText(diagnosis, paint),
+    ...servicesText(diagnosis, paint),
+    ...sysctlsText(sysctls, paint),
+    ...headroomText(diagnosis, paint),
+    ...attentionText(attention, paint),
+    ...notes.map((note) => `\n· ${note}`),
+  ].join("\n");
+}
+
+/** What the kernel can do, and which engines that makes possible. */
+function possibilitiesText({ facts, engines }: Diagnosis, paint: Paint): string {
   const nft = facts.nft ? `, nft ${facts.nft}` : "";
   return [
     `${paint("Kernel", "bold")} ${facts.kernel}${nft}`,
@@ -51,10 +65,6 @@ export function diagnosisText(diagnosis: Diagnosis, paint: Paint): string {
       possible ? paint("possible", "green") : paint("no", "yellow"),
       reasons.join("; "),
     ])),
-    ...sysctlsText(sysctls, paint),
-    ...headroomText(diagnosis, paint),
-    ...attentionText(attention, paint),
-    ...notes.map((note) => `\n· ${note}`),
   ].join("\n");
 }
 

@@ -25,12 +25,20 @@ export function maglevSize(backends: number): number {
   return TABLE_SIZES.find((size) => size > 100 * backends) ?? TABLE_SIZES.at(-1)!;
 }
 
+/** Sizes where slots are taken in turn, and so are for shares alone: primes of the same kind. */
+const TURN_SIZES: readonly number[] = [251, 1019, ...TABLE_SIZES];
+
+/** The table size where slots are taken in turn: shares of a number of backends to a few per cent. */
+export function turnsSize(backends: number): number {
+  return TURN_SIZES.find((size) => size > 30 * backends) ?? TURN_SIZES.at(-1)!;
+}
+
 /**
  * Fills a Maglev table: every backend walks its own permutation of the slots and takes the first free
  * one at each of its turns; turns come in proportion to the weights. Removing a backend moves its
  * own slots and few others.
  *
- * @param size one that {@linkcode maglevSize} gives
+ * @param size one that {@linkcode maglevSize} or {@linkcode turnsSize} gives
  * @returns backend ids by slot; empty where nobody has a weight
  */
 export function maglevTable(backends: readonly MaglevBackend[], size: number): number[] {

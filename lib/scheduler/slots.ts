@@ -3,7 +3,7 @@ import { backendKey, type Scheduler } from "../model/service.ts";
 import type { PlacedBackend } from "../model/state.ts";
 import { interleave } from "./interleave.ts";
 import { jhash, reciprocalScale } from "./jhash.ts";
-import { maglevSize, maglevTable } from "./maglev.ts";
+import { maglevSize, maglevTable, turnsSize } from "./maglev.ts";
 
 /** Fields of a packet that a hash scheduler looks at, in this order. */
 export type HashField = "saddr" | "sport";
@@ -20,7 +20,7 @@ export interface SlotTable {
 }
 
 /** Schedulers that a fixed slot table can carry. */
-export const SLOT_SCHEDULERS = ["rr", "wrr", "random", "sh", "maglev"] as const;
+export const SLOT_SCHEDULERS = ["rr", "wrr", "random", "sh", "maglev", "lc", "wlc"] as const;
 export type SlotScheduler = typeof SLOT_SCHEDULERS[number];
 
 /** Whether a slot table can carry this scheduler. */
@@ -46,6 +46,13 @@ export function slotTable(
       return { index: { kind: "inc" }, slots: interleave(shares(backends)) };
     case "random":
       return { index: { kind: "random" }, slots: interleave(shares(backends)) };
+    case "lc":
+      return loadTable(
+        backends,
+        ({ weight, effective_weight }) => effective_weight / (weight || 1),
+      );
+    case "wlc":
+      return loadTable(backends, ({ effective_weight }) => effective_weight);
     case "sh":
       return hashTable(["saddr"], name, backends);
     case "maglev":
@@ -72,6 +79,22 @@ export function hashKey(fields: readonly HashField[], source: Address, port: num
     at += part.length;
   }
   return key;
+}
+
+/**
+ * Weights that follow load are written again and again: in the order of a Maglev table few slots change
+ * hands then, where an interleave would be dealt out anew.
+ */
+function loadTable(
+  backends: readonly PlacedBackend[],
+  weightOf: (backend: PlacedBackend) => number,
+): SlotTable {
+  const weighted = backends.map((backend) => ({
+    id: backend.id,
+    name: backendKey(backend),
+    weight: weightOf(backend),
+  }));
+  return { index: { kind: "inc" }, slots: maglevTable(weighted, turnsSize(backends.length)) };
 }
 
 function hashTable(

@@ -1,3 +1,4 @@
+import type { EngineName } from "../model/service.ts";
 import type { Database } from "./database.ts";
 
 /** Who asked for a revision, with which config and command. */
@@ -110,6 +111,31 @@ export class Revisions {
       end.finished_at_ms,
       revision,
     );
+  }
+
+  /** Puts on record which engine each service is on, as JSON by their names. */
+  keepEngines(revision: number, engines_json: string): void {
+    this.#db.run("UPDATE revision SET engines_json = ? WHERE revision = ?", engines_json, revision);
+  }
+
+  /** What {@linkcode Revisions.keepEngines} was given; undefined where nothing is on record. */
+  enginesText(revision: number): string | undefined {
+    const row = "SELECT engines_json AS json FROM revision WHERE revision = ?";
+    return this.#db.get<{ json: string | null }>(row, revision)?.json ?? undefined;
+  }
+
+  /** Which engine each service of a revision is on, by their names. */
+  engines(revision: number): ReadonlyMap<string, EngineName> | undefined {
+    const json = this.enginesText(revision);
+    return json === undefined
+      ? undefined
+      : new Map(Object.entries(JSON.parse(json) as Record<string, EngineName>));
+  }
+
+  /** Number of the revision in force. */
+  current(): number | undefined {
+    const which = "SELECT max(revision) AS revision FROM revision WHERE outcome = 'applied'";
+    return this.#db.get<{ revision: number | null }>(which)?.revision ?? undefined;
   }
 
   get(revision: number): PlannedRevision | undefined {

@@ -1,6 +1,7 @@
 import { isSingle } from "../../model/address.ts";
 import type { Reason, Verdict } from "../../model/change.ts";
 import type { Service } from "../../model/service.ts";
+import { followsLoad } from "../../scheduler/load.ts";
 import { isSlotScheduler } from "../../scheduler/slots.ts";
 import { INGRESS_BACKEND_LIMITS, INGRESS_LIMITS, INGRESS_NEEDS } from "./ingress/supports.ts";
 import type { BackendLimit, Limit } from "./limit.ts";
@@ -9,7 +10,7 @@ const LIMITS: readonly Limit[] = [
   {
     path: ["scheduler"],
     applies: ({ forward, scheduler }) => forward !== "dr" && !isSlotScheduler(scheduler),
-    why: "schedulers that follow load are not built yet; wrr is the nearest",
+    why: "schedulers that read load from the backends are not built yet; wlc is the nearest",
   },
   {
     path: ["forward"],
@@ -71,8 +72,16 @@ export function supportsNft(service: Service): Verdict {
 
 /** Capabilities that only some services need. Pure. */
 export function needsOfNft(service: Service): string[] {
-  const { forward, vip, ports, protocol, persistence, max_connections, max_new_per_second } =
-    service;
+  const {
+    forward,
+    vip,
+    ports,
+    protocol,
+    persistence,
+    max_connections,
+    max_new_per_second,
+    scheduler,
+  } = service;
   const isInterval = ports === "all" || ports.some(({ first, last }) => first !== last) ||
     !vip.every(isSingle);
   const counts = max_connections > 0 ||
@@ -83,5 +92,6 @@ export function needsOfNft(service: Service): string[] {
     ...(max_new_per_second > 0 ? ["nft-limit"] : []),
     ...(forward === "dr" ? INGRESS_NEEDS : protocol === "sctp" ? ["conntrack-sctp"] : []),
     ...(counts ? ["nft-connlimit"] : []),
+    ...(forward === "nat" && followsLoad(scheduler) ? ["conntrack-netlink"] : []),
   ];
 }

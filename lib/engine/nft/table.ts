@@ -23,15 +23,15 @@ export interface Layout {
 }
 
 /** What decides which tables there are. */
-export type Layered = Pick<DesiredState, "services" | "lacks">;
+export type Layered = Pick<DesiredState, "services" | "lacks" | "lingers">;
 
 /** The tables of a state. One that would serve nobody is not there. */
 export function layoutsOf(state: Layered): Layout[] {
-  const has = (isWanted: boolean, layouts: readonly Layout[]) =>
-    state.services.some(({ forward }) => (forward === "dr") === isWanted) ? layouts : [];
+  const isDirect = state.services.some(({ forward }) => forward === "dr");
+  const isNat = state.lingers || state.services.some(({ forward }) => forward !== "dr");
   return [
-    ...has(false, natLayouts(isSplit(state))),
-    ...has(true, [{ table: INGRESS_TABLE, families: FAMILIES }]),
+    ...(isNat ? natLayouts(isSplit(state)) : []),
+    ...(isDirect ? [{ table: INGRESS_TABLE, families: FAMILIES }] : []),
   ];
 }
 

@@ -10,6 +10,11 @@ import { CTA_MARK, CTA_PROTOINFO, type TcpState } from "./protocol.ts";
 /** TCP states `max_connections` does not count either (nft's `ct count`): the connection is over. */
 const ENDED: ReadonlySet<TcpState | undefined> = new Set<TcpState>(["TIME_WAIT", "CLOSE"]);
 
+/** Whether a connection in this state is over. */
+export function isEnded(state: TcpState | undefined): boolean {
+  return ENDED.has(state);
+}
+
 /**
  * Active connections by backend id, from the conntrack marks. Backends without any are not in it.
  * Every udp entry counts, for udp has no end.
@@ -34,5 +39,5 @@ function countEntry(counts: Map<number, number>, layout: MarkLayout, body: DataV
     else if (attribute.type === CTA_PROTOINFO) state = readTcpState(attribute);
   });
   const id = idOfMark(layout, mark);
-  if (id !== 0 && !ENDED.has(state)) counts.set(id, (counts.get(id) ?? 0) + 1);
+  if (id !== 0 && !isEnded(state)) counts.set(id, (counts.get(id) ?? 0) + 1);
 }

@@ -5,6 +5,7 @@ import { committedState } from "./004_committed_state.ts";
 import { configText } from "./005_config_text.ts";
 import { ifindex } from "./006_ifindex.ts";
 import { byNamespace } from "./007_by_namespace.ts";
+import { engines } from "./008_engines.ts";
 import type { Migration } from "./migration.ts";
 
 /** Every step, oldest first. */
@@ -16,6 +17,7 @@ export const MIGRATIONS: readonly Migration[] = [
   configText,
   ifindex,
   byNamespace,
+  engines,
 ];
 
 /** The schema this lb works with. */

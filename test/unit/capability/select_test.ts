@@ -1,6 +1,14 @@
 import assert from "node:assert/strict";
 import type { Facts } from "../../../lib/capability/facts.ts";
-import { type Candidate, reportEngines, selectEngine } from "../../../lib/capability/select.ts";
+import { nearestAlternative } from "../../../lib/capability/nearest.ts";
+import {
+  type Asked,
+  type Candidate,
+  type Ground,
+  judgeEngines,
+  reportEngines,
+  selectEngine,
+} from "../../../lib/capability/select.ts";
 import type { Verdict } from "../../../lib/model/change.ts";
 import type { Service } from "../../../lib/model/service.ts";
 import { serviceOf } from "../../fake/services.ts";
@@ -39,10 +47,14 @@ function service(more: Partial<Service> = {}): Service {
 function select(
   candidates: readonly Candidate[],
   more: Partial<Service> = {},
-  configured: Parameters<typeof selectEngine>[1] = "auto",
+  configured: Asked["configured"] = "auto",
+  held?: Asked["held"],
 ) {
-  const reports = reportEngines(candidates, FACTS);
-  return selectEngine(service(more), configured, candidates, reports, FACTS);
+  return selectEngine(service(more), { configured, held }, groundOf(candidates));
+}
+
+function groundOf(candidates: readonly Candidate[]): Ground {
+  return { candidates, reports: reportEngines(candidates, FACTS), facts: FACTS };
 }
 
 Deno.test("an engine is possible unless something it requires is missing, and says everything that is", () => {
@@ -160,4 +172,86 @@ Deno.test("what only one service needs rules an engine out for it alone, with th
       message: "engine nft: persistence needs missing: refused by the kernel",
     }],
   });
+});
+
+Deno.test("a service stays on its engine as long as that can serve it, and what would be better is told", () => {
+  const both = [candidate("nft"), candidate("ipvs")];
+  assert.deepEqual(select(both, {}, "auto", "ipvs"), {
+    engine: "ipvs",
+    reason:
+      "in-kernel; wrr is one of IPVS's own schedulers; on it already, while nft would be better",
+    better: "nft",
+  });
+  assert.deepEqual(select(both, {}, "auto", "nft"), select(both));
+  const gone = [candidate("nft"), candidate("ipvs", refusal("no longer"))];
+  assert.deepEqual(select(gone, {}, "auto", "ipvs"), select(gone));
+  assert.equal(select(both, { engine: "nft" }, "auto", "ipvs").engine, "nft", "a word is a wish");
+});
+
+Deno.test("the second best says what keeps the first away, and nobody speaks of what is not built", () => {
+  const candidates = [candidate("nft"), candidate("ipvs", YES, ["gone"])];
+  assert.deepEqual(select(candidates, { scheduler: "wlc" }), {
+    engine: "nft",
+    reason: "in-kernel; wlc by weights that follow the connections at each reconcile; " +
+      "ipvs would be first, and cannot here: gone: not installed",
+  });
+  assert.deepEqual(select([candidate("nft")], { scheduler: "wlc" }), {
+    engine: "nft",
+    reason: "in-kernel; wlc by weights that follow the connections at each reconcile",
+  });
+});
+
+Deno.test("every engine is judged, the best first: why not, on what conditions, what is gained and lost", () => {
+  const candidates = [
+    candidate("nft", YES, ["loadable", "open"]),
+    candidate("ipvs", refusal("no")),
+  ];
+  const judged = judgeEngines(service({ scheduler: "wlc" }), groundOf(candidates));
+  assert.deepEqual(judged.map(({ name, possible }) => [name, possible]), [
+    ["ipvs", false],
+    ["nft", true],
+    ["nfqueue", false],
+    ["relay", false],
+  ]);
+  const [ipvs, nft] = judged;
+  assert.deepEqual(ipvs!.reasons, ["scheduler: no"]);
+  assert.match(ipvs!.gains[0]!, /exact/);
+  assert.deepEqual(nft!.conditions, [
+    "loadable takes a module that is not loaded: on disk",
+    "open could not be found out: not tried",
+  ]);
+  assert.match(nft!.losses[0]!, /second best/);
+  const [plain] = judgeEngines(service(), groundOf(candidates));
+  assert.ok(!plain!.losses.some((words) => /second best/.test(words)));
+});
+
+/** An engine that serves what the predicate takes. */
+function picky(takes: (service: Service) => boolean): Candidate {
+  const supports = (one: Service) => takes(one) ? YES : refusal("no");
+  return { ...candidate("nft"), supports };
+}
+
+Deno.test("the nearest alternative is the smallest change that an engine takes", () => {
+  const nearest = (takes: (service: Service) => boolean, more: Partial<Service>) => {
+    const asked = { configured: "auto" } as const;
+    return nearestAlternative(service(more), asked, groundOf([picky(takes)]))?.changes;
+  };
+  const isWrr = ({ scheduler }: Service) => scheduler === "wrr";
+  const isPlain = (one: Service) => isWrr(one) && one.mark === 0;
+  assert.deepEqual(nearest(isWrr, { scheduler: "cpu", mark: 1 }), ['scheduler = "wrr"']);
+  assert.deepEqual(nearest(isPlain, { scheduler: "cpu", mark: 1 }), [
+    "leave mark out",
+    'scheduler = "wrr"',
+  ]);
+  assert.equal(nearest(() => false, { scheduler: "cpu" }), undefined);
+});
+
+Deno.test("where another engine takes the service as it is, the nearest alternative is its name", () => {
+  const ground = groundOf([candidate("nft"), candidate("ipvs", refusal("no"))]);
+  const one = service({ engine: "ipvs" });
+  assert.deepEqual(nearestAlternative(one, { configured: "auto" }, ground), {
+    engine: "nft",
+    changes: ['engine = "nft"'],
+  });
+  assert.deepEqual(nearestAlternative(service(), { configured: "ipvs" }, ground)?.engine, "nft");
 });

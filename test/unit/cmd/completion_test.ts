@@ -61,7 +61,14 @@ Deno.test("commands come first, each with what it is for", async () => {
 Deno.test("options are those of the command, but for hidden ones and those that were given", async () => {
   const { candidates, values } = await at("lb apply --json --config x -");
   for (const { value, what } of candidates) assert.ok(what, value);
-  assert.deepEqual(values, ["--state", "--run-dir", "--lock-timeout", "--plan", "--help"]);
+  assert.deepEqual(values, [
+    "--state",
+    "--run-dir",
+    "--lock-timeout",
+    "--plan",
+    "--migrate",
+    "--help",
+  ]);
   assert.ok(!(await at("lb demo -")).values.includes("--role"));
   assert.ok(!(await at("lb uninstall -y -")).values.includes("--yes"));
   const scale = (await at("lb scale web --weight a=1 --now -")).values;

@@ -254,9 +254,14 @@ Deno.test(
         ["10:1", "service web: health"],
         ["2:1", "service web: engine"],
         undefined,
+        undefined,
       ],
     );
-    assert.equal(lines.at(-1), "Nothing was changed.");
+    const nearest = 'leave service.health out and scheduler = "wrr" and forward = "nat"';
+    assert.deepEqual(lines.slice(-2), [
+      `service web: the nearest that works here: ${nearest} (engine nft)`,
+      "Nothing was changed.",
+    ]);
     assert.deepEqual(rig.host.gate.calls, []);
     assert.deepEqual(rig.store.revisions.list(), []);
   }),

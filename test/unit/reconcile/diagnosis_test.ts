@@ -12,7 +12,7 @@ async function diagnose(rig: Rig, text?: string) {
   const { kernel, host, store } = rig.machine;
   const journal = store.journal(host, () => 0).open("sysctl");
   const [facts, around, config] = [rig.facts, NOTHING_AROUND, loaded?.config];
-  return diagnoseMachine(kernel, { facts, around, config, problems: [], journal });
+  return diagnoseMachine(kernel, { facts, around, config, problems: [], journal, held: new Map() });
 }
 
 Deno.test(
@@ -101,7 +101,11 @@ Deno.test(
     assert.deepEqual((await diagnose(rig)).attention, []);
     const limited = single("max_connections = 9");
     const told = (await diagnose(rig, limited)).attention.filter((line) => /not set/.test(line));
-    assert.deepEqual(told, ["nft-connlimit (testing): not set"]);
+    assert.deepEqual(told, [
+      "no engine here can serve web (engine nft: testing needs nft-connlimit: not set; " +
+      "engine ipvs: ipvs: not set); the nearest that works here: leave max_connections out (engine nft)",
+      "nft-connlimit (testing): not set",
+    ]);
     const plain = (await diagnose(rig, single())).attention;
     assert.ok(!plain.some((line) => line.includes("not set")), plain.join("\n"));
   }),

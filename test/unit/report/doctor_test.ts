@@ -25,6 +25,7 @@ const DIAGNOSIS: Diagnosis = {
     { name: "nft", possible: true, reasons: ["all it needs is there"] },
     { name: "ipvs", possible: false, reasons: ["one thing", "another"] },
   ],
+  services: [],
   sysctls: [
     {
       key: "net.ipv4.ip_forward",
@@ -66,7 +67,7 @@ Deno.test("a diagnosis as JSON has the names of the contract", () => {
   assert.deepEqual(engines, DIAGNOSIS.engines);
   const { sysctls, conflicts, attention, notes } = DIAGNOSIS;
   const headroom = { conntrack: { count: 7, max: 100 } };
-  assert.deepEqual(rest, { sysctls, headroom, conflicts, attention, notes });
+  assert.deepEqual(rest, { services: [], sysctls, headroom, conflicts, attention, notes });
 });
 
 Deno.test("where there is no nft, its version is null and left out of the text", () => {

@@ -23,6 +23,8 @@ Deno.test("slotTable: what each scheduler is as data", () => {
     ["random", "random", "", 4],
     ["sh", "hash", "saddr", 4091],
     ["maglev", "hash", "saddr,sport", 4091],
+    ["lc", "inc", "", 251],
+    ["wlc", "inc", "", 251],
   ]);
 });
 

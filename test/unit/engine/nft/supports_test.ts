@@ -20,7 +20,7 @@ const [BACKEND] = PLAIN.backends;
 
 /** What is asked for, and the key the answer has to point at. */
 const REFUSED: readonly (readonly [string, Partial<Service>])[] = [
-  ["scheduler", { scheduler: "wlc" }],
+  ["scheduler", { scheduler: "lr" }],
   ["forward", { forward: "tunnel" }],
   ["health", { health: { ...HEALTH, ...TIMES } }],
   ["drain", { drain: { deadline_ms: 1 } }],
@@ -148,7 +148,7 @@ Deno.test("supports: what is built for dr is accepted", () => {
 Deno.test("supports: all reasons at once", () => {
   const verdict = supportsNft({
     ...PLAIN,
-    scheduler: "lc",
+    scheduler: "cpu",
     forward: "tunnel",
     drain: { deadline_ms: 1 },
   });

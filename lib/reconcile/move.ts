@@ -1,0 +1,95 @@
+import type { Engine } from "../engine/engine.ts";
+import { hasTranslated } from "../host/conntrack/translated.ts";
+import { addressOfKey, type EngineName, type Forwarding } from "../model/service.ts";
+import type { DesiredState } from "../model/state.ts";
+import type { Memory } from "./memory.ts";
+import type { Run } from "./request.ts";
+import type { Chosen } from "./selection.ts";
+
+/** A service that goes from one engine to another. */
+interface Move {
+  readonly name: string;
+  readonly from: EngineName;
+  readonly to: EngineName;
+  readonly forward: Forwarding;
+}
+
+/** The services that change engines in this run. Pure. */
+export function movesOf({ request, engineOf, engineWas }: Run): Move[] {
+  return request.loaded.config.services.flatMap(({ name, forward }) => {
+    const [from, to] = [engineWas.get(name), engineOf.get(name)];
+    return from && to && from !== to ? [{ name, from, to, forward }] : [];
+  });
+}
+
+/** What becomes of established connections, a sentence for all services that have it in common. Pure. */
+export function moveNotes(run: Run): string[] {
+  const groups = Map.groupBy(movesOf(run), (move) => `${move.from} to ${move.to}: ${fateOf(move)}`);
+  return Array.from(groups, ([words, moves]) => {
+    const names = listed(moves.map(({ name }) => name));
+    return `${names} ${moves.length === 1 ? "moves" : "move"} from ${words}`;
+  });
+}
+
+/** NAT lives on in conntrack, whoever chose the backend; every other table stays where it is. */
+function fateOf({ from, forward }: Move): string {
+  if (from === "nft" && forward === "nat") {
+    return "established connections go on by their entries in conntrack";
+  }
+  const why = from === "nft" ? "dr keeps no table of them" : "IPVS's table of them cannot be moved";
+  return `established connections break (${why})`;
+}
+
+/** What is served worse than it could be, and how to change that. Pure. */
+export function betterNotes(chosen: readonly Chosen[]): string[] {
+  const could = chosen.filter(({ better }) => better);
+  const groups = Map.groupBy(could, ({ engine, better }) => `${better}\n${engine}`);
+  return Array.from(groups.values(), (group) => {
+    const { engine, better } = group[0]!;
+    const [names, them] = [
+      listed(group.map(({ name }) => name)),
+      group.length === 1 ? "it" : "them",
+    ];
+    return `engine ${better} would be better for ${names}, now on ${engine}: ` +
+      `"lb apply --migrate" moves ${them} ("--plan" tells what becomes of connections)`;
+  });
+}
+
+/** Services that are named in one sentence. */
+const NAMED_MAX = 6;
+
+function listed(names: readonly string[]): string {
+  const others = names.length - NAMED_MAX;
+  return names.slice(0, NAMED_MAX).join(", ") + (others > 0 ? ` and ${others} more` : "");
+}
+
+/** Tasks in the order that leaves no gap: what services leave comes last. */
+export function inMovingOrder<T extends { readonly engine: Pick<Engine, "name"> }>(
+  run: Run,
+  tasks: readonly T[],
+): { readonly first: readonly T[]; readonly last: readonly T[] } {
+  const left = new Set(movesOf(run).map(({ from }) => from));
+  return {
+    first: tasks.filter(({ engine }) => !left.has(engine.name)),
+    last: tasks.filter(({ engine }) => left.has(engine.name)),
+  };
+}
+
+/**
+ * Whether an engine that has lost its last service has to stay for connections that go on: without any
+ * nat chain the kernel translates nothing, whatever conntrack knows (nf_nat_unregister_fn(),
+ * net/netfilter/nf_nat_core.c).
+ *
+ * @throws {KernelError} where the kernel cannot be asked
+ */
+export function isAwaited(
+  { machine, request }: Run,
+  { name }: Engine,
+  { services, marks }: DesiredState,
+  { record }: Memory,
+): boolean {
+  const isLeft = services.length === 0 && request.loaded.config.services.length > 0;
+  if (name !== "nft" || !isLeft || !record) return false;
+  const addresses = machine.store.backends.all().map(({ backend }) => addressOfKey(backend));
+  return hasTranslated(machine.kernel.sockets, marks, new Set(addresses));
+}
