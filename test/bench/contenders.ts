@@ -28,15 +28,35 @@ export const MAP = "nft-map";
 export const NGINX = "nginx-stream";
 export const LB_NAT = "lb-nat";
 export const LB_DR = "lb-dr";
+export const ROUTED = "routed";
 
 /** In the order they are measured: those whose ratio matters most stand side by side. */
 export const CONTENDERS: readonly Contender[] = [
   {
     name: DIRECT,
-    what: "no balancing: the client knows the backends, the router forwards",
+    what: "no balancing: the client knows a backend, the router forwards",
     needs: [],
     balances: false,
     start: () => Promise.resolve(IN_KERNEL),
+  },
+  {
+    name: ROUTED,
+    what: "no balancing either: routes to the VIP over all backends, by a hash of address and port",
+    needs: [],
+    balances: true,
+    async start(lab) {
+      await onBackends(lab, BACKEND_SETTINGS);
+      await lab.must(["sysctl", "-q", "-w", "net.ipv4.fib_multipath_hash_policy=1"]);
+      const hops = lab.backends.flatMap((address) => ["nexthop", "via", address]);
+      await lab.must(["ip", "route", "add", `${VIP}/32`, ...hops]);
+      return {
+        pids: [],
+        async stop() {
+          await lab.must(["ip", "route", "delete", `${VIP}/32`]);
+          await onBackends(lab, [["ip", "address", "delete", `${VIP}/32`, "dev", "lo"]]);
+        },
+      };
+    },
   },
   {
     name: LB_DR,

@@ -89,7 +89,7 @@ export async function end(child: Child): Promise<void> {
 /** A closed loop opens many connections from one address: ports must come free at once. */
 async function tune(topology: Topology): Promise<void> {
   const settings = ["net.ipv4.ip_local_port_range=1024 65535", "net.ipv4.tcp_max_tw_buckets=0"];
-  for (const namespace of [topology.client, topology.balancer]) {
+  for (const namespace of [topology.client, topology.balancer, ...topology.backends]) {
     const argv = ["ip", "netns", "exec", namespace, "sysctl", "-q", "-w", ...settings];
     await mustRun(process, argv as [string, ...string[]]);
   }
