@@ -38,11 +38,14 @@ const ROUTED = { 4: "198.51.100.10", 6: "2001:db8:2::10" } as const;
 function test(name: string, act: (lab: Lab, far: string) => Promise<void>): void {
   withLab(name, async (lab) => {
     await prepare(lab);
-    const [far, router] = ["far", "rtr"].map((role) => lab.topology.client.replace("cli", role));
+    const { topology } = lab;
+    const [far, router] = ["far", "rtr"].map((role) => topology.client.replace("cli", role));
     try {
       await layWay(lab, far!, router!);
       await act(lab, far!);
     } finally {
+      // A namespace goes some time after its name has: the next test lays a wire of the same name.
+      await topology.run(topology.wire, ["ip", "link", "delete", "rtr"]);
       await removeNamespaces(process, [far!, router!]);
     }
   });
