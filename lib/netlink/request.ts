@@ -94,15 +94,46 @@ export class NetlinkConnection {
     throw refusal(request, "EINTR", `changed during each of ${DUMPS_MAX} dumps`);
   }
 
+  /**
+   * Sends requests as one transaction: the kernel carries out all of them or none. Only the last one that
+   * does something is acknowledged, and each that is refused, once it is known how the whole has ended
+   * (nfnetlink_rcv_batch).
+   *
+   * @param begin opens the transaction. What is wrong with the whole is said of it
+   * @param end closes it
+   * @throws {KernelError} for the first request that was refused; nothing was changed then
+   * @throws {DecodeError}
+   */
+  transactAll(begin: Request, requests: readonly Request[], end: Request): void {
+    const first = this.#sequence + 1;
+    const sent = [begin, ...requests, end];
+    const acknowledged = requests.length;
+    const messages = sent.map((one, at) => this.#encode(one, at === acknowledged ? NLM_F_ACK : 0));
+    this.#socket.send(joined(messages));
+    let refused: KernelError | undefined;
+    for (const message of this.#answers(first)) {
+      const at = message.sequence - first;
+      if (!isEnding(message)) continue;
+      const { errno, text } = readEnding(message);
+      if (errno) refused ??= refusal(sent[at]!, errno, text ?? "the kernel gave no reason");
+      if (at === acknowledged || (errno && at === 0)) break;
+    }
+    if (refused) throw refused;
+  }
+
   #send(request: Request, flags: number): void {
-    this.#sequence++;
-    this.#socket.send(encodeMessage({
-      type: request.type,
-      flags: NLM_F_REQUEST | flags | (request.flags ?? 0),
-      sequence: this.#sequence,
-      header: request.header,
-      attributes: request.attributes,
-    }));
+    this.#socket.send(this.#encode(request, flags));
+  }
+
+  #encode({ type, flags = 0, header, attributes }: Request, more: number): Uint8Array {
+    const sequence = ++this.#sequence;
+    return encodeMessage({
+      type,
+      flags: NLM_F_REQUEST | flags | more,
+      sequence,
+      header,
+      attributes,
+    });
   }
 
   #collect(request: Request, visit: (message: Message) => void): { interrupted: boolean } {
@@ -119,16 +150,26 @@ export class NetlinkConnection {
     return { interrupted };
   }
 
-  /** What comes in for the request sent last, without end. */
-  *#answers(): Generator<Message> {
+  /** What comes in for the requests since that one, without end. */
+  *#answers(first = this.#sequence): Generator<Message> {
     for (let strays = 0; strays <= STRAY_MESSAGES_MAX;) {
       for (const message of readMessages(this.#socket.receive())) {
-        if (message.sequence === this.#sequence) yield message;
+        if (first <= message.sequence && message.sequence <= this.#sequence) yield message;
         else strays++;
       }
     }
     throw new DecodeError(`more than ${STRAY_MESSAGES_MAX} answers to other requests`);
   }
+}
+
+function joined(parts: readonly Uint8Array[]): Uint8Array {
+  const bytes = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    bytes.set(part, at);
+    at += part.length;
+  }
+  return bytes;
 }
 
 function isEnding({ type }: Message): boolean {

@@ -83,9 +83,20 @@ export async function inputsDigest(
     addresses.map(({ id, after }) => [id, after]),
     procSysMount(kernel.files),
   ];
-  const bytes = new TextEncoder().encode(`${JSON.stringify(inputs)}\n${text}`);
-  const digest = await crypto.subtle.digest("SHA-256", bytes);
-  return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, "0")).join("");
+  return await sha256(`${JSON.stringify(inputs)}\n${await digestOf(text)}`);
+}
+
+/** Of the text it was asked for last: a run asks up to three times for the same one. */
+let last: { readonly text: string; readonly digest: Promise<string> } | undefined;
+
+function digestOf(text: string): Promise<string> {
+  if (last?.text !== text) last = { text, digest: sha256(text) };
+  return last.digest;
+}
+
+async function sha256(text: string): Promise<string> {
+  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
+  return new Uint8Array(digest).toHex();
 }
 
 function heldText({ revisions }: Machine["store"]): string | undefined {

@@ -107,7 +107,8 @@ function keepOwner(draft: string, { uid, gid }: Deno.FileInfo): void {
 function writeThrough(path: string, content: FileContent, mode: number): void {
   Deno.chmodSync(path, mode);
   using file = Deno.openSync(path, { write: true });
-  for (const piece of Array.isArray(content) ? content : [content]) writeAll(file, piece);
+  if (typeof content === "function") content((piece) => writeAll(file, piece));
+  else writeAll(file, content);
   file.syncSync();
 }
 

@@ -34,8 +34,8 @@ export interface FileStat {
   readonly size_bytes: number;
 }
 
-/** What is written to a file: whole, or the pieces of a large text. */
-export type FileContent = string | Uint8Array | string[];
+/** What is written to a file: whole, or a function that puts out a large text piece by piece. */
+export type FileContent = string | Uint8Array | ((put: (piece: string) => void) => void);
 
 /** Small files: configuration, /proc and /sys. Synchronous, because none of it is worth waiting for. */
 export interface FilesPort {

@@ -9,6 +9,7 @@ import { engineContract, SERVICES } from "./engine_contract.ts";
 import { dynamicContract } from "./nft_dynamic.ts";
 import { ingressContract } from "./nft_ingress.ts";
 import { makeNftRig, type NftHost } from "./nft_rig.ts";
+import { smallContract } from "./nft_small.ts";
 
 const RUNS = 50;
 
@@ -34,6 +35,7 @@ function fakeHost(): NftHost & { readonly kernel: FakeKernel } {
 engineContract("nft on a fake kernel", () => makeNftRig(fakeHost()), nftEngine, RUNS);
 dynamicContract("nft on a fake kernel", () => Promise.resolve(fakeHost()));
 ingressContract("nft on a fake kernel", () => Promise.resolve(fakeHost()));
+smallContract("nft on a fake kernel", () => Promise.resolve(fakeHost()));
 
 /** A fake kernel on which somebody acts right after each run of nft, before anybody looks. */
 function meddled(act: (kernel: FakeKernel) => void): Kernel & Pick<FakeKernel, "nft"> {

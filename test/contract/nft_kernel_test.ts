@@ -13,6 +13,7 @@ import { testInNamespace } from "./namespace.ts";
 import { dynamicContract } from "./nft_dynamic.ts";
 import { ingressContract } from "./nft_ingress.ts";
 import { makeNftRig, type NftHost } from "./nft_rig.ts";
+import { smallContract } from "./nft_small.ts";
 
 /** Each is half a dozen runs of nft. */
 const RUNS = Math.ceil(25 / PATIENCE);
@@ -72,4 +73,5 @@ testInNamespace(import.meta.url, () => {
   engineContract("nft on this kernel", async () => makeNftRig(await realHost()), nftEngine, RUNS);
   dynamicContract("nft on this kernel", realHost);
   ingressContract("nft on this kernel", realHost);
+  smallContract("nft on this kernel", realHost);
 });

@@ -47,6 +47,7 @@ export async function makeNftRig(host: NftHost): Promise<Rig<NftPlan>> {
     // A chain that rules still jump to: EBUSY, which no plan of ours can meet by being stale.
     spoil: ({ write, ...plan }) => ({
       ...plan,
+      small: undefined,
       write(put) {
         write(put);
         put("delete chain inet lb refuse");

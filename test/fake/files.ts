@@ -30,10 +30,8 @@ export class FakeFiles implements FilesPort {
   }
 
   replace(path: string, content: FileContent, mode?: number): void {
-    const text = content instanceof Uint8Array
-      ? new TextDecoder().decode(content)
-      : [content].flat().join("");
-    this.#files.set(path, { text, mode: mode ?? this.#files.get(path)?.mode ?? 0o600 });
+    const mode_kept = mode ?? this.#files.get(path)?.mode ?? 0o600;
+    this.#files.set(path, { text: textOf(content), mode: mode_kept });
   }
 
   list(path: string): string[] {
@@ -61,4 +59,12 @@ export class FakeFiles implements FilesPort {
     this.#files.delete(path);
     this.#folders.delete(path);
   }
+}
+
+function textOf(content: FileContent): string {
+  if (typeof content === "string") return content;
+  if (content instanceof Uint8Array) return new TextDecoder().decode(content);
+  const pieces: string[] = [];
+  content((piece) => pieces.push(piece));
+  return pieces.join("");
 }

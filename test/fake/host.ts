@@ -139,10 +139,10 @@ export class FakeHost {
     if (!family) {
       throw new SyntaxError(`the fake kernel does not know netlink protocol ${protocol}`);
     }
-    return this.#gated(
-      family.socket(),
-      (bytes) => messageName(viewOf(bytes).getUint16(4, true)),
-    );
+    return this.#gated(family.socket(), (bytes) => {
+      const [length, type] = [viewOf(bytes).getUint32(0, true), viewOf(bytes).getUint16(4, true)];
+      return bytes.length > length ? "transaction" : messageName(type);
+    });
   }
 
   #packet(ifindex: number): RawSocket {

@@ -3,6 +3,7 @@ import { addressBytes } from "../../lib/model/address.ts";
 import type { RawSocket } from "../../lib/sys/ports.ts";
 import type { FakeNft } from "./nft.ts";
 import { answerNft, nftRequestName } from "./nft_answers.ts";
+import { transactNft } from "./nft_transaction.ts";
 import {
   type Answer,
   type Asked,
@@ -52,7 +53,10 @@ export class FakeNetfilter {
   }
 
   socket(): RawSocket {
-    return new FakeSocket((asked) => this.#answer(asked));
+    return new FakeSocket(
+      (asked) => this.#answer(asked),
+      (parts) => transactNft(this.#nft, parts),
+    );
   }
 
   #answer(asked: Asked): Answer {

@@ -121,6 +121,7 @@ const ACTIONS: Readonly<Record<string, Action>> = {
   "flush chain": (table, { name }) => void found(table.chains, name).rules.splice(0),
   "delete chain": (table, { name }) => deleteObject(table, "chains", name),
   "add rule": addRule,
+  "replace rule": replaceRule,
   "delete rule": deleteRule,
   "add map": addCollection,
   "add set": addCollection,
@@ -164,6 +165,16 @@ function deleteRule(table: FakeTable, { name, rest }: Statement): void {
   const at = rules.findIndex(({ handle }) => rest === `handle ${handle}`);
   if (at < 0) throw new Refused(ENOENT);
   rules.splice(at, 1);
+}
+
+/** `replace rule inet lb CHAIN handle N WORDS` */
+function replaceRule(table: FakeTable, { name, rest }: Statement): void {
+  const { rules } = found(table.chains, name);
+  const [, handle, ...tokens] = tokensOf(rest);
+  const at = rules.findIndex((rule) => handle === `${rule.handle}`);
+  if (at < 0) throw new Refused(ENOENT);
+  checkReferences(table, tokens);
+  rules[at] = { handle: ++table.lastHandle, tokens };
 }
 
 /** A counter that is there goes on counting: nf_tables has no update for it. */

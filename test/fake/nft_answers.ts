@@ -15,6 +15,7 @@ import {
   attribute,
   attributesOf,
   joined,
+  textOf,
   u16be,
   u32be,
   viewOf,
@@ -97,7 +98,7 @@ function answerDump(nft: FakeNft, dump: Dump, body: Uint8Array): Answer {
     [0, family].includes(body[0]!) && isNamed(filter, 1, name)
   );
   const isThere = ({ table }: Found) =>
-    dump.list !== elements || table.collections.has(textOf(filter, 2));
+    dump.list !== elements || table.collections.has(nameIn(filter, 2));
   if (dump.mustExist && !wanted.some(isThere)) return -ENOENT;
   return wanted.flatMap((found) =>
     Array.from(
@@ -125,13 +126,13 @@ function tablesOf(nft: FakeNft): Found[] {
   });
 }
 
-function textOf(filter: Filter, type: number): string {
-  return new TextDecoder().decode(filter.get(type)).replace(/\0$/, "");
+function nameIn(filter: Filter, type: number): string {
+  return textOf(filter.get(type) ?? new Uint8Array());
 }
 
 /** Whether what has this name is asked for: where no name is said, everything is. */
 function isNamed(filter: Filter, type: number, name: string): boolean {
-  return !filter.has(type) || textOf(filter, type) === name;
+  return !filter.has(type) || nameIn(filter, type) === name;
 }
 
 /** struct nfgenmsg with the generation's lower half, then the attributes. */
@@ -159,7 +160,7 @@ function sets({ name: table, table: { collections } }: Found): Uint8Array[] {
 }
 
 function elements({ name: table, table: { collections } }: Found, filter: Filter) {
-  const name = textOf(filter, 2);
+  const name = nameIn(filter, 2);
   return elementAttributes({ table, name }, collections.get(name)!);
 }
 

@@ -2,7 +2,7 @@
  * Test equipment: what `typeof` expressions are in the kernel, and the bytes of keys and values (nftables
  * 1.0.6, include/datatype.h and src/datatype.c; held to the real kernel by test/kernel/nft_fake_test.ts).
  */
-import type { Family } from "../../lib/model/address.ts";
+import { addressFromBytes, type Family } from "../../lib/model/address.ts";
 import { FAMILY_SHIFT, rangesOf } from "./nft_interval.ts";
 import { joined } from "./wire.ts";
 
@@ -17,6 +17,8 @@ export interface Field {
   readonly isHostOrder?: true;
 }
 
+const PROTOCOL = 12;
+const PRIORITY = 23;
 const ADDRESS_4: Field = { type: 7, bytes: 4, family: 4 };
 const ADDRESS_6: Field = { type: 8, bytes: 16, family: 6 };
 const PORT: Field = { type: 13, bytes: 2 };
@@ -28,12 +30,12 @@ const FIELDS: Readonly<Record<string, Field>> = {
   "ip daddr": ADDRESS_4,
   "ip6 saddr": ADDRESS_6,
   "ip6 daddr": ADDRESS_6,
-  "meta l4proto": { type: 12, bytes: 1 },
+  "meta l4proto": { type: PROTOCOL, bytes: 1 },
   "th sport": PORT,
   "th dport": PORT,
   "meta mark": MARK,
   "ct mark": MARK,
-  "meta priority": { type: 23, bytes: 4, isHostOrder: true },
+  "meta priority": { type: PRIORITY, bytes: 4, isHostOrder: true },
 };
 
 /** @throws {SyntaxError} */
@@ -77,6 +79,25 @@ export function numberBytes({ bytes, isHostOrder, family }: Field, number: bigin
   const text = value.toString(16).padStart(bytes * 2, "0");
   const result = Uint8Array.from(text.match(/../g)!, (pair) => parseInt(pair, 16));
   return isHostOrder ? result.reverse() : result;
+}
+
+/** A key or value in nft's spelling. */
+export function keyWords(fields: readonly Field[], key: Uint8Array): string {
+  let at = 0;
+  return fields.map((field) => {
+    const bytes = key.slice(at, at + field.bytes);
+    at += lengthIn(fields, field);
+    return wordOf(field, bytes);
+  }).join(" . ");
+}
+
+function wordOf({ type, family, isHostOrder }: Field, bytes: Uint8Array): string {
+  if (family) return addressFromBytes(bytes).text;
+  if (type === 4 && !isHostOrder) return `0x${bytes.toHex()}`;
+  const number = parseInt((isHostOrder ? bytes.reverse() : bytes).toHex(), 16);
+  if (type === PRIORITY) return `${(number >>> 16).toString(16)}:${(number & 0xffff).toString(16)}`;
+  if (type === PROTOCOL) return { 6: "tcp", 17: "udp", 132: "sctp" }[number] ?? `${number}`;
+  return `${number}`;
 }
 
 function lengthIn(fields: readonly Field[], { bytes }: Field): number {

@@ -4,7 +4,7 @@
  */
 import type { Declaration } from "./nft_table.ts";
 
-const VERBS = ["create", "add", "delete", "flush"] as const;
+const VERBS = ["create", "add", "replace", "delete", "flush"] as const;
 const KINDS = ["table", "chain", "rule", "map", "set", "element", "counter"] as const;
 
 export interface Statement {

@@ -1,12 +1,13 @@
 /**
  * Test equipment: objects of the fake nft as attributes of nf_tables (linux/netfilter/nf_tables.h), written
- * by hand. A rule's expressions are a stand-in: its words, as the one expression "fake".
+ * by hand. A rule's expressions are a stand-in: its words, as expressions "fake", but for the modulus of those
+ * that pick a slot.
  */
 import { type Field, fieldOf, keyBytes, lengthOf, numberBytes, typeOf } from "./nft_fields.ts";
 import { FAMILY_SHIFT, rangesOf } from "./nft_interval.ts";
 import { type Hook, parseDeclaration, parseHook } from "./nft_script.ts";
 import type { FakeChain, FakeCollection, FakeCounter, FakeRule, FakeTable } from "./nft_table.ts";
-import { attribute, joined, u32be, u64be } from "./wire.ts";
+import { attribute, attributesOf, joined, textOf, u32be, u64be, viewOf } from "./wire.ts";
 
 const SET_FLAGS = { constant: 2, interval: 4, map: 8, timeout: 0x10, dynamic: 0x20, concat: 0x80 };
 const NFT_DATA_VERDICT = 0xffffff00;
@@ -68,13 +69,38 @@ function hookAttributes({ type, hook, priority, policy, devices }: Hook): Uint8A
 }
 
 export function ruleAttributes(at: Place, { handle, tokens }: FakeRule): Uint8Array {
-  const words = joined(nameAttribute(1, "fake"), nameAttribute(2, tokens.join(" ")));
   return joined(
     nameAttribute(1, at.table),
     nameAttribute(2, at.name),
     attribute(3, u64be(handle)),
-    attribute(4, attribute(1, words)),
+    attribute(4, joined(...expressionsOf(tokens).map((one) => attribute(1, one)))),
   );
+}
+
+/** Which attribute of an expression is its modulus. */
+const MODULI = { numgen: 2, hash: 4 } as const;
+
+function expressionsOf(tokens: readonly string[]): Uint8Array[] {
+  const words = (part: readonly string[]) =>
+    joined(nameAttribute(1, "fake"), nameAttribute(2, part.join(" ")));
+  const at = tokens.indexOf("mod");
+  if (at < 0) return [words(tokens)];
+  const name = tokens.includes("jhash") ? "hash" : "numgen";
+  const modulus = attribute(MODULI[name], u32be(Number(tokens[at + 1])));
+  return [
+    words(tokens.slice(0, at)),
+    joined(nameAttribute(1, name), attribute(2, modulus)),
+    words(tokens.slice(at + 2)),
+  ];
+}
+
+/** The words of such an expression. */
+export function expressionWords(expression: Uint8Array): string {
+  const parts = attributesOf(expression);
+  const name = textOf(parts.get(1)!);
+  if (name === "fake") return textOf(parts.get(2)!);
+  const modulus = attributesOf(parts.get(2)!).get(MODULI[name as keyof typeof MODULI])!;
+  return `mod ${viewOf(modulus).getUint32(0)}`;
 }
 
 export function setAttributes(at: Place, { handle, declaration }: FakeCollection): Uint8Array {

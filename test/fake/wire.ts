@@ -28,13 +28,37 @@ export interface Message {
 /** A netlink socket in front of a function. */
 export class FakeSocket implements RawSocket {
   readonly #answer: (asked: Asked) => Answer;
+  readonly #transact: (parts: readonly Asked[]) => number;
   readonly #waiting: Uint8Array[] = [];
 
-  constructor(answer: (asked: Asked) => Answer) {
+  /**
+   * @param transact carries out what is sent in one piece; answers 0 or a negative errno
+   */
+  constructor(
+    answer: (asked: Asked) => Answer,
+    transact: (parts: readonly Asked[]) => number = noTransactions,
+  ) {
     this.#answer = answer;
+    this.#transact = transact;
   }
 
   send(bytes: Uint8Array): void {
+    const messages = messagesOf(bytes);
+    if (messages.length === 1) return this.#sendOne(bytes);
+    const parts = messages.map((each) => ({
+      type: viewOf(each).getUint16(4, true),
+      body: each.slice(HEADER_BYTES),
+    }));
+    const code = this.#transact(parts.slice(1, -1));
+    // A refusal is told of the first that asked for something, and the last of those is acknowledged.
+    for (const [each, told] of [[messages[1]!, code], [messages.at(-2)!, 0]] as const) {
+      const sequence = viewOf(each).getUint32(8, true);
+      const body = joined(i32(told), each.slice(0, HEADER_BYTES));
+      this.#waiting.push(message(NLMSG_ERROR, sequence, body));
+    }
+  }
+
+  #sendOne(bytes: Uint8Array): void {
     const view = viewOf(bytes);
     const [type, flags] = [view.getUint16(4, true), view.getUint16(6, true)];
     const sequence = view.getUint32(8, true);
@@ -60,6 +84,20 @@ export class FakeSocket implements RawSocket {
   }
 }
 
+function noTransactions(): never {
+  throw new SyntaxError("this fake kernel takes no transactions");
+}
+
+function messagesOf(bytes: Uint8Array): Uint8Array[] {
+  const messages: Uint8Array[] = [];
+  for (let at = 0; at < bytes.length;) {
+    const length = viewOf(bytes).getUint32(at, true);
+    messages.push(bytes.slice(at, at + length));
+    at += (length + 3) & ~3;
+  }
+  return messages;
+}
+
 /** As many messages in each as the kernel puts into one. */
 function datagrams(messages: readonly Uint8Array[]): Uint8Array[] {
   const filled: Uint8Array[][] = [];
@@ -82,6 +120,18 @@ export function attributesOf(bytes: Uint8Array): Map<number, Uint8Array> {
   for (let at = 0; at < bytes.length;) {
     const length = view.getUint16(at, true);
     found.set(view.getUint16(at + 2, true) & 0x3fff, bytes.slice(at + 4, at + length));
+    at += (length + 3) & ~3;
+  }
+  return found;
+}
+
+/** The values of a list, which has one attribute for each. */
+export function listOf(bytes: Uint8Array): Uint8Array[] {
+  const view = viewOf(bytes);
+  const found: Uint8Array[] = [];
+  for (let at = 0; at < bytes.length;) {
+    const length = view.getUint16(at, true);
+    found.push(bytes.slice(at + 4, at + length));
     at += (length + 3) & ~3;
   }
   return found;
@@ -122,6 +172,11 @@ export function u64(value: number): Uint8Array {
 /** With a NUL behind it. */
 export function text(value: string): Uint8Array {
   return new TextEncoder().encode(`${value}\0`);
+}
+
+/** The text before its NUL. */
+export function textOf(bytes: Uint8Array): string {
+  return new TextDecoder().decode(bytes).replace(/\0$/, "");
 }
 
 export function u32(value: number): Uint8Array {

@@ -1,4 +1,7 @@
 import type { Change } from "../../model/change.ts";
+import type { ModulusChange } from "../../netlink/nft/modulus.ts";
+import type { SmallTransaction } from "../../netlink/nft/transaction.ts";
+import { elementChanges, type ElementEdit } from "./element_edit.ts";
 import { type Put, Script } from "./script.ts";
 import {
   type Chain,
@@ -8,14 +11,7 @@ import {
   rulesOf,
   type Table,
 } from "./snapshot.ts";
-import type { TableName } from "./table.ts";
-
-/** Keys that come and go in one collection. A changed value is a delete and an add: add alone is EEXIST. */
-interface ElementEdit {
-  readonly name: string;
-  readonly remove: readonly string[];
-  readonly add: readonly (readonly [string, string])[];
-}
+import { tableId, type TableName } from "./table.ts";
 
 /** The difference of a table that stays, as changes for people and as statements. */
 export class TableEdit {
@@ -30,6 +26,8 @@ export class TableEdit {
   readonly #fresh: Pick<Table, "chains" | "collections" | "counters">;
   readonly #stale: ReadonlyMap<string, Chain>;
   readonly #elements: readonly ElementEdit[];
+  readonly #want: Table;
+  readonly #have: Table;
   readonly #left: ReturnType<typeof leftOver>;
 
   constructor(table: TableName, want: Table, have: Table) {
@@ -50,6 +48,7 @@ export class TableEdit {
       .map(([name, { elements }]) => {
         return editElements(name, elements, have.collections.get(name)?.elements);
       });
+    [this.#want, this.#have] = [want, have];
     this.#left = leftOver(want, have);
     this.written = new Map([...this.#fresh.chains, ...this.#stale]);
     this.removed = this.#left.chains;
@@ -70,6 +69,32 @@ export class TableEdit {
     for (const { name, add } of this.#elements) script.addElements(name, add);
     for (const [name, chain] of this.written) script.addRules(name, rulesOf(chain));
     script.deleteAll(this.#left).setToken(token);
+  }
+
+  /**
+   * The same transaction as netlink has it, where it makes and removes nothing but elements.
+   *
+   * @returns undefined where it does more
+   */
+  small(expected: string, token: string): SmallTransaction | undefined {
+    const made = Object.values(this.#fresh).some(({ size }) => size > 0);
+    const left = Object.values(this.#left).some(({ length }) => length > 0);
+    if (made || left) return undefined;
+    const moduli = this.#moduli();
+    const mark = { name: REVISION_SET, remove: [expected], add: [[token, ""]] as const };
+    const edits = this.#elements.filter(({ remove, add }) => remove.length + add.length > 0);
+    const elements = elementChanges(this.#table, [mark, ...edits], this.#want.collections);
+    return moduli && elements && { elements, moduli };
+  }
+
+  #moduli(): ModulusChange[] | undefined {
+    const changes: ModulusChange[] = [];
+    for (const [name, chain] of this.#stale) {
+      const found = changedModulus(rulesOf(this.#have.chains.get(name)!), rulesOf(chain));
+      if (!found) return undefined;
+      changes.push({ table: tableId(this.#table), chain: name, ...found });
+    }
+    return changes;
   }
 
   #changed(want: Table, have: Table): Change[] {
@@ -138,6 +163,22 @@ function editElements(
   const replaced = add.filter(([key]) => have.has(key)).map(([key]) => key);
   const gone = [...have.keys()].filter((key) => !want.has(key));
   return { name, remove: [...gone, ...replaced], add };
+}
+
+/** A rule that picks a slot. */
+const PICK = /^(.* mod )(\d+)(\b.*)$/;
+
+/** Where two chains differ in nothing but among how many slots one of their rules chooses. */
+function changedModulus(
+  have: readonly string[],
+  want: readonly string[],
+): Pick<ModulusChange, "rule" | "from" | "to"> | undefined {
+  const rule = want.findIndex((text, index) => text !== have[index]);
+  const [, ...from] = PICK.exec(have[rule] ?? "") ?? [];
+  const [, ...to] = PICK.exec(want[rule] ?? "") ?? [];
+  const isAllElseEqual = from.length > 0 && from[0] === to[0] && from[2] === to[2] &&
+    have.length === want.length && want.every((text, at) => at === rule || text === have[at]);
+  return isAllElseEqual ? { rule, from: Number(from[1]), to: Number(to[1]) } : undefined;
 }
 
 const ELEMENTS_SHOWN_MAX = 4;

@@ -3,7 +3,7 @@
  * it is known again without a record.
  */
 import type { ListedSet } from "../../netlink/nft/set.ts";
-import { keyBytes, partsOf, typeNumber } from "./key_type.ts";
+import { keyBytes, type KeyPart, partsOf, typeNumber } from "./key_type.ts";
 
 /** enum nft_set_flags of linux/netfilter/nf_tables.h. */
 const FLAGS = {
@@ -34,25 +34,48 @@ export function declaredHeader(declaration: string): string {
 /** What a header tells. */
 type Header = Omit<ListedSet, "name" | "field_bytes" | "object_type">;
 
-function parse(declaration: string): Header {
+/** What a declaration says of keys and values. */
+export interface DeclaredTypes {
+  readonly key: readonly KeyPart[];
+  /** Maps only. */
+  readonly data?: KeyPart | "verdict";
+  readonly flags: readonly string[];
+}
+
+/** The types that {@linkcode declaredHeader}'s argument names. */
+export function declaredTypes(declaration: string): DeclaredTypes {
+  const value = reader(declaration);
+  const [key = "", data] = (value("typeof") ?? "").split(" : ");
+  return {
+    key: partsOf(key),
+    ...data === undefined ? {} : { data: data === "verdict" ? data : partsOf(data)[0]! },
+    flags: value("flags")?.split(",") ?? [],
+  };
+}
+
+/** Finds what follows a word at the head of a statement. */
+function reader(declaration: string): (word: string) => string | undefined {
   const statements = declaration.split(";").map((statement) => statement.trim());
-  const value = (word: string) =>
+  return (word) =>
     statements.find((statement) => statement.startsWith(`${word} `))?.slice(word.length + 1);
-  const [keyText = "", dataText] = (value("typeof") ?? "").split(" : ");
-  const [key, words] = [partsOf(keyText), value("flags")?.split(",") ?? []];
-  const data = dataText === undefined || dataText === "verdict" ? VERDICT : partsOf(dataText)[0]!;
+}
+
+function parse(declaration: string): Header {
+  const { key, data, flags: words } = declaredTypes(declaration);
+  const value = reader(declaration);
+  const { type, bytes } = data === undefined || data === "verdict" ? VERDICT : data;
   const [timeout, size] = [value("timeout"), value("size")];
   const flags = [
     ...words.map((word) => FLAGS[word as keyof typeof FLAGS]),
     ...words.includes("interval") && key.length > 1 ? [FLAGS.concat] : [],
-    ...dataText === undefined ? [] : [FLAGS.map],
+    ...data === undefined ? [] : [FLAGS.map],
     ...timeout === undefined ? [] : [FLAGS.timeout],
   ];
   return {
     flags: flags.reduce((all, flag) => all | flag, 0),
     key_type: typeNumber(key),
     key_bytes: keyBytes(key),
-    ...dataText === undefined ? {} : { data_type: data.type, data_bytes: data.bytes },
+    ...data === undefined ? {} : { data_type: type, data_bytes: bytes },
     ...timeout === undefined ? {} : { timeout_ms: Number.parseInt(timeout) * 1000 },
     ...size === undefined ? {} : { size: Number(size) },
     hasExpressions: false,

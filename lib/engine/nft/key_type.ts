@@ -57,7 +57,7 @@ const RAW_KEYS: readonly (readonly KeyPart[])[] = [
 const TYPE_BITS = 6;
 const TYPE_MASK = 2 ** TYPE_BITS - 1;
 const BY_TYPE = new Map(
-  Object.values(PARTS).filter(({ text }) => text !== rawText).map((part) => [part.type, part]),
+  Object.values(PARTS).filter((part) => !isRaw(part)).map((part) => [part.type, part]),
 );
 
 /** The parts of `ip daddr . meta l4proto . th dport`. */
@@ -137,6 +137,11 @@ export function largest(bytes: number): Uint8Array {
   return new Uint8Array(bytes).fill(0xff);
 }
 
+/** Whether it is a part of which nft knows no type. */
+export function isRaw({ text }: KeyPart): boolean {
+  return text === rawText;
+}
+
 function slices(parts: readonly KeyPart[], key: Uint8Array) {
   let at = 0;
   return parts.map((part) => {
@@ -146,7 +151,8 @@ function slices(parts: readonly KeyPart[], key: Uint8Array) {
   });
 }
 
-function padded(bytes: number): number {
+/** What a part of a concatenation takes. */
+export function padded(bytes: number): number {
   return (bytes + 3) & ~3;
 }
 

@@ -1,4 +1,6 @@
 import { KernelError } from "../../model/error.ts";
+import { withNft } from "../../netlink/nft/table.ts";
+import { commitSmall } from "../../netlink/nft/transaction.ts";
 import type { Kernel } from "../../sys/ports.ts";
 import type { NftPlan } from "./plan.ts";
 import type { TableName } from "./table.ts";
@@ -21,17 +23,21 @@ const ERRNO_BY_WORDS: readonly (readonly [RegExp, string])[] = [
 ];
 
 /**
- * Runs one transaction.
+ * Runs one transaction: by nft, or straight over netlink where it is small.
  *
  * @throws {KernelError} with the errno; the kernel then holds what it held before
  */
 export async function runTransaction(
   kernel: Kernel,
-  { write, written }: Pick<NftPlan, "write" | "written">,
+  { write, written, small }: Pick<NftPlan, "write" | "written" | "small">,
 ): Promise<void> {
   // A file, not a pipe: it is still there to be read when an operator wonders what was refused.
   const path = `${kernel.runDir}/transaction.nft`;
-  kernel.files.replace(path, textOf(write), 0o600);
+  kernel.files.replace(path, (put) => writePieces(write, put), 0o600);
+  if (small) {
+    withNft(kernel.sockets, (connection) => commitSmall(connection, small));
+    return;
+  }
   const options = { timeout_ms: NFT_TIMEOUT_MS };
   const { code, stderr } = await kernel.process.run(["nft", "-f", path], options);
   if (code !== 0) throw refusal([...written.keys()], code, stderr);
@@ -40,16 +46,14 @@ export async function runTransaction(
 /** So many statements a piece make few writes. */
 const STATEMENTS_PER_PIECE = 1_000;
 
-/** The transaction in pieces: its statements together take five times the memory of their text. */
-function textOf(write: NftPlan["write"]): string[] {
-  const pieces: string[] = [];
+/** A large transaction is never in memory as a whole. */
+function writePieces(write: NftPlan["write"], put: (piece: string) => void): void {
   const statements: string[] = [];
-  const flush = () => pieces.push(`${statements.splice(0).join("\n")}\n`);
+  const flush = () => put(`${statements.splice(0).join("\n")}\n`);
   write((statement) => {
     if (statements.push(statement) === STATEMENTS_PER_PIECE) flush();
   });
   flush();
-  return pieces;
 }
 
 function refusal(tables: readonly TableName[], code: number, stderr: string): KernelError {

@@ -6,7 +6,7 @@ import { isAbsence } from "./set.ts";
 import { nameBytes, requestOf, type TableId } from "./table.ts";
 
 /** NF_* of linux/netfilter.h and NFT_* by their codes, as nft spells them. */
-const VERDICTS = {
+export const VERDICTS = {
   0: "drop",
   1: "accept",
   "-1": "continue",

@@ -6,13 +6,17 @@ export const NFNL_SUBSYS_NFTABLES = 10;
 
 /** What a transaction begins with, of no subsystem in particular: it names one in its header. */
 export const BATCH_BEGIN = 16;
+export const BATCH_END = 17;
 export const NFNL_BATCH_GENID = 1;
 
 export const GET_TABLE = nfnetlinkType(NFNL_SUBSYS_NFTABLES, 1);
 export const GET_CHAIN = nfnetlinkType(NFNL_SUBSYS_NFTABLES, 4);
+export const NEW_RULE = nfnetlinkType(NFNL_SUBSYS_NFTABLES, 6);
 export const GET_RULE = nfnetlinkType(NFNL_SUBSYS_NFTABLES, 7);
 export const GET_SET = nfnetlinkType(NFNL_SUBSYS_NFTABLES, 10);
+export const NEW_ELEMENT = nfnetlinkType(NFNL_SUBSYS_NFTABLES, 12);
 export const GET_ELEMENT = nfnetlinkType(NFNL_SUBSYS_NFTABLES, 13);
+export const DELETE_ELEMENT = nfnetlinkType(NFNL_SUBSYS_NFTABLES, 14);
 export const GET_GENERATION = nfnetlinkType(NFNL_SUBSYS_NFTABLES, 16);
 export const GET_OBJECT = nfnetlinkType(NFNL_SUBSYS_NFTABLES, 19);
 export const GET_FLOWTABLE = nfnetlinkType(NFNL_SUBSYS_NFTABLES, 23);
@@ -42,6 +46,12 @@ export const NFTA_RULE_TABLE = 1;
 export const NFTA_RULE_CHAIN = 2;
 export const NFTA_RULE_HANDLE = 3;
 export const NFTA_RULE_EXPRESSIONS = 4;
+export const NFTA_RULE_USERDATA = 7;
+
+export const NFTA_EXPR_NAME = 1;
+export const NFTA_EXPR_DATA = 2;
+export const NFTA_NG_MODULUS = 2;
+export const NFTA_HASH_MODULUS = 4;
 
 export const NFTA_SET_TABLE = 1;
 export const NFTA_SET_NAME = 2;
@@ -63,6 +73,9 @@ export const NFTA_SET_FIELD_LEN = 1;
 export const NFTA_SET_ELEM_LIST_TABLE = 1;
 export const NFTA_SET_ELEM_LIST_SET = 2;
 export const NFTA_SET_ELEM_LIST_ELEMENTS = 3;
+
+/** What a list of anything is made of. */
+export const NFTA_LIST_ELEM = 1;
 
 export const NFTA_SET_ELEM_KEY = 1;
 export const NFTA_SET_ELEM_DATA = 2;

@@ -1,6 +1,6 @@
 import { type AttributeReader, readAttributes } from "../attribute_reader.ts";
 import { NFGENMSG_BYTES } from "../nfnetlink.ts";
-import type { NetlinkConnection } from "../request.ts";
+import type { NetlinkConnection, Request } from "../request.ts";
 import { dumpChains } from "./chain.ts";
 import * as NFT from "./protocol.ts";
 import { nameBytes, requestOf, type TableId } from "./table.ts";
@@ -48,15 +48,19 @@ export function digestRules(
 }
 
 function digestChain(connection: NetlinkConnection, table: TableId, chain: string): RuleDigest {
-  const request = requestOf(table, `rules of chain ${chain}`, NFT.GET_RULE, (writer) => {
-    writer.bytes(NFT.NFTA_RULE_TABLE, nameBytes(table.name));
-    writer.bytes(NFT.NFTA_RULE_CHAIN, nameBytes(chain));
-  });
   return connection.dump(
-    request,
+    rulesRequest(table, chain),
     () => new RuleDigester(),
     (digester, { body }) => digester.add(body),
   ).result();
+}
+
+/** Asks for the rules of one chain, in their order. */
+export function rulesRequest(table: TableId, chain: string): Request {
+  return requestOf(table, `rules of chain ${chain}`, NFT.GET_RULE, (writer) => {
+    writer.bytes(NFT.NFTA_RULE_TABLE, nameBytes(table.name));
+    writer.bytes(NFT.NFTA_RULE_CHAIN, nameBytes(chain));
+  });
 }
 
 /** Two lanes of 32-bit FNV-1a over bytes; the second knows where a byte stands. */

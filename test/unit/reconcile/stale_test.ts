@@ -60,7 +60,7 @@ Deno.test(
     await rig.run(BASE);
     meddle(rig, WRITE, 3, () => takeOver(rig));
     rig.host.gate.open();
-    await rig.run(`${BASE}  weight = 3\n`);
+    await rig.run(CHANGED);
     assert.equal(rig.host.gate.calls.filter((call) => call === "sleep").length, 3);
   }),
 );
