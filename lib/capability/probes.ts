@@ -174,7 +174,7 @@ export const PASSIVE_PROBES: readonly Omit<Probe, "rules">[] = [
     needs: [["nf_conntrack_netlink", "NF_CT_NETLINK"]],
   },
   { id: "ipvs", purpose: "balancing by IPVS", needs: [IP_VS] },
-  ...(["rr", "wrr", "lc", "wlc", "sh", "mh"] as const).map((name) => ({
+  ...(["rr", "wrr", "lc", "wlc", "sed", "nq", "sh", "mh"] as const).map((name) => ({
     id: `ipvs-${name}`,
     purpose: `the scheduler ${name} of IPVS`,
     needs: [[`ip_vs_${name}`, `IP_VS_${name.toUpperCase()}`], IP_VS] as const,

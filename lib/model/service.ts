@@ -17,6 +17,8 @@ export const SCHEDULERS = [
   "maglev",
   "lc",
   "wlc",
+  "sed",
+  "nq",
   "lr",
   "cpu",
 ] as const;

@@ -12,7 +12,7 @@ const BACKENDS_MAX = 3;
 const drafts = fc.record({
   families: fc.subarray([4, 6] as const, { minLength: 1 }),
   protocol: fc.constantFrom("tcp", "udp"),
-  scheduler: fc.constantFrom("rr", "wrr", "lc", "wlc", "sh", "maglev"),
+  scheduler: fc.constantFrom("rr", "wrr", "lc", "wlc", "sed", "nq", "sh", "maglev"),
   ports: fc.oneof(
     fc.subarray([...PORTS], { minLength: 1 }),
     fc.constantFrom("all" as const, "sticky" as const),

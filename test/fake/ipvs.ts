@@ -56,7 +56,7 @@ export class FakeIpvs {
   /** Whether it is loaded. */
   loaded: boolean;
   /** Schedulers whose modules there are. */
-  readonly schedulers = new Set(["rr", "wrr", "lc", "wlc", "sh", "mh"]);
+  readonly schedulers = new Set(["rr", "wrr", "lc", "wlc", "sed", "nq", "sh", "mh"]);
   readonly services = new Map<string, FakeVirtual>();
   /** Requests that asked for a change. */
   writes = 0;

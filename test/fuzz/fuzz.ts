@@ -9,7 +9,7 @@ import { Random } from "./random.ts";
 const GUARD_BYTES = 64;
 
 /** Decoding takes some 0.01 ms; what takes this long did not end when it should have. */
-export const HANG_MS = 2_000;
+export const HANG_MS = 10_000;
 
 /** How often a decoder made something of a message, and how often it refused one. */
 export interface Tally {

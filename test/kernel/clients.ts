@@ -65,3 +65,57 @@ export function stream({ traffic, topology }: Lab, { address, port }: Door): Chi
     for i in {1..3000}; do printf x >&3 2>/dev/null; read -r -t 0.01; [ $? -le 128 ] && exit; done`;
   return traffic.program(topology.client, ["bash", "-c", script]);
 }
+
+/** Connections that are open, one after the other: the next is opened when the last one was. */
+export interface HeldMany {
+  /** @returns who answers on each of them, in their order; "" where nobody does. Closes them */
+  ask(): Promise<string[]>;
+}
+
+/** Without a program for each: an emulated machine starts few in a second. */
+const HOLD_MANY = `for ((i = 0; i < $3; i++)); do
+    exec {fd}<>/dev/tcp/$1/$2 || exit 1
+    fds+=($fd)
+  done
+  echo open; read -r -t 100
+  for fd in "\${fds[@]}"; do
+    name=
+    printf 'GET / HTTP/1.1\\r\\nHost: demo.example\\r\\n\\r\\n' >&$fd &&
+      while IFS= read -r -t 10 -u $fd line && [ "$line" != $'\\r' ]; do
+        case $line in x-backend:*) name=\${line#*: }; name=\${name%$'\\r'};; esac
+      done
+    echo "$name"
+  done`;
+
+/** Opens tcp connections that say nothing until they are asked to. @returns undefined where one is refused */
+export async function holdMany(
+  { traffic, topology }: Lab,
+  { address, port }: Door,
+  count: number,
+): Promise<HeldMany | undefined> {
+  const argv = ["bash", "-c", HOLD_MANY, "bash", address, `${port}`, `${count}`];
+  const child = traffic.program(topology.client, argv);
+  const { value } = await child.lines.next();
+  if (value !== "open") {
+    await child.ended;
+    return undefined;
+  }
+  return {
+    async ask() {
+      await child.closeInput();
+      return await Array.fromAsync(child.lines);
+    },
+  };
+}
+
+/** Opens tcp connections and closes each at once. */
+export async function knock(
+  { topology }: Lab,
+  { address, port }: Door,
+  count: number,
+): Promise<void> {
+  const stdin = `for ((i = 0; i < ${count}; i++)); do exec 3<>/dev/tcp/${address}/${port} || exit 1
+    exec 3>&-; done`;
+  const { code, stderr } = await topology.run(topology.client, ["bash"], { stdin });
+  assert.equal(code, 0, stderr);
+}

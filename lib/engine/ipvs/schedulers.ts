@@ -17,6 +17,8 @@ const SCHEDULERS: Partial<Record<Scheduler, IpvsScheduler>> = {
   wrr: { name: "wrr", flags: 0 },
   lc: { name: "lc", flags: 0 },
   wlc: { name: "wlc", flags: 0 },
+  sed: { name: "sed", flags: 0 },
+  nq: { name: "nq", flags: 0 },
   sh: { name: "sh", flags: SVC_F_SCHED_FALLBACK },
   maglev: { name: "mh", flags: SVC_F_SCHED_FALLBACK | SVC_F_SCHED_PORT },
 };

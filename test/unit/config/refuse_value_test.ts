@@ -5,7 +5,7 @@ refuses([
     is: "an unknown scheduler",
     text: service('scheduler = "wr"'),
     says: [
-      "5:13 scheduler: expected one of rr, wrr, random, sh, maglev, lc, wlc, lr, cpu, " +
+      "5:13 scheduler: expected one of rr, wrr, random, sh, maglev, lc, wlc, sed, nq, lr, cpu, " +
       'found the string "wr" | did you mean `wrr`?',
     ],
   },

@@ -48,7 +48,7 @@ export const SAMPLES: Readonly<Record<string, Sample>> = {
   "[[service]] vip_on": works(service('vip_on = "none"')),
   "[[service]] engine nft": works(service('engine = "nft"')),
   "[[service]] engine relay": refused(service('engine = "relay"')),
-  ...each("scheduler", ["rr", "wrr", "random", "sh", "maglev", "lc", "wlc"], works),
+  ...each("scheduler", ["rr", "wrr", "random", "sh", "maglev", "lc", "wlc", "sed", "nq"], works),
   ...each("scheduler", ["lr", "cpu"], refused),
   "[[service]] persistence": works(service('persistence = "300s"')),
   "persistence timeout": works(service('persistence = { timeout = "300s" }')),

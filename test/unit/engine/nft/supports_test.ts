@@ -21,6 +21,8 @@ const [BACKEND] = PLAIN.backends;
 /** What is asked for, and the key the answer has to point at. */
 const REFUSED: readonly (readonly [string, Partial<Service>])[] = [
   ["scheduler", { scheduler: "lr" }],
+  ["scheduler", { scheduler: "sed" }],
+  ["scheduler", { scheduler: "nq" }],
   ["forward", { forward: "tunnel" }],
   ["health", { health: { ...HEALTH, ...TIMES } }],
   ["drain", { drain: { deadline_ms: 1 } }],
