@@ -13,7 +13,8 @@ export const MODULES = [
   ...["nft_reject_inet", "nft_reject_ipv4", "nft_masq", "nft_ct", "nft_limit", "nft_connlimit"],
   ...["nft_fwd_netdev", "nft_reject_netdev"],
   ...["nf_conntrack_proto_sctp", "nf_conntrack_netlink", "ip_vs", "ip_vs_proto_sctp"],
-  ...["ip_vs_rr", "ip_vs_wrr", "ip_vs_lc", "ip_vs_wlc", "ip_vs_sh", "ip_vs_mh"],
+  ...["ip_vs_rr", "ip_vs_wrr", "ip_vs_lc", "ip_vs_wlc", "ip_vs_sed", "ip_vs_nq"],
+  ...["ip_vs_sh", "ip_vs_mh"],
 ] as const;
 
 const ROOT_STATUS = "Name:\tlb\nCapEff:\t000001ffffffffff\n";
