@@ -26,6 +26,17 @@ const PASSIVE_ANSWERS: Readonly<Record<Presence, Answer>> = {
   "unknown": "unknown",
 };
 
+/** Modules say nothing of the program. */
+const XT_LEGACY = "xt-legacy";
+
+/** What can hold the rules that go with IPVS, and what each takes. */
+const IPVS_RULES_WAYS: readonly { readonly program: string; readonly ids: readonly string[] }[] = [
+  { program: "nft", ids: ["nft-program", "nft-notrack", "nft-masquerade"] },
+  { program: "iptables-legacy", ids: [XT_LEGACY] },
+];
+
+const ANSWERS_WORST_FIRST: readonly Answer[] = ["no", "unknown", "loadable", "yes"];
+
 /** What one look at the machine tells, before any probe. */
 interface Ground {
   readonly modules: ModuleIndex;
@@ -43,14 +54,17 @@ export async function detect(kernel: Kernel): Promise<Facts> {
   const probed = await Promise.all(
     NFT_PROBES.map((probe) => answerProbe(kernel, ground, control, probe)),
   );
+  const legacy = await legacyProgram(kernel);
+  const passive = PASSIVE_PROBES.map((probe) => answerPassive(modules, probe))
+    .map((each) => each.id === XT_LEGACY && legacy ? { ...each, ...legacy } : each);
   const capabilities = [
     ground.program,
     ground.netAdmin,
     sysctlsWritable(kernel),
-    ...PASSIVE_PROBES.map((probe) => answerPassive(modules, probe)),
+    ...passive,
     ...probed,
   ];
-  return { kernel: release, nft, capabilities };
+  return { kernel: release, nft, capabilities: [...capabilities, ipvsRules(capabilities)] };
 }
 
 /**
@@ -98,6 +112,39 @@ export async function nftVersion(kernel: Pick<Kernel, "process">): Promise<strin
   } catch {
     return undefined;
   }
+}
+
+/** @returns what is wrong with the program; undefined where it is there */
+async function legacyProgram(
+  kernel: Pick<Kernel, "process">,
+): Promise<Pick<Capability, "answer" | "evidence"> | undefined> {
+  try {
+    await kernel.process.run(["iptables-legacy", "--version"]);
+    return undefined;
+  } catch {
+    return { answer: "no", evidence: "no program iptables-legacy on the PATH" };
+  }
+}
+
+/** Either will do: nft's tables come first, where both can. */
+function ipvsRules(capabilities: readonly Capability[]): Capability {
+  const ways = IPVS_RULES_WAYS.map(({ program, ids }) => {
+    const parts = capabilities.filter(({ id }) => ids.includes(id));
+    const worst = ANSWERS_WORST_FIRST.find((answer) =>
+      parts.some((part) => part.answer === answer)
+    );
+    const { evidence = "", isFinal } = parts.find(({ answer }) => answer === worst) ?? {};
+    return { program, answer: worst ?? "no", evidence, isFinal };
+  });
+  const best = ways.find(({ answer }) => answer !== "no");
+  return {
+    id: "ipvs-rules",
+    purpose: "masquerading and marks beside IPVS",
+    answer: best?.answer ?? "no",
+    evidence: (best ? [best] : ways).map(({ program, evidence }) => `by ${program}: ${evidence}`)
+      .join("; "),
+    ...(ways.every(({ isFinal }) => isFinal) && { isFinal: true }),
+  };
 }
 
 /** Without nf_tables nothing is tried: the first rule would load it. */

@@ -90,6 +90,17 @@ export const NFT_PROBES: readonly Probe[] = [
       "add rule ip t c masquerade",
   },
   {
+    id: "nft-notrack",
+    purpose: "sparing conntrack the packets of IPVS, and knowing some by their marks",
+    needs: [["nft_ct", "NFT_CT"], ["nft_fib_ipv4", "NFT_FIB_IPV4"], [
+      "nft_fib_ipv6",
+      "NFT_FIB_IPV6",
+    ]],
+    rules: "add table ip t; " +
+      "add chain ip t c { type filter hook prerouting priority -300; policy accept; }; " +
+      "add rule ip t c fib daddr type != local notrack",
+  },
+  {
     id: "nft-ct-mark",
     purpose: "knowing the backend of an established connection",
     needs: [["nft_ct", "NFT_CT"]],
@@ -179,6 +190,18 @@ export const PASSIVE_PROBES: readonly Omit<Probe, "rules">[] = [
     purpose: `the scheduler ${name} of IPVS`,
     needs: [[`ip_vs_${name}`, `IP_VS_${name.toUpperCase()}`], IP_VS] as const,
   })),
+  {
+    id: "xt-legacy",
+    purpose: "the same by iptables, where nft cannot",
+    needs: [
+      ["iptable_raw", "IP_NF_RAW"],
+      ["iptable_mangle", "IP_NF_MANGLE"],
+      ["iptable_nat", "IP_NF_NAT"],
+      ["xt_CT", "NETFILTER_XT_TARGET_CT"],
+      ["xt_conntrack", "NETFILTER_XT_MATCH_CONNTRACK"],
+      ["xt_addrtype", "NETFILTER_XT_MATCH_ADDRTYPE"],
+    ],
+  },
   {
     // A part of ip_vs, not a module.
     id: "ipvs-sctp",

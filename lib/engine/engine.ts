@@ -117,7 +117,7 @@ export interface Engine<
    *
    * @throws {KernelError} where the kernel cannot be asked
    */
-  stamp(kernel: Kernel): string;
+  stamp(kernel: Kernel): Promise<string>;
   /** What the kernel holds. `committed` lets it recognise what it wrote before. */
   observe(kernel: Kernel, committed?: Committed): Promise<Look<Snapshot>>;
   /** Objects that differ from what was committed: changed behind our back. Pure. */

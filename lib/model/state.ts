@@ -27,6 +27,14 @@ export interface Ingress {
   readonly routed: readonly Prefix[];
 }
 
+/** Conntrack and the packets of services that do without it. */
+export interface Tracking {
+  /** Whose rules decide by conntrack's state of them; undefined where nobody's do. */
+  readonly watched?: string;
+  /** Addresses of backends whose answers conntrack has to see for the sake of other engines' services. */
+  readonly shared: readonly string[];
+}
+
 /** A backend as an engine sees it: with the id it keeps for life and the weight it has now. */
 export interface PlacedBackend extends Backend {
   /** From 1; stable across applies, unique over all services. May be too large for the mark. */
@@ -51,4 +59,6 @@ export interface DesiredState {
   readonly ingress: Ingress;
   /** Its last service is gone, and connections that it translated are not. @default false */
   readonly lingers?: boolean;
+  /** Undefined where conntrack sees everything anyway. */
+  readonly tracking?: Tracking;
 }

@@ -143,7 +143,7 @@ function wantedSysctls(
   journal: readonly JournalEntry[],
 ): readonly SysctlValueReport[] {
   const need = hostWant(config, engineOf);
-  const want = sysctlWant(config.services, addressResource.observe(kernel, []), need);
+  const want = sysctlWant(kernel, config.services, addressResource.observe(kernel, []), need);
   const open = journal.filter(({ resource }) => resource === "sysctl");
   return reportSysctlValues(kernel.files, want, open);
 }

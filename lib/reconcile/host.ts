@@ -1,4 +1,5 @@
 import { FAMILIES, type Family } from "../model/address.ts";
+import { kernelRelease } from "../capability/detect.ts";
 import { procSysMount } from "../capability/proc_sys.ts";
 import { addressResource } from "../host/address/address.ts";
 import { interfacesAfter, placementNotes, type VipService } from "../host/address/placement.ts";
@@ -48,8 +49,16 @@ export interface HostStages {
   readonly notes: readonly string[];
 }
 
-/** What a config asks of the machine, in the resources' own terms. */
-export function hostWant(config: Config, engineOf: ReadonlyMap<string, EngineName>): Need {
+/**
+ * What a config asks of the machine, in the resources' own terms.
+ *
+ * @param watched whose rules look at conntrack's states, if anybody's
+ */
+export function hostWant(
+  config: Config,
+  engineOf: ReadonlyMap<string, EngineName>,
+  watched?: string,
+): Need {
   if (config.services.length === 0) return NO_NEED;
   const onIpvs = config.services.filter(({ name }) => engineOf.get(name) === "ipvs");
   return {
@@ -57,10 +66,19 @@ export function hostWant(config: Config, engineOf: ReadonlyMap<string, EngineNam
     families: familiesServed(config),
     masquerade: config.services.some(({ masquerade }) => masquerade),
     ipvs: [...new Set(onIpvs.map(({ forward }) => forward))],
+    ipvs_conntrack: isTracked(onIpvs, watched),
     ipvs_persistence: onIpvs.some(({ persistence }) => persistence),
     // It takes packets where the machine takes those for itself.
     local: onIpvs.map(({ name }) => name),
+    kernel: "",
   };
+}
+
+/** Whether conntrack has to see what IPVS translates. */
+function isTracked(services: readonly Service[], watched: string | undefined): boolean {
+  const translated = services.filter(({ forward }) => forward === "nat");
+  return translated.some(({ masquerade }) => masquerade) ||
+    watched !== undefined && translated.length > 0;
 }
 
 /** The IP versions whose packets the machine routes for the services; those of `dr` never get that far. */
@@ -77,7 +95,7 @@ export function planHost(machine: HostMachine, config: Config, need: Need): Host
   const placed = openEntries(machine, "address", interfaces);
   const changed = openEntries(machine, "sysctl", interfaces);
   const addresses = planAddresses(machine, services, interfaces, placed);
-  const want = sysctlWant(services, interfaces, need);
+  const want = sysctlWant(machine.kernel, services, interfaces, need);
   const sysctls = planSysctls(machine, want, changed);
   const modules = planModules(machine, need);
   const reason = config.sysctl === "check"
@@ -105,11 +123,13 @@ export function planHost(machine: HostMachine, config: Config, need: Need): Host
 
 /** The sysctls a config wants, with the interfaces as they will be once the VIPs are placed. */
 export function sysctlWant(
+  { files }: Pick<Kernel, "files">,
   services: readonly VipService[],
   interfaces: readonly Interface[],
   need: Need,
 ): SysctlWant {
-  return { need, interfaces: interfacesAfter(services, interfaces) };
+  const kernel = kernelRelease({ files });
+  return { need: { ...need, kernel }, interfaces: interfacesAfter(services, interfaces) };
 }
 
 /** Says of each service whether its VIPs have to be this machine's own. */

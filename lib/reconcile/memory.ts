@@ -55,7 +55,7 @@ export async function viewOf(
   { mustLook = false }: ViewOptions = {},
 ): Promise<View> {
   const committed = memory.record && committedOf(machine, engine, memory.record, state);
-  if (committed && !mustLook && isUntouched(machine, engine, memory, state)) {
+  if (committed && !mustLook && await isUntouched(machine, engine, memory, state)) {
     const { stamp } = memory.record!;
     const both = engine.narrowed(state, committed.state, committed.token);
     return { ...both, stamp: stamp!, committed, isLook: false };
@@ -69,15 +69,15 @@ export async function viewOf(
  *
  * @param state as the machine is now
  */
-export function isUntouched(
+export async function isUntouched(
   { kernel, host, version }: Pick<Rememberer, "kernel" | "host" | "version">,
   engine: Engine,
   { record, pending }: Memory,
   state: DesiredState,
-): boolean {
+): Promise<boolean> {
   return !host.isReusable && record !== undefined && pending.length === 0 &&
     record.lb_version === version &&
-    record.stamp === engine.stamp(kernel) && isSameIngress(record, state);
+    record.stamp === await engine.stamp(kernel) && isSameIngress(record, state);
 }
 
 /** What hangs on an interface goes with it, and before linux 6.16 no stamp tells. */

@@ -10,6 +10,7 @@ import { followsLoad } from "../scheduler/load.ts";
 import { type BackendName, type BackendRow, rowFinder } from "../store/ids.ts";
 import { type Links, NO_LINKS } from "./links.ts";
 import { isFollowed, NO_LOADS, underLoad } from "./load.ts";
+import { trackingOf } from "./tracking.ts";
 
 /** The names under which the store keeps the ids of all configured backends. */
 export function backendNames(services: readonly Service[]): BackendName[] {
@@ -40,7 +41,9 @@ export function placeServices(
       return { ...service, backends: weighted };
     });
   for (const service of services) refuseUnmarkable(service, config.marks);
-  return { services, marks: config.marks, ingress, lacks: lacking(engine, facts) };
+  const tracking = engine.name === "ipvs" ? trackingOf(config, engineOf) : undefined;
+  const lacks = lacking(engine, facts);
+  return { services, marks: config.marks, ingress, lacks, ...(tracking && { tracking }) };
 }
 
 /** The services that an engine serves. */

@@ -53,7 +53,7 @@ export async function reconcile(machine: Machine, request: ReconcileRequest): Pr
  */
 async function attempt(run: Run): Promise<Outcome | undefined> {
   const { machine, request } = run;
-  const stamps = readStamps(machine);
+  const stamps = await readStamps(machine);
   const direct = directBackends(request.loaded.config);
   const digest = stamps && await inputsDigest(machine, request.loaded.text, stamps, direct);
   const plan = await planWithLook(run);

@@ -39,11 +39,13 @@ export function isLookDue(
 export type Stamps = ReadonlyMap<EngineName, string>;
 
 /** @returns undefined where they tell nothing, or an engine cannot be asked: then only a real look tells */
-export function readStamps(machine: Machine): Stamps | undefined {
+export async function readStamps(machine: Machine): Promise<Stamps | undefined> {
   const { kernel, host } = machine;
   if (host.isReusable) return undefined;
   try {
-    return new Map(enginesHere(machine).map((engine) => [engine.name, engine.stamp(kernel)]));
+    const stamps = enginesHere(machine)
+      .map(async (engine) => [engine.name, await engine.stamp(kernel)] as const);
+    return new Map(await Promise.all(stamps));
   } catch (error) {
     if (error instanceof KernelError) return undefined;
     throw error;
@@ -133,7 +135,7 @@ export async function settledOutcome(
   const now_ms = kernel.clock.now_ms();
   if (!settled || isLookDue(machine)) return undefined;
   const known = parseKnown(settled.outcome_json);
-  const stamps = readStamps(machine);
+  const stamps = await readStamps(machine);
   if (!known || known.follows || !stamps) return undefined;
   const digest = await inputsDigest(machine, text, stamps, known.direct);
   if (digest !== settled.digest) return undefined;

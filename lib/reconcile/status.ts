@@ -115,7 +115,7 @@ async function driftedObjects(
   state: DesiredState,
   memory: Memory,
 ): Promise<string[]> {
-  if (isUntouched(machine, engine, memory, state)) return [];
+  if (await isUntouched(machine, engine, memory, state)) return [];
   const committed = memory.record && committedOf(machine, engine, memory.record, state);
   const { have } = await engine.observe(machine.kernel, committed);
   const { version } = machine;

@@ -42,10 +42,10 @@ export class Driver<Snapshot extends EngineSnapshot, Plan extends EnginePlan> {
   }
 
   /** A plan from memory; undefined where that does not hold. */
-  planNarrowed(wanted: DesiredState): Planned<Plan> | undefined {
+  async planNarrowed(wanted: DesiredState): Promise<Planned<Plan> | undefined> {
     const state = this.#here(wanted);
     const [committed, stamp] = [this.#committed, this.#stamp];
-    if (!committed || stamp === undefined || stamp !== this.stamp()) return undefined;
+    if (!committed || stamp === undefined || stamp !== await this.stamp()) return undefined;
     const had = remembered(committed.state, state);
     const { want, have } = this.#engine.narrowed(state, had, committed.token);
     return { plan: this.#engine.plan(want, have, this.#nextToken()), state, stamp };
@@ -53,7 +53,7 @@ export class Driver<Snapshot extends EngineSnapshot, Plan extends EnginePlan> {
 
   /** From memory where that holds, and looks at what came of it. @returns whether anything was to be done */
   async apply(state: DesiredState): Promise<boolean> {
-    const planned = this.planNarrowed(state) ?? await this.plan(state);
+    const planned = await this.planNarrowed(state) ?? await this.plan(state);
     const isChange = planned.plan.changes.length > 0;
     if (isChange) await this.carryOut(planned);
     await this.settled(state);
@@ -98,7 +98,7 @@ export class Driver<Snapshot extends EngineSnapshot, Plan extends EnginePlan> {
     return this.#engine.drift(have, this.#committed);
   }
 
-  stamp(): string {
+  stamp(): Promise<string> {
     return this.#engine.stamp(this.rig.kernel);
   }
 

@@ -7,14 +7,25 @@ import { ipvsPairs, ipvsStates } from "./ipvs_states.ts";
 
 const RUNS = 200;
 
+/** Numbers that grow with each table and rule. */
+const HANDLES = /"handle":\d+/g;
+
 function fakeHost(): IpvsHost {
   const kernel = new FakeKernel();
   const { ipvs } = kernel;
   ipvs.loaded = true;
+  const tables = ["table ip lb-ipvs", "table ip6 lb-ipvs"];
+  const listed = (what: string) => kernel.nft.list(what).stdout.replace(HANDLES, "");
+  const edit = (line: string) => Promise.resolve(kernel.nft.edit(line));
   return {
     kernel,
     ipvsadm: (...args) => Promise.resolve(runIpvsadm(ipvs, args)),
     save: () => Promise.resolve(listIpvsadm(ipvs)),
+    rules: () => Promise.resolve(tables.map(listed).join("\n")),
+    damages: [
+      ["nft table ip lb-ipvs", () => edit("flush chain ip lb-ipvs pre-raw")],
+      ["nft table ip6 lb-ipvs", () => edit("delete table ip6 lb-ipvs")],
+    ],
     connect(vip) {
       const [address = "", port] = vip.split(":");
       const bytes = Uint8Array.from(address.split("."), Number).toHex();

@@ -9,6 +9,12 @@ export interface IpvsHost {
   ipvsadm(...args: readonly string[]): Promise<void>;
   /** `ipvsadm -Sn`. */
   save(): Promise<string>;
+  /** Every rule beside IPVS, as a witness lists them. */
+  rules(): Promise<string>;
+  /** Ways to damage these, and what each damages. */
+  readonly damages: readonly (readonly [string, () => Promise<void>])[];
+  /** Capabilities it has not. */
+  readonly lacks?: readonly string[];
   connect: Rig<IpvsPlan>["connect"];
   counted?: Rig<IpvsPlan>["counted"];
   close(): void;
@@ -33,8 +39,14 @@ export async function makeIpvsRig(host: IpvsHost): Promise<Rig<IpvsPlan>> {
     (await host.save()).split("\n").filter(isWanted).sort().join("\n");
   return {
     kernel: host.kernel,
-    tamperings: tamperings(host),
-    whole: () => lines((line) => !line.includes(` ${NEIGHBOUR}`)),
+    lacks: host.lacks,
+    tamperings: [
+      ...tamperings(host),
+      ...host.damages.map(([unit, act], index) => ({
+        ...{ name: `rules damaged, way ${index + 1}`, act, drift: [`rules of ${unit}`] },
+      })),
+    ],
+    whole: async () => await lines((line) => !line.includes(` ${NEIGHBOUR}`)) + await host.rules(),
     foreign: () => lines((line) => line.includes(FOREIGN)),
     touchForeign: () => host.ipvsadm("-A", "-t", `${NEIGHBOUR}${++neighbours}:80`, "-s", "rr"),
     // What ipvsadm has changed does not bear lb's tag any more.

@@ -103,7 +103,7 @@ Deno.test("nft: what nft refuses carries its own words and the errno", async () 
   const { kernel } = fakeHost();
   const rig = await makeNftRig({ ...fakeHost(), kernel });
   const { plan } = await firstApply(kernel);
-  await assert.rejects(nftEngine.apply(kernel, rig.spoil(plan), nftEngine.stamp(kernel)), {
+  await assert.rejects(nftEngine.apply(kernel, rig.spoil(plan), await nftEngine.stamp(kernel)), {
     name: "KernelError",
     code: "kernel-refused",
     message: /nft -f on table inet lb: .*Device or resource busy.*\(EBUSY\)/,

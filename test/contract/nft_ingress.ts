@@ -88,7 +88,7 @@ export function ingressContract(name: string, makeHost: () => Promise<NftHost>):
     await driver.apply(BOTH);
     for (const [direct, nat] of [[{ dscp: 1 }, {}], [{ dscp: 1 }, { dscp: 1 }], [{}, {}]]) {
       const want = stateOfBoth({ ...DIRECT, ...direct }, { ...TRANSLATED, ...nat });
-      assert.ok(driver.planNarrowed(want), "memory holds");
+      assert.ok(await driver.planNarrowed(want), "memory holds");
       await driver.apply(want);
       await driver.settled(want);
     }

@@ -47,7 +47,7 @@ export function smallContract(name: string, makeHost: () => Promise<NftHost>): v
     try {
       const driver = new Driver(nftEngine, rig);
       await driver.apply(withWeights({ scheduler: "wrr" }, [1, 1]));
-      const planned = driver.planNarrowed(withWeights({ scheduler: "wrr" }, [3, 1]))!;
+      const planned = (await driver.planNarrowed(withWeights({ scheduler: "wrr" }, [3, 1])))!;
       assert.ok(planned.plan.small);
       await host.edit("flush set inet lb revision");
       const whole = await rig.whole();
@@ -72,7 +72,7 @@ async function outcome(
     const driver = new Driver(nftEngine, rig);
     for (const [index, each] of weights.entries()) {
       const state = withWeights(spec, each);
-      const planned = driver.planNarrowed(state) ?? await driver.plan(state);
+      const planned = await driver.planNarrowed(state) ?? await driver.plan(state);
       assert.equal(planned.plan.small !== undefined, isSmall && index > 0);
       const { stamp } = await driver.carryOut(planned);
       assert.equal(stamp, driver.stamp(), "the stamp is known");

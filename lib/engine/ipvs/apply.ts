@@ -2,9 +2,12 @@ import { KernelError } from "../../model/error.ts";
 import { type IpvsConnection, withIpvs } from "../../netlink/ipvs/connection.ts";
 import { destinationKeyText } from "../../netlink/ipvs/destination.ts";
 import { serviceKeyText } from "../../netlink/ipvs/service.ts";
-import type { SocketsPort } from "../../sys/ports.ts";
+import type { Kernel } from "../../sys/ports.ts";
 import { type Applied, type Recorded, StalePlanError } from "../engine.ts";
 import { stepsBack } from "./back.ts";
+import { type Listings, listUnits } from "./companion/listing.ts";
+import { foundUnits, recordedUnits } from "./companion/unit.ts";
+import { writeUnits } from "./companion/write.ts";
 import { leavingRecord } from "./leaving.ts";
 import { type Listed, listWith, readSnapshot, stampOf, textOf, tokenOf } from "./listing.ts";
 import { withMark } from "./mark.ts";
@@ -31,28 +34,52 @@ const STALE_ERRNOS: Readonly<Record<Step["op"], readonly string[]>> = {
   "delete idle backends": ["ENOENT", "ESRCH"],
 };
 
-/** Engine.apply: where a step is refused, what was done before it is taken back. */
-export function applyPlan(sockets: SocketsPort, plan: IpvsPlan, stamp: string): Applied {
+/**
+ * Engine.apply: where a step is refused, what was done before it is taken back. Rules of the packet filter
+ * come last, because what took services away would be left without the rules that go with them.
+ */
+export async function applyPlan(kernel: Kernel, plan: IpvsPlan, stamp: string): Promise<Applied> {
   if (plan.changes.length === 0) throw new TypeError("a plan without changes is not applied");
-  const applied = withIpvs(sockets, (ipvs) => carryOut(ipvs, plan, stamp));
-  if (applied) return applied;
-  if (plan.want.present) throw new StalePlanError("IPVS is not loaded any more");
+  const listings = await listUnits(kernel);
+  const done = withIpvs(kernel.sockets, (ipvs) => carryOut(ipvs, plan, { stamp, listings }));
+  if (!done && plan.want.present) throw new StalePlanError("IPVS is not loaded any more");
+  try {
+    await writeUnits(kernel, plan.unit_steps, listings);
+  } catch (error) {
+    if (done) withIpvs(kernel.sockets, (ipvs) => takeBack(ipvs, done.before, plan.have));
+    throw error;
+  }
+  const written = await listUnits(kernel);
+  const units = recordedUnits(plan.unit_steps, plan.want.units, foundUnits(written));
   // Somebody unloaded it, with everything that was to go.
-  return { objects: new Map(), isWhole: true, stamp: stampOf(undefined) };
+  if (!done) return { objects: units, isWhole: true, stamp: stampOf(undefined, written) };
+  return {
+    objects: new Map([...leavingObjects(plan, done.after), ...units]),
+    isWhole: false,
+    stamp: done.isAsPlanned ? stampOf(done.after, written) : undefined,
+  };
 }
 
-function carryOut(ipvs: IpvsConnection, plan: IpvsPlan, stamp: string): Applied {
+/** What the kernel held before and after the steps. */
+interface Done {
+  readonly before: readonly Listed[];
+  readonly after: readonly Listed[];
+  /** Nobody else was there. */
+  readonly isAsPlanned: boolean;
+}
+
+function carryOut(
+  ipvs: IpvsConnection,
+  plan: IpvsPlan,
+  { stamp, listings }: { readonly stamp: string; readonly listings: Listings },
+): Done {
   const before = listWith(ipvs, (key) => plan.have.virtuals.has(key));
-  const isAlone = stampOf(before) === stamp;
+  const isAlone = stampOf(before, listings) === stamp;
   if (!isAlone) refuseStale(plan, before);
   const busy = carryOutSteps(ipvs, plan, before);
   const after = withBusy(listWith(ipvs), busy);
   const isAsPlanned = isAlone && disturbance(plan, before, after) === undefined;
-  return {
-    objects: leavingObjects(plan, after),
-    isWhole: false,
-    stamp: isAsPlanned ? stampOf(after) : undefined,
-  };
+  return { before, after, isAsPlanned };
 }
 
 /** Somebody was there since the plan was made: at anything that it depends on? */

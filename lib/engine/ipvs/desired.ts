@@ -7,6 +7,7 @@ import {
   TUNNEL_IPIP,
 } from "../../netlink/ipvs/protocol.ts";
 import { type ServiceKey, serviceKeyText } from "../../netlink/ipvs/service.ts";
+import { desiredUnits } from "./companion/units.ts";
 import { ipvsScheduler, kernelWeights } from "./schedulers.ts";
 import { EMPTY_SNAPSHOT, type Place, placeEntry, type Snapshot, type Virtual } from "./snapshot.ts";
 
@@ -33,7 +34,8 @@ export function desiredSnapshot(state: DesiredState): Snapshot {
       }
     }
   }
-  return { ...EMPTY_SNAPSHOT, present: virtuals.size > 0, virtuals };
+  const units = desiredUnits(state);
+  return { ...EMPTY_SNAPSHOT, present: virtuals.size > 0, virtuals, units };
 }
 
 /**
@@ -50,6 +52,8 @@ export function narrowed(
   const without = (state: DesiredState, others: ReadonlySet<PlacedService>) => ({
     ...desiredSnapshot({ ...state, services: state.services.filter((one) => !others.has(one)) }),
     present: state.services.length > 0,
+    // They are written in one piece for all services.
+    units: desiredUnits(state),
   });
   return { want: without(want, had), have: { ...without(have, wanted), token } };
 }

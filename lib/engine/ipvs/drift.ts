@@ -1,4 +1,5 @@
 import type { Committed } from "../engine.ts";
+import { unitDrift } from "./companion/unit.ts";
 import { desiredSnapshot } from "./desired.ts";
 import { isLeaving } from "./leaving.ts";
 import {
@@ -20,7 +21,7 @@ export function driftOf(have: Snapshot, committed: Committed): readonly string[]
     return [...(isSame ? [] : [virtualObject(key)]), ...placesOf(key, virtual, found, committed)];
   });
   const added = [...have.virtuals.keys()].filter((key) => !want.virtuals.has(key));
-  return [...changed, ...added.map(virtualObject)];
+  return [...changed, ...added.map(virtualObject), ...unitDrift(want.units, have.units)];
 }
 
 function placesOf(key: string, want: Virtual, have: Virtual, { objects }: Committed): string[] {

@@ -2,9 +2,10 @@ import type { DesiredState } from "../../model/state.ts";
 import type { Kernel } from "../../sys/ports.ts";
 import type { BackendCounters, Engine } from "../engine.ts";
 import { applyPlan } from "./apply.ts";
+import { RULES_VARIANTS } from "./companion/units.ts";
 import { desiredSnapshot, narrowed } from "./desired.ts";
 import { driftOf } from "./drift.ts";
-import { listAll, observe, readSnapshot, stampOf } from "./listing.ts";
+import { listAll, observe, readSnapshot, readStamp } from "./listing.ts";
 import { type IpvsPlan, planIpvs } from "./plan.ts";
 import type { Place, Snapshot } from "./snapshot.ts";
 import { needsOfIpvs, supportsIpvs } from "./supports.ts";
@@ -13,18 +14,18 @@ import { needsOfIpvs, supportsIpvs } from "./supports.ts";
 export const ipvsEngine: Engine<Snapshot, IpvsPlan> = {
   name: "ipvs",
   requires: ["net-admin", "ipvs"],
-  variants: [],
+  variants: RULES_VARIANTS,
   needs: needsOfIpvs,
   supports: supportsIpvs,
   desired: desiredSnapshot,
   // Its own table of connections keeps each at its backend.
   disruptions: () => [],
   narrowed,
-  stamp: ({ sockets }) => stampOf(listAll(sockets)),
-  observe: ({ sockets }, committed) => Promise.try(() => observe(sockets, committed)),
+  stamp: readStamp,
+  observe,
   drift: driftOf,
   plan: planIpvs,
-  apply: ({ sockets }, plan, stamp) => Promise.try(() => applyPlan(sockets, plan, stamp)),
+  apply: applyPlan,
   totals: ({ virtuals }) =>
     new Map(
       [...countById([...virtuals.values()].flatMap(({ places }) => [...places.values()]))]

@@ -1,9 +1,11 @@
 import { type IpvsConnection, withIpvs } from "../../netlink/ipvs/connection.ts";
 import { type CountedDestination, destinationKeyText } from "../../netlink/ipvs/destination.ts";
 import { serviceKeyText, type VirtualService } from "../../netlink/ipvs/service.ts";
-import type { SocketsPort } from "../../sys/ports.ts";
-import type { Committed } from "../engine.ts";
+import type { Kernel, SocketsPort } from "../../sys/ports.ts";
+import type { Committed, Look } from "../engine.ts";
 import { fingerprint } from "../fingerprint.ts";
+import { type Listings, listUnits } from "./companion/listing.ts";
+import { foundUnits } from "./companion/unit.ts";
 import { desiredSnapshot } from "./desired.ts";
 import { leavingId } from "./leaving.ts";
 import {
@@ -48,10 +50,24 @@ export function listWith(ipvs: IpvsConnection, isKnown: Known = () => false): Li
 }
 
 /** A look at the kernel. The record tells ids, which the kernel has no room for. @throws {KernelError} */
-export function observe(sockets: SocketsPort, committed?: Committed) {
+export async function observe(kernel: Kernel, committed?: Committed): Promise<Look<Snapshot>> {
   const recorded = committed && desiredSnapshot(committed.state);
-  const listed = listAll(sockets, (key) => recorded?.virtuals.has(key) ?? false);
-  return { have: readSnapshot(listed, committed, recorded), stamp: stampOf(listed) };
+  const listed = listAll(kernel.sockets, (key) => recorded?.virtuals.has(key) ?? false);
+  const listings = await listUnits(kernel);
+  const have = withUnits(readSnapshot(listed, committed, recorded), listings, committed);
+  return { have, stamp: stampOf(listed, listings) };
+}
+
+/** Rules alone are something of the engine's, too. */
+function withUnits(snapshot: Snapshot, listings: Listings, committed?: Committed): Snapshot {
+  if (listings.size === 0) return snapshot;
+  const token = snapshot.token ?? committed?.token;
+  return { ...snapshot, present: true, units: foundUnits(listings, committed), token };
+}
+
+/** Engine.stamp. */
+export async function readStamp(kernel: Kernel): Promise<string> {
+  return stampOf(listAll(kernel.sockets), await listUnits(kernel));
 }
 
 /** A listing as a snapshot. Pure. @param recorded what `committed` should have in the kernel */
@@ -69,7 +85,8 @@ export function readSnapshot(
   );
   const foreign = new Set(listed.filter((one) => !isOurs(one)).map(({ name }) => name));
   const present = virtuals.size > 0;
-  return { present, virtuals, foreign, token: present ? tokenOf(listed, committed) : undefined };
+  const token = present ? tokenOf(listed, committed) : undefined;
+  return { ...EMPTY_SNAPSHOT, present, virtuals, foreign, token };
 }
 
 /**
@@ -88,12 +105,13 @@ export function tokenOf(
 }
 
 /** Another one after every change of what a look tells, counters left out. Pure. */
-export function stampOf(listed: readonly Listed[] | undefined): string {
-  if (!listed) return "not loaded";
+export function stampOf(listed: readonly Listed[] | undefined, listings: Listings): string {
+  const rules = Array.from(listings, ([name, words]) => ` ${name} ${fingerprint(words)}`).join("");
+  if (!listed) return `not loaded${rules}`;
   const lines = listed.map((one) =>
     `${one.name} ${readFlags(one.service.flags).mark} ${textOf(one)}`
   );
-  return `${lines.length} ${fingerprint(lines.sort().join("\n"))}`;
+  return `${lines.length} ${fingerprint(lines.sort().join("\n"))}${rules}`;
 }
 
 /** A virtual service as a text, equal for equal ones; counters and the mark left out. Pure. */

@@ -2,6 +2,7 @@ import type { Change } from "../../model/change.ts";
 import { LbError } from "../../model/error.ts";
 import { serviceKeyText } from "../../netlink/ipvs/service.ts";
 import type { EnginePlan } from "../engine.ts";
+import { unitChanges, type UnitStep, unitSteps } from "./companion/unit.ts";
 import {
   connectionsOf,
   type Place,
@@ -26,6 +27,8 @@ import { markFor, markText } from "./tag.ts";
 /** Changes for people, and the requests that make them, in their order. */
 export interface IpvsPlan extends EnginePlan {
   readonly steps: readonly Step[];
+  /** Rules of the packet filter, written after the steps. */
+  readonly unit_steps: readonly UnitStep[];
   readonly want: Snapshot;
   /** What it was planned against. */
   readonly have: Snapshot;
@@ -40,10 +43,11 @@ export interface IpvsPlan extends EnginePlan {
 export function planIpvs(want: Snapshot, have: Snapshot, token: string): IpvsPlan {
   refuseForeign(want, have);
   const found = difference(want, have);
-  const changes = describe(found);
+  const changes = [...describe(found), ...unitChanges(want.units, have.units)];
   const steps = changes.length === 0 ? [] : stepsOf(found);
+  const unit_steps = unitSteps(want.units, have.units);
   const counters = begunCounters(want, have);
-  return { changes, token: markText(markFor(token)), counters, steps, want, have };
+  return { changes, token: markText(markFor(token)), counters, steps, unit_steps, want, have };
 }
 
 /** A backend that is nowhere yet is counted from 0. */

@@ -9,6 +9,7 @@ import {
 } from "../../netlink/ipvs/destination.ts";
 import type { ServiceKey } from "../../netlink/ipvs/service.ts";
 import type { EngineSnapshot } from "../engine.ts";
+import type { Units } from "./companion/unit.ts";
 
 /** A backend of a virtual service. */
 export interface Place {
@@ -41,6 +42,8 @@ export interface Snapshot extends EngineSnapshot {
   readonly virtuals: ReadonlyMap<string, Virtual>;
   /** Keys of other people's services. Of a look at the kernel only. */
   readonly foreign: ReadonlySet<string>;
+  /** Rules of the packet filter that go with them. */
+  readonly units: Units;
 }
 
 /** Nothing of ours. */
@@ -48,6 +51,7 @@ export const EMPTY_SNAPSHOT: Snapshot = {
   present: false,
   virtuals: new Map(),
   foreign: new Set(),
+  units: new Map(),
 };
 
 /** All of a virtual service that a plan compares, as text. */

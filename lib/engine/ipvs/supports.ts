@@ -47,8 +47,8 @@ const LIMITS: readonly Limit[] = [
   },
   {
     path: ["masquerade"],
-    applies: ({ masquerade }) => masquerade,
-    why: "masquerading is not built yet for IPVS",
+    applies: ({ masquerade, forward }) => masquerade && forward !== "nat",
+    why: 'backends answer to the client themselves; masquerade takes forward = "nat"',
   },
   {
     path: ["mark"],
@@ -157,10 +157,11 @@ export function supportsIpvs(service: Service): Verdict {
 }
 
 /** Capabilities that only some services need. Pure. */
-export function needsOfIpvs({ scheduler, protocol }: Service): string[] {
+export function needsOfIpvs({ scheduler, protocol, masquerade }: Service): string[] {
   const name = ipvsScheduler(scheduler)?.name;
   return [
     ...(name === undefined ? [] : [`ipvs-${name}`]),
     ...(protocol === "sctp" ? ["ipvs-sctp"] : []),
+    ...(masquerade ? ["ipvs-rules"] : []),
   ];
 }

@@ -52,7 +52,7 @@ export const nftEngine: Engine<Snapshot, NftPlan> = {
   desired: desiredSnapshot,
   narrowed,
   disruptions,
-  stamp: ({ sockets }) => `${readGeneration(sockets)}`,
+  stamp: ({ sockets }) => Promise.try(() => `${readGeneration(sockets)}`),
   observe: (kernel, committed) => Promise.try(() => look(kernel, committed)),
   drift: driftOf,
   plan: planNft,

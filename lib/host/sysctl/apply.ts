@@ -67,7 +67,12 @@ function set(
   result: StepsResultDraft,
 ): void {
   const entries = step.records.length === 0 ? [] : journal.record(step.records);
-  const giveUp = () => entries.forEach(({ id }) => journal.undone(id));
+  const { amends, before = "" } = step;
+  if (amends !== undefined) journal.amend([amends], step.after);
+  const giveUp = () => {
+    entries.forEach(({ id }) => journal.undone(id));
+    if (amends !== undefined) journal.amend([amends], before);
+  };
   try {
     if (write(files, step, result) === "written") return;
   } catch (error) {

@@ -21,8 +21,13 @@ export function companionOf(rule: Rule, key: string): MovedKey | undefined {
   return companion && { ...companion, key, pattern: companion.key };
 }
 
-/** The rule that sets the key, or with whose key the kernel moves it. */
+/** The rule that sets the key, or with whose key the kernel moves it: the first, where there are several. */
 export function ruleOf(rules: readonly Rule[], key: string): Rule | undefined {
-  return rules.find((rule) => starOf(rule.key, key) !== undefined) ??
-    rules.find((rule) => companionOf(rule, key));
+  return rulesOf(rules, key)[0];
+}
+
+/** All of them: a key may have to be one thing or another. */
+export function rulesOf(rules: readonly Rule[], key: string): readonly Rule[] {
+  const own = rules.filter((rule) => starOf(rule.key, key) !== undefined);
+  return own.length > 0 ? own : rules.filter((rule) => companionOf(rule, key));
 }

@@ -48,7 +48,9 @@ function setStep(
     source,
     records: [...companionRecords(rule, want, observed, open), ...own],
     companion: false,
-    drift: entry !== undefined,
+    drift: entry?.after === after,
+    // It was something else that the services wanted.
+    ...(entry && entry.after !== after && { amends: entry.id }),
     change: sysctlChange("change", key, found, after),
   }];
 }

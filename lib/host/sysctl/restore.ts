@@ -1,5 +1,5 @@
 import type { JournalEntry } from "../../model/journal.ts";
-import { companionOf, companionsOf, ruleOf } from "./companion.ts";
+import { companionOf, companionsOf, ruleOf, rulesOf } from "./companion.ts";
 import { keyFor } from "./key.ts";
 import type { SysctlValues } from "./observe.ts";
 import type { Need, Rule } from "./rules.ts";
@@ -28,8 +28,7 @@ export function planRestore(
  * does so with a value of its own.
  */
 function isNeeded(rules: readonly Rule[], need: Need, observed: SysctlValues, key: string) {
-  const rule = ruleOf(rules, key);
-  return observed.has(key) && rule !== undefined && rule.when(need);
+  return observed.has(key) && rulesOf(rules, key).some((rule) => rule.when(need));
 }
 
 /** The key first, then what the kernel moved with it. */

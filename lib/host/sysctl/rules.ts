@@ -1,6 +1,7 @@
 import type { Family } from "../../model/address.ts";
 import type { EngineName, Forwarding } from "../../model/service.ts";
 import type { Interface } from "../interface.ts";
+import { hasFix } from "./kernel.ts";
 
 /** What the services of a config ask of the host, taken together. */
 export interface Need {
@@ -10,10 +11,14 @@ export interface Need {
   readonly masquerade: boolean;
   /** The ways by which services on IPVS forward. */
   readonly ipvs: readonly Forwarding[];
+  /** Conntrack has to see what IPVS balances: it masquerades, or somebody's rules look at states. */
+  readonly ipvs_conntrack: boolean;
   /** Some service on IPVS remembers its clients. */
   readonly ipvs_persistence: boolean;
   /** Services whose VIPs have to be this machine's own. */
   readonly local: readonly string[];
+  /** `uname -r`. */
+  readonly kernel: string;
 }
 
 /** No service at all: everything goes back to what it was. */
@@ -22,8 +27,10 @@ export const NO_NEED: Need = {
   families: [],
   masquerade: false,
   ipvs: [],
+  ipvs_conntrack: false,
   ipvs_persistence: false,
   local: [],
+  kernel: "",
 };
 
 /** What a rule may ask of one interface. */
@@ -76,12 +83,25 @@ const translates = (family: Family) => (need: Need) =>
 const onIpvs = (...ways: readonly Forwarding[]) => ({ ipvs }: Need) =>
   ways.some((way) => ipvs.includes(way));
 
+/** Whether any service is on IPVS. */
+const isOnIpvs = onIpvs("nat", "dr", "tunnel");
+
+/**
+ * With conntrack, 1 drops a SYN whose port has an old entry in any state but TIME_WAIT and CLOSE, and before
+ * f0a5e4d7a594 in these too. Between the two changes 0 would send new connections to backends with weight 0.
+ */
+function reuseMode({ ipvs_conntrack, kernel }: Need): "0" | "1" {
+  if (!ipvs_conntrack) return "1";
+  if (hasFix("weight 0 without reuse mode", kernel)) return "0";
+  return hasFix("reuse with conntrack", kernel) ? "1" : "0";
+}
+
 /** What is of no family: one table of connections serves both. These keys come with the module. */
 const IPVS_RULES: readonly Rule[] = [
   {
     key: "net.ipv4.vs.conntrack",
     value: "0",
-    when: onIpvs("nat", "dr", "tunnel"),
+    when: (need) => isOnIpvs(need) && !need.ipvs_conntrack,
     replaces: on,
     optional: true,
     since: "2.6.37",
@@ -91,9 +111,20 @@ const IPVS_RULES: readonly Rule[] = [
     risk: "rules that match connections by their state do not see balanced ones",
   },
   {
+    key: "net.ipv4.vs.conntrack",
+    value: "1",
+    when: (need) => isOnIpvs(need) && need.ipvs_conntrack,
+    replaces: off,
+    optional: true,
+    since: "2.6.37",
+    why: "masquerading is conntrack's work, and rules that look at states ask it",
+    source: "ip_vs_update_conntrack(), net/netfilter/ipvs/ip_vs_nfct.c",
+    risk: "an entry for each connection",
+  },
+  {
     key: "net.ipv4.vs.conn_reuse_mode",
     value: "1",
-    when: onIpvs("nat", "dr", "tunnel"),
+    when: (need) => isOnIpvs(need) && reuseMode(need) === "1",
     replaces: (found) => found !== "1",
     optional: true,
     since: "4.1",
@@ -101,6 +132,18 @@ const IPVS_RULES: readonly Rule[] = [
       "a port that is used again after its connection has ended is a new connection, balanced anew",
     source: "Documentation/networking/ipvs-sysctl.rst; linux d752c3645717",
     risk: "none without conntrack entries",
+  },
+  {
+    key: "net.ipv4.vs.conn_reuse_mode",
+    value: "0",
+    when: (need) => isOnIpvs(need) && reuseMode(need) === "0",
+    replaces: on,
+    optional: true,
+    since: "4.1",
+    why:
+      "with conntrack entries, 1 has a client that uses a port again wait a second for its connection",
+    source: "ip_vs_in_hook(), net/netfilter/ipvs/ip_vs_core.c; linux c95c07836fa4 (5.16)",
+    risk: "a port that is used again stays at its backend while that one takes connections",
   },
   {
     key: "net.ipv4.vs.conn_reuse_old_conntrack",
@@ -117,7 +160,7 @@ const IPVS_RULES: readonly Rule[] = [
   {
     key: "net.ipv4.vs.expire_nodest_conn",
     value: "1",
-    when: onIpvs("nat", "dr", "tunnel"),
+    when: isOnIpvs,
     replaces: off,
     optional: true,
     since: "2.6.13",
@@ -161,7 +204,7 @@ const IPVS_RULES: readonly Rule[] = [
   {
     key: "net.ipv4.vs.run_estimation",
     value: "1",
-    when: onIpvs("nat", "dr", "tunnel"),
+    when: isOnIpvs,
     replaces: off,
     optional: true,
     since: "5.18",

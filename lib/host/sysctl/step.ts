@@ -14,6 +14,8 @@ export interface SysctlStep extends Step {
   readonly source: string;
   /** To be on record before the write: the key's own prior value last, after its companions'. */
   readonly records: readonly JournalRecord[];
+  /** The entry that tells of another value, which lb gave it before. */
+  readonly amends?: number;
   /** The entry that ends with this step. */
   readonly entry_id?: number;
   /** Moved by the kernel with another step of this plan, so that `before` no longer holds then. */

@@ -38,7 +38,7 @@ Deno.test("what is loaded is tried out, in a network namespace of its own", asyn
 Deno.test("what could be loaded is said to be loadable, and no program is run to find out", async () => {
   const machine = modular([]);
   assert.deepEqual(await answers(machine), all("loadable"));
-  assert.deepEqual(machine.ran, ["nft --version "]);
+  assert.deepEqual(machine.ran, ["nft --version ", "iptables-legacy --version "]);
 });
 
 Deno.test("a probe whose module is not loaded is not tried beside others that are", async () => {
@@ -182,7 +182,7 @@ Deno.test("without nft nothing is tried, and everything that needs it is missing
   assert.deepEqual(await answers(machine), all("no"));
   const program = await machine.capability("nft-program");
   assert.deepEqual([program.answer, program.evidence], ["no", "no program nft on the PATH"]);
-  assert.ok(machine.ran.every((line) => line === "nft --version "));
+  assert.ok(machine.ran.every((line) => / --version $/.test(line)));
 });
 
 Deno.test("without CAP_NET_ADMIN nothing is tried, and nothing is taken for missing", async () => {

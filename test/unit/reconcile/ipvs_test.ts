@@ -21,7 +21,9 @@ const MODULE_VALUES = {
 function withIpvs(hasNft = true): typeof FACTS {
   const facts = FACTS.capabilities.filter(({ id }) => id !== "ipvs");
   const found = { purpose: "testing", evidence: "test equipment" };
-  const nft = hasNft ? [] : [{ id: "nft-nat", answer: "no" as const, ...found }];
+  const nft = hasNft ? [] : ["nft-nat", "nft-notrack", "xt-legacy"].map((id) => ({
+    ...{ id, answer: "no" as const, ...found },
+  }));
   const others = hasNft ? facts : facts.filter(({ id }) => id !== "nft-nat");
   return {
     ...FACTS,

@@ -75,11 +75,11 @@ for (const [name, doubt] of Object.entries(DOUBTS)) {
       const state = await wanted(rig, BASE);
       const isKnown = () =>
         isUntouched(rig.machine, nftEngine, recall(rig.machine, nftEngine.name), state);
-      assert.equal(isKnown(), true);
+      assert.equal(await isKnown(), true);
       doubt(rig);
-      assert.equal(isKnown(), false);
+      assert.equal(await isKnown(), false);
       assert.ok(await looksOf(rig, CHANGED) > 0);
-      assert.equal(isKnown(), true);
+      assert.equal(await isKnown(), true);
       assert.equal(await looksOf(rig, BASE), 0);
       assert.deepEqual((await rig.look(BASE)).changes, []);
     }),

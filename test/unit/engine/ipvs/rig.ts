@@ -9,6 +9,8 @@ import { type ServiceSpec, stateOf } from "../../../fake/services.ts";
 export class IpvsRig {
   readonly kernel = new FakeKernel();
   committed: Committed | undefined;
+  /** What this kernel has not: without either there are no rules beside IPVS. */
+  lacks: readonly string[] = ["nft-notrack", "xt-legacy"];
   #run = 0;
 
   constructor(loaded = true) {
@@ -24,6 +26,10 @@ export class IpvsRig {
     return (await ipvsEngine.observe(this.kernel, this.committed)).have;
   }
 
+  state(services: readonly ServiceSpec[]): DesiredState {
+    return { ...stateOf(services), lacks: this.lacks };
+  }
+
   /** A plan after a look, with the stamp of that. */
   async look(state: DesiredState) {
     const { have, stamp } = await ipvsEngine.observe(this.kernel, this.committed);
@@ -32,11 +38,11 @@ export class IpvsRig {
   }
 
   async plan(...services: ServiceSpec[]) {
-    return (await this.look(stateOf(services))).plan;
+    return (await this.look(this.state(services))).plan;
   }
 
   async apply(...services: ServiceSpec[]) {
-    const state = stateOf(services);
+    const state = this.state(services);
     const { plan, stamp: before } = await this.look(state);
     const { objects, stamp } = await ipvsEngine.apply(this.kernel, plan, before);
     const all = new Map(this.committed?.objects);

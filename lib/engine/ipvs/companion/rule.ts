@@ -1,0 +1,99 @@
+/**
+ * Rules of the packet filter that go with IPVS: it has no NAT of source addresses, knows a service of several
+ * ports by the packet's mark only, and is fastest where conntrack passes over its packets.
+ */
+import { type Family, fullLength, type Prefix } from "../../../model/address.ts";
+import type { PortRange, Protocol } from "../../../model/service.ts";
+import type { DesiredState, PlacedBackend, PlacedService } from "../../../model/state.ts";
+
+/** Packets of a protocol to, or from, some ports of an address. */
+export interface Flow {
+  readonly address: Prefix;
+  readonly protocol: Protocol;
+  readonly ports: PortRange;
+}
+
+/** One rule, whatever program writes it. */
+export type CompanionRule =
+  /** Conntrack passes over requests to a service, or answers from a backend. */
+  | { readonly kind: "untracked"; readonly side: "to" | "from"; readonly flow: Flow }
+  /** Connections to a service leave for the backend with an address of this machine's. */
+  | { readonly kind: "masquerade"; readonly flow: Flow; readonly backend: Flow }
+  /** Packets to these ports are known to IPVS by a mark. */
+  | { readonly kind: "mark"; readonly flow: Flow; readonly mark: number };
+
+const ALL_PORTS: PortRange = { first: 0, last: 65_535 };
+
+/** The rules that go with these services. Pure. */
+export function companionRules(
+  state: Pick<DesiredState, "services" | "tracking">,
+): CompanionRule[] {
+  const rules = state.services.flatMap((service) => rulesOf(service, state.tracking));
+  // The same backend may be in several services.
+  return [...new Map(rules.map((rule) => [JSON.stringify(rule), rule])).values()];
+}
+
+function rulesOf(service: PlacedService, tracking: DesiredState["tracking"]): CompanionRule[] {
+  if (service.masquerade) return masqueraded(service);
+  return tracking?.watched === undefined ? untracked(service, tracking?.shared ?? []) : [];
+}
+
+function masqueraded(service: PlacedService): CompanionRule[] {
+  return requestsOf(service).flatMap((flow) =>
+    backendsOf(service, flow).map((backend) => ({ kind: "masquerade", flow, backend } as const))
+  );
+}
+
+/** @param shared backends, as {@linkcode endpointText} has them, whose answers conntrack has to see */
+function untracked(service: PlacedService, shared: readonly string[]): CompanionRule[] {
+  const requests = requestsOf(service);
+  // Other answers do not pass this machine.
+  const answers = service.forward === "nat"
+    ? requests.flatMap((flow) => backendsOf(service, flow))
+    : [];
+  return [
+    ...requests.map((flow) => ({ kind: "untracked", side: "to", flow }) as const),
+    ...answers.filter(({ address }) => !shared.includes(address.text))
+      .map((flow) => ({ kind: "untracked", side: "from", flow }) as const),
+  ];
+}
+
+/** What clients send: to each VIP and port. */
+function requestsOf({ vip, protocol, ports }: PlacedService): Flow[] {
+  const ranges = ports === "all" ? [ALL_PORTS] : ports;
+  return vip.flatMap((address) => ranges.map((ports) => ({ address, protocol, ports })));
+}
+
+function backendsOf({ backends }: PlacedService, { address: vip, protocol, ports }: Flow): Flow[] {
+  return backends.filter(({ address }) => address.family === vip.family)
+    .map((backend) => ({ address: single(backend), protocol, ports: portsAt(backend, ports) }));
+}
+
+function single({ address: { family, text } }: PlacedBackend): Prefix {
+  return { family, text, length: fullLength(family) };
+}
+
+function portsAt({ port }: PlacedBackend, asked: PortRange): PortRange {
+  return port === undefined ? asked : { first: port, last: port };
+}
+
+/** The rules of one IP version. */
+export function ofFamily(rules: readonly CompanionRule[], family: Family): CompanionRule[] {
+  return rules.filter(({ flow }) => flow.address.family === family);
+}
+
+/** How many there are of each kind, for people. */
+export function describeRules(rules: readonly CompanionRule[]): string {
+  const words = rules.map((rule) =>
+    rule.kind === "untracked" ? WORDS[rule.side] : WORDS[rule.kind]
+  );
+  return Array.from(Map.groupBy(words, (word) => word), ([word, all]) => `${all.length} ${word}`)
+    .join(", ");
+}
+
+const WORDS = {
+  to: "requests untracked",
+  from: "answers untracked",
+  masquerade: "masqueraded",
+  mark: "marked",
+} as const;
