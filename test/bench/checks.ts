@@ -1,6 +1,8 @@
 import { type ApplyResult, EDITED_FILE, FIRST_APPLY, NO_CHANGE, SCALED } from "./apply.ts";
 import type { Cost } from "./command.ts";
 import { LB_DR, LB_NAT } from "./contenders.ts";
+import type { GuestResult } from "./ipvs/guest.ts";
+import { IPVS_SERVICES } from "./ipvs/result.ts";
 import { type Results, type Standing, standings } from "./results.ts";
 import { median, ratioSpread } from "./statistics.ts";
 
@@ -48,7 +50,7 @@ const CONNECTION_GOALS: readonly {
 ];
 
 /** The goals that this run has measured. Pure. */
-export function checks({ options, traffic, apply }: Results): Check[] {
+export function checks({ options, traffic, apply, ipvs }: Results): Check[] {
   const connections = traffic.find(({ load }) => load.name === "connections");
   const large = apply.find(({ services }) => services === LARGE);
   return [
@@ -57,6 +59,26 @@ export function checks({ options, traffic, apply }: Results): Check[] {
     ...!large && options.sections.includes("apply") && options.services.includes(LARGE)
       ? [{ what: `apply of ${LARGE} services`, goal: "ends", measured: "not measured", ok: false }]
       : [],
+    ...ipvs.flatMap(ipvsChecks),
+  ];
+}
+
+function ipvsChecks({ machine, connections, apply }: GuestResult): Check[] {
+  const rate = ratioSpread(connections.lb, connections.ipvsadm).median;
+  const time = ratioSpread(apply.lb, apply.ipvsadm).median;
+  return [
+    {
+      what: `connections/s of lb's IPVS as a part of ipvsadm's, ${machine}`,
+      goal: "≥ 0.98",
+      measured: rate.toFixed(3),
+      ok: rate >= 0.98,
+    },
+    {
+      what: `apply of ${IPVS_SERVICES} IPVS services as a multiple of ipvsadm -R, ${machine}`,
+      goal: "< 2",
+      measured: time.toFixed(2),
+      ok: time < 2,
+    },
   ];
 }
 

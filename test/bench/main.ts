@@ -3,6 +3,7 @@ import { measureApply, plannedSeconds as applySeconds } from "./apply.ts";
 import type { ApplyResult } from "./apply.ts";
 import { checks } from "./checks.ts";
 import { CONTENDERS } from "./contenders.ts";
+import { measureIpvs, plannedSeconds as ipvsSeconds } from "./ipvs/guest.ts";
 import { buildTrafficLab } from "./lab.ts";
 import { CONNECTION_LOAD, DOWNLOAD_LOAD } from "./load.ts";
 import { describeMachine } from "./machine.ts";
@@ -77,14 +78,19 @@ async function measure(options: Options): Promise<Results> {
   const startup = options.sections.includes("startup")
     ? await measureStartup(options.pairs, progress)
     : [];
-  return { machine, options, traffic, apply, startup, skipped };
+  const ipvs = options.sections.includes("ipvs")
+    ? await measureIpvs(options, progress, skipped)
+    : [];
+  return { machine, options, traffic, apply, startup, ipvs, skipped };
 }
 
-function plannedSeconds({ sections, pairs, seconds, services }: Options, loads: number, n: number) {
+function plannedSeconds(options: Options, loads: number, n: number) {
+  const { sections, pairs, seconds, services } = options;
   const sizes = sections.includes("apply") ? services : [];
   return loads * trafficSeconds(n, pairs, seconds) +
     sizes.reduce((sum, size) => sum + applySeconds(size, pairs), 0) +
-    (sections.includes("startup") ? startupSeconds(pairs) : 0);
+    (sections.includes("startup") ? startupSeconds(pairs) : 0) +
+    (sections.includes("ipvs") ? ipvsSeconds(options) : 0);
 }
 
 async function allTraffic(

@@ -2,7 +2,7 @@ import { parseArgs } from "node:util";
 import { CONTENDERS, DIRECT } from "./contenders.ts";
 
 /** Parts of the bench, in the order they run. */
-export const SECTIONS = ["connections", "downloads", "apply", "startup"] as const;
+export const SECTIONS = ["connections", "downloads", "apply", "startup", "ipvs"] as const;
 export type Section = typeof SECTIONS[number];
 
 export interface Options {

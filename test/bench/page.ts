@@ -57,6 +57,9 @@ of those ratios, so that a machine that is slower for a while is so for both.
 - Apply: a config of services with five backends each, in a namespace of its own. \`nft -f\` gets the
   very transaction that lb wrote (\`RUN/transaction.nft\`). Memory is the kernel's high-water mark
   (VmHWM) of lb and of the nft it starts, looked at every 20 ms.
+- IPVS: on User Mode Linux and in qemu, each started for it (\`test/kernel/machine\`), the same
+  client, balancer and backends in it. By hand is the VIP on \`lo\`, \`ip_forward\` and ipvsadm, all
+  else as the kernel has it; one VIP with a port for each of the services that are applied.
 - Start-up: warm runs follow a run; before cold ones the kernel drops its caches.`;
 }
 

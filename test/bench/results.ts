@@ -1,5 +1,6 @@
 import type { ApplyResult } from "./apply.ts";
 import { DIRECT, MAP, NGINX } from "./contenders.ts";
+import type { GuestResult } from "./ipvs/guest.ts";
 import type { Load, Sample } from "./load.ts";
 import type { Machine } from "./machine.ts";
 import type { Options } from "./options.ts";
@@ -14,6 +15,8 @@ export interface Results {
   readonly traffic: readonly TrafficResult[];
   readonly apply: readonly ApplyResult[];
   readonly startup: readonly StartupResult[];
+  /** By guest. */
+  readonly ipvs: readonly GuestResult[];
   /** Whatever could not be measured, and why. */
   readonly skipped: readonly string[];
 }

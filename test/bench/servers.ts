@@ -131,7 +131,11 @@ export function nftlbConfig(backends: readonly string[]): string {
 }
 
 /** The same as lb.toml; with dr, packets keep their port, and a hash picks the backend. */
-export function lbConfig(backends: readonly string[], forward: "nat" | "dr"): string {
+export function lbConfig(
+  backends: readonly string[],
+  forward: "nat" | "dr",
+  engine: "auto" | "ipvs" = "auto",
+): string {
   const tables = backends.map((address) => `
 [[service.backend]]
 address = "${address}"
@@ -144,5 +148,6 @@ protocol = "tcp"
 ports = [${VIP_PORT}]
 scheduler = "${forward === "dr" ? "maglev" : "rr"}"
 forward = "${forward}"
+engine = "${engine}"
 ${tables.join("")}`;
 }

@@ -3,6 +3,8 @@ import { checks } from "./checks.ts";
 import type { Cost } from "./command.ts";
 import { bottleneck, type CpuUse } from "./cpu.ts";
 import { figure } from "./figure.ts";
+import type { GuestResult } from "./ipvs/guest.ts";
+import { IPVS_BACKENDS, IPVS_SERVICES } from "./ipvs/result.ts";
 import type { Sample } from "./load.ts";
 import { type Results, type Standing, standings } from "./results.ts";
 import { BACKENDS_PER_SERVICE } from "./services.ts";
@@ -27,6 +29,7 @@ export function tables(results: Results): Table[] {
     ...results.traffic.flatMap((one) => [trafficTable(one), useTable(one)]),
     ...results.apply.map(applyTable),
     ...results.startup.length > 0 ? [startupTable(results.startup)] : [],
+    ...results.ipvs.length > 0 ? [ipvsTable(results.ipvs)] : [],
   ];
 }
 
@@ -138,6 +141,30 @@ function startupTable(results: readonly StartupResult[]): Table {
       peak(costs.map((cost) => cost.peak_bytes)),
     ]),
   };
+}
+
+function ipvsTable(results: readonly GuestResult[]): Table {
+  return {
+    title: "IPVS: lb beside ipvsadm",
+    text:
+      `In guests, whose figures are those of an emulated or hosted processor. Connections as above; ` +
+      `${IPVS_SERVICES} services of ${IPVS_BACKENDS} backends are applied by lb, and restored by ` +
+      "ipvsadm -R, into an empty IPVS: whole commands, process start included.",
+    head: ["", "", "lb", "ipvsadm", "ratio"],
+    rows: results.flatMap(({ machine, kernel, connections, apply }) => [
+      [`${machine}, ${kernel}`, "connections/s", ...compared(connections.lb, connections.ipvsadm)],
+      ["", "first apply, ms", ...compared(apply.lb, apply.ipvsadm)],
+      ["", "no change, ms", ranged(spread(apply.unchanged), figure), "", ""],
+    ]),
+  };
+}
+
+function compared(lb: readonly number[], other: readonly number[]): string[] {
+  return [
+    ranged(spread(lb), figure),
+    ranged(spread(other), figure),
+    ranged(ratioSpread(lb, other), ratio),
+  ];
 }
 
 /** `12.3 (11.9–13)`; a range only where there is one. */

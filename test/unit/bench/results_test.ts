@@ -27,6 +27,7 @@ function results(lb: readonly Sample[], apply: readonly ApplyResult[] = []): Res
     traffic: [{ load: CONNECTION_LOAD, samples, skipped: new Map() }],
     apply,
     startup: [],
+    ipvs: [],
     skipped: ["nftlb (connections): no nftlb"],
   };
 }
@@ -109,4 +110,17 @@ Deno.test("the page and the terminal show the same rows, and what is missing", (
     assert.ok(text.includes(shown), `terminal: ${shown}`);
   }
   assert.match(page, /\| lb-nat \| 11760 \(7840–15680\) \|/);
+});
+
+Deno.test("IPVS is held against ipvsadm in each guest: connections, and the time of an apply", () => {
+  const guest = (lb: number, lb_ms: number) => ({
+    ...{ machine: "UML", kernel: "6.1" },
+    connections: { lb: [lb, lb], ipvsadm: [1000, 1000] },
+    apply: { lb: [lb_ms, lb_ms], ipvsadm: [500, 500], unchanged: [10, 10] },
+  });
+  const judge = (...ipvs: ReturnType<typeof guest>[]) =>
+    outcomes({ ...results(GOOD), traffic: [], ipvs });
+  assert.deepEqual(judge(guest(980, 999)), [true, true]);
+  assert.deepEqual(judge(guest(979, 1000)), [false, false]);
+  assert.match(pageText({ ...results(GOOD), ipvs: [guest(990, 800)] }), /UML, 6\.1 +connections/);
 });
