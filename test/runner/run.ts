@@ -29,38 +29,72 @@ const GUEST_LIMIT_MS = 5 * 60_000;
 /** One file that hangs leaves time for the others: several times the slowest. */
 const FILE_LIMIT_MS = 15 * 60_000;
 
-/** Runs a suite, step after step. */
-export async function runSuite(
-  suite: Suite,
-  { verbose, isWhole, tell }: SuiteOptions,
-): Promise<RunResult> {
+/**
+ * Machines that are looked after one after the other; the lanes beside each other. Tests of our own kernel
+ * wait for packets and time-outs more than they compute, and guests get what processor they leave.
+ */
+const LANES: readonly (readonly Machine["name"][])[] = [["own"], ["uml", "qemu"]];
+
+/** Runs a suite: in each lane step after step. */
+export async function runSuite(suite: Suite, options: SuiteOptions): Promise<RunResult> {
   const start_ms = performance.now();
-  const limit_ms = suite.on_kernels ? FILE_LIMIT_MS : suite.limit_ms;
-  const limit = { limit_ms, signal: AbortSignal.timeout(suite.limit_ms) };
-  const isShown = suite.on_kernels === true && !verbose && Deno.stderr.isTerminal();
+  const isShown = suite.on_kernels === true && !options.verbose && Deno.stderr.isTerminal();
   const progress = new Progress(isShown);
-  const [cells, kernels]: [Cell[], Column[]] = [[], []];
-  for (const machine of MACHINES) {
-    const steps = suite.steps.filter(({ on }) => on === machine.name);
-    if (steps.length === 0) continue;
-    const found = await prepare(machine);
-    kernels.push({ on: machine.name, release: found instanceof Unavailable ? "none" : found });
-    for (const step of steps) {
-      progress.say(`${cells.length + 1} of ${suite.steps.length}: ${step.name} on ${machine.name}`);
-      const isGuest = isWhole && machine.name !== "own";
-      const options = { ...limit, verbose, ...isGuest ? { limit_ms: GUEST_LIMIT_MS } : {} };
-      const isLate = isGuest && performance.now() > GUESTS_UNTIL_MS;
-      const able = isLate ? new Unavailable(lateReason(machine)) : found;
-      const cell = await runCell(machine, step, able, options);
-      progress.end();
-      tell(failures(cell.outcomes));
-      cells.push(cell);
+  const signal = AbortSignal.timeout(suite.limit_ms);
+  const lanes = LANES.map((names) => MACHINES.filter(({ name }) => names.includes(name)));
+  const parts = (await Promise.all(lanes.map(async (lane) => {
+    const done: Part[] = [];
+    for (const machine of lane) {
+      const part = await runOn(machine, suite, { ...options, signal, progress });
+      if (part) done.push(part);
     }
-  }
+    return done;
+  }))).flat();
+  const cells = parts.flatMap((part) => part.cells);
   const missing = nothingRan(suite, cells);
-  tell(failures(missing));
-  const outcomes = [...cells.flatMap((cell) => cell.outcomes), ...missing];
-  return { name: suite.name, outcomes, cells, kernels, seconds: secondsSince(start_ms) };
+  options.tell(failures(missing));
+  return {
+    name: suite.name,
+    outcomes: [...cells.flatMap((cell) => cell.outcomes), ...missing],
+    cells,
+    kernels: parts.map(({ kernel }) => kernel),
+    seconds: secondsSince(start_ms),
+  };
+}
+
+/** What one machine's steps came to. */
+interface Part {
+  readonly kernel: Column;
+  readonly cells: readonly Cell[];
+}
+
+/** @returns undefined where the suite has nothing for this machine */
+async function runOn(
+  machine: Machine,
+  suite: Suite,
+  { verbose, isWhole, tell, signal, progress }: SuiteOptions & {
+    readonly signal: AbortSignal;
+    readonly progress: Progress;
+  },
+): Promise<Part | undefined> {
+  const steps = suite.steps.filter(({ on }) => on === machine.name);
+  if (steps.length === 0) return undefined;
+  const limit_ms = suite.on_kernels ? FILE_LIMIT_MS : suite.limit_ms;
+  const isGuest = isWhole && machine.name !== "own";
+  const found = await prepare(machine);
+  const cells: Cell[] = [];
+  for (const [index, step] of steps.entries()) {
+    progress.say(`${machine.name}: ${index + 1} of ${steps.length}, ${step.name}`);
+    const options = { limit_ms: isGuest ? GUEST_LIMIT_MS : limit_ms, signal, verbose };
+    const isLate = isGuest && performance.now() > GUESTS_UNTIL_MS;
+    const able = isLate ? new Unavailable(lateReason(machine)) : found;
+    const cell = await runCell(machine, step, able, options);
+    progress.end();
+    tell(failures(cell.outcomes));
+    cells.push(cell);
+  }
+  const release = found instanceof Unavailable ? "none" : found;
+  return { kernel: { on: machine.name, release }, cells };
 }
 
 function lateReason({ name }: Machine): string {

@@ -96,7 +96,19 @@ function quoted(word: string): string {
  * them may be the first of the namespace, who cannot abort: a kernel that panics would go on for ever.
  */
 const WITH_US = [
-  ...["--pdeathsig", "KILL", "unshare", "--pid", "--fork", "--kill-child", "--"],
+  // Our own kernel's tests may run beside it, and some of those watch the time.
+  ...[
+    "--pdeathsig",
+    "KILL",
+    "nice",
+    "-n",
+    "10",
+    "unshare",
+    "--pid",
+    "--fork",
+    "--kill-child",
+    "--",
+  ],
   ...["sh", "-c", 'ulimit -c 0; "$@"; exit', "sh"],
 ];
 
