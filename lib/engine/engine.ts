@@ -1,6 +1,6 @@
 import type { Change, Verdict } from "../model/change.ts";
 import type { EngineName, Service } from "../model/service.ts";
-import type { DesiredState } from "../model/state.ts";
+import type { DesiredState, Recorded } from "../model/state.ts";
 import type { Kernel } from "../sys/ports.ts";
 
 /** What the kernel counted for one backend since it was put there. null: cannot be counted cheaply. */
@@ -10,14 +10,6 @@ export interface BackendCounters {
   readonly active_connections: number | null;
   readonly bytes_in: number | null;
   readonly bytes_out: number | null;
-}
-
-/** What an object was written as, and what the kernel then told of it. */
-export interface Recorded {
-  /** Fingerprint of our source. */
-  readonly source: string;
-  /** Fingerprint of the kernel's own words: it does not print rules the way they were written. */
-  readonly listing: string;
 }
 
 /**

@@ -62,3 +62,11 @@ export interface DesiredState {
   /** Undefined where conntrack sees everything anyway. */
   readonly tracking?: Tracking;
 }
+
+/** What an object was written as, and what the kernel then told of it. */
+export interface Recorded {
+  /** Fingerprint of our source. */
+  readonly source: string;
+  /** Fingerprint of the kernel's own words: it does not print rules the way they were written. */
+  readonly listing: string;
+}

@@ -1,3 +1,4 @@
+import type { Recorded } from "../model/state.ts";
 import type { Database } from "./database.ts";
 import type { HostIdentity } from "./journal.ts";
 
@@ -14,18 +15,12 @@ export interface CommitRecord {
   readonly frame_json: string;
 }
 
-/** How an object is known again: fingerprints of our source and of the kernel's listing. */
-export interface ObjectRecord {
-  readonly source: string;
-  readonly listing: string;
-}
-
 /** What is to be different on record. */
 export interface CommitChange {
   /** Services of the state that are not on record just so, as JSON, by name; undefined: gone. */
   readonly services: ReadonlyMap<string, string | undefined>;
   /** Objects that were written; undefined: gone. */
-  readonly objects: ReadonlyMap<string, ObjectRecord | undefined>;
+  readonly objects: ReadonlyMap<string, Recorded | undefined>;
   /** Nothing holds of the objects that were on record. */
   readonly isWhole: boolean;
 }
@@ -65,11 +60,11 @@ export class Commits {
   }
 
   /** The objects that were committed here, by name. */
-  objects(engine: string, host: HostIdentity): Map<string, ObjectRecord> {
+  objects(engine: string, host: HostIdentity): Map<string, Recorded> {
     const id = this.#id(engine, host);
     if (id === undefined) return new Map();
     return new Map(
-      this.#db.all<ObjectRecord & { object: string }>(
+      this.#db.all<Recorded & { object: string }>(
         "SELECT object, source, listing FROM committed_object WHERE commit_id = ?",
         id,
       ).map(({ object, source, listing }) => [object, { source, listing }]),
@@ -196,7 +191,7 @@ export class Commits {
     this.#db.run("INSERT OR REPLACE INTO committed_service VALUES (?, ?, ?)", id, name, json);
   }
 
-  #putObject(id: number, object: string, recorded: ObjectRecord | undefined): void {
+  #putObject(id: number, object: string, recorded: Recorded | undefined): void {
     if (!recorded) {
       const one = "commit_id = ? AND object = ?";
       this.#db.run(`DELETE FROM committed_object WHERE ${one}`, id, object);

@@ -3,7 +3,8 @@ import { type IpvsConnection, withIpvs } from "../../netlink/ipvs/connection.ts"
 import { destinationKeyText } from "../../netlink/ipvs/destination.ts";
 import { serviceKeyText } from "../../netlink/ipvs/service.ts";
 import type { Kernel } from "../../sys/ports.ts";
-import { type Applied, type Recorded, StalePlanError } from "../engine.ts";
+import type { Recorded } from "../../model/state.ts";
+import { type Applied, StalePlanError } from "../engine.ts";
 import { stepsBack } from "./back.ts";
 import { type Listings, listUnits } from "./companion/listing.ts";
 import { foundUnits, recordedUnits } from "./companion/unit.ts";

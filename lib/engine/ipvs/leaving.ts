@@ -1,4 +1,4 @@
-import type { Recorded } from "../engine.ts";
+import type { Recorded } from "../../model/state.ts";
 
 /**
  * Backends that are wanted no more and stay for their connections' sake: they are in no state, so they go

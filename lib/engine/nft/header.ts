@@ -32,7 +32,7 @@ export function declaredHeader(declaration: string): string {
 }
 
 /** What a header tells. */
-type Header = Omit<ListedSet, "name" | "field_bytes" | "object_type">;
+type Header = Omit<ListedSet, "name">;
 
 /** What a declaration says of keys and values. */
 export interface DeclaredTypes {

@@ -51,8 +51,9 @@ function observeTable(
   committed?: Committed,
 ): Table {
   const id = tableId(name);
-  const digests = digestRules(connection, id);
-  const chains = dumpChains(connection, id).map((chain) => {
+  const found = dumpChains(connection, id);
+  const digests = digestRules(connection, id, found.map((chain) => chain.name));
+  const chains = found.map((chain) => {
     const listing = listingOf(digests.get(chain.name));
     return [chain.name, readChain(name, chain, listing, committed)] as const;
   });

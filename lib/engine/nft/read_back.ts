@@ -1,6 +1,7 @@
 import { digestRules, type RuleDigest } from "../../netlink/nft/rule.ts";
 import type { NetlinkConnection } from "../../netlink/request.ts";
-import { type Recorded, StalePlanError } from "../engine.ts";
+import type { Recorded } from "../../model/state.ts";
+import { StalePlanError } from "../engine.ts";
 import { listingOf } from "./observe.ts";
 import type { NftPlan } from "./plan.ts";
 import { objectName, rulesOf } from "./snapshot.ts";
@@ -26,7 +27,7 @@ export function readBack(connection: NetlinkConnection, { written }: NftPlan): R
     for (const name of removed) objects.set(objectName(table, "chain", name), undefined);
     let before: RuleDigest | undefined;
     for (const [name, chain] of chains) {
-      const digest = digestRules(connection, tableId(table), name).get(name);
+      const digest = digestRules(connection, tableId(table), [name]).get(name);
       if ((digest?.rules ?? 0) !== rulesOf(chain).length) throw disturbed(name);
       const recorded = { source: chain.source, listing: listingOf(digest) };
       objects.set(objectName(table, "chain", name), recorded);

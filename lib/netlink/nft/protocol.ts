@@ -62,13 +62,10 @@ export const NFTA_SET_DATA_TYPE = 6;
 export const NFTA_SET_DATA_LEN = 7;
 export const NFTA_SET_DESC = 9;
 export const NFTA_SET_TIMEOUT = 11;
-export const NFTA_SET_OBJ_TYPE = 15;
 export const NFTA_SET_EXPR = 17;
 export const NFTA_SET_EXPRESSIONS = 18;
 
 export const NFTA_SET_DESC_SIZE = 1;
-export const NFTA_SET_DESC_CONCAT = 2;
-export const NFTA_SET_FIELD_LEN = 1;
 
 export const NFTA_SET_ELEM_LIST_TABLE = 1;
 export const NFTA_SET_ELEM_LIST_SET = 2;

@@ -20,10 +20,6 @@ export interface ListedSet {
   readonly timeout_ms?: number;
   /** How many elements there is room for. */
   readonly size?: number;
-  /** Lengths of the parts of a concatenation of intervals; of other concatenations the kernel is not told. */
-  readonly field_bytes?: readonly number[];
-  /** NFT_OBJECT_* of what a map of objects leads to. */
-  readonly object_type?: number;
   /** Each element gets a counter, a limit or the like. */
   readonly hasExpressions: boolean;
 }
@@ -84,20 +80,10 @@ const READERS: Readonly<Record<number, Reader>> = {
   [NFT.NFTA_SET_DATA_LEN]: (set, attribute) => set.data_bytes = attribute.u32be(),
   [NFT.NFTA_SET_DESC]: (set, attribute) => attribute.nested((part) => readDescription(set, part)),
   [NFT.NFTA_SET_TIMEOUT]: (set, attribute) => set.timeout_ms = attribute.u64be(),
-  [NFT.NFTA_SET_OBJ_TYPE]: (set, attribute) => set.object_type = attribute.u32be(),
   [NFT.NFTA_SET_EXPR]: (set) => set.hasExpressions = true,
   [NFT.NFTA_SET_EXPRESSIONS]: (set) => set.hasExpressions = true,
 };
 
 function readDescription(set: Mutable<ListedSet>, part: AttributeReader): void {
   if (part.type === NFT.NFTA_SET_DESC_SIZE) set.size = part.u32be();
-  else if (part.type === NFT.NFTA_SET_DESC_CONCAT) {
-    const lengths: number[] = [];
-    part.nested((field) =>
-      field.nested((value) => {
-        if (value.type === NFT.NFTA_SET_FIELD_LEN) lengths.push(value.u32be());
-      })
-    );
-    set.field_bytes = lengths;
-  }
 }

@@ -124,7 +124,6 @@ Deno.test("sets have what they were declared with", () => {
       key_bytes: 8,
       data_type: 0xffffff00,
       data_bytes: 16,
-      field_bytes: [4, 1],
       hasExpressions: false,
     },
     {
@@ -136,7 +135,7 @@ Deno.test("sets have what they were declared with", () => {
       size: 65_535,
       hasExpressions: false,
     },
-    { name: "o", flags: 0x140, key_type: 7, key_bytes: 4, object_type: 1, hasExpressions: true },
+    { name: "o", flags: 0x140, key_type: 7, key_bytes: 4, hasExpressions: true },
   ]);
   assert.deepEqual(sent, [
     bytes("1c000000 0a0a 0103 01000000 00000000 05000000 06000100 74000000"),

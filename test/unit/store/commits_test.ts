@@ -1,10 +1,7 @@
 /** What engines left in the kernel, as it is remembered. */
 import assert from "node:assert/strict";
-import {
-  type CommitChange,
-  type CommitRecord,
-  type ObjectRecord,
-} from "../../../lib/store/commits.ts";
+import { type CommitChange, type CommitRecord } from "../../../lib/store/commits.ts";
+import type { Recorded } from "../../../lib/model/state.ts";
 import { Database } from "../../../lib/store/database.ts";
 import type { HostIdentity } from "../../../lib/store/journal.ts";
 import type { Store } from "../../../lib/store/store.ts";
@@ -16,7 +13,7 @@ const HOST = { boot_id: "boot-1", netns: "4026531840" };
 /** What there is to put on record; services and objects as told. */
 function changeOf(
   services: Readonly<Record<string, string | undefined>> = {},
-  objects: Readonly<Record<string, ObjectRecord | undefined>> = {},
+  objects: Readonly<Record<string, Recorded | undefined>> = {},
   isWhole = false,
 ): CommitChange {
   return {
