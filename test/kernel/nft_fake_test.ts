@@ -101,13 +101,13 @@ function wholePicture(connection: NetlinkConnection) {
 /** Of rules only their number: the fake's expressions are a stand-in. */
 function pictureOf(connection: NetlinkConnection, table: TableId) {
   const chains = dumpChains(connection, table);
-  const digests = digestRules(connection, table);
+  const digests = digestRules(connection, table, chains.map(({ name }) => name));
   const first = chains[0]?.name ?? "none";
   const sets = dumpSets(connection, table);
   return {
     chains,
     rules: new Map([...digests].map(([name, { rules }]) => [name, rules])),
-    first: digestRules(connection, table, first).get(first)?.rules,
+    first: digestRules(connection, table, [first]).get(first)?.rules,
     sets,
     elements: sets.map(({ name }) => elementsOf(connection, table, name)),
     absent: elementsOf(connection, table, "no such set"),

@@ -59,8 +59,9 @@ const VERDICT_TYPE = 0xffffff00;
 // What lib/netlink/nft reads.
 
 export function seenByUs(connection: NetlinkConnection, table: TableId): SeenTable {
-  const digests = digestRules(connection, table);
-  const chains = dumpChains(connection, table).map(({ name, hook }) =>
+  const listed = dumpChains(connection, table);
+  const digests = digestRules(connection, table, listed.map(({ name }) => name));
+  const chains = listed.map(({ name, hook }) =>
     [name, { ...(hook && seenHook(hook)), rules: digests.get(name)?.rules ?? 0 }] as const
   );
   const sets = dumpSets(connection, table).map((set) => {

@@ -32,7 +32,7 @@ export interface RuleDigest {
 export function digestRules(
   connection: NetlinkConnection,
   table: TableId,
-  chains: Iterable<string>,
+  chains: readonly string[],
 ): Map<string, RuleDigest> {
   const digests = new Map<string, RuleDigest>();
   for (const name of chains) {
