@@ -50,8 +50,9 @@ function listTables(sockets: SocketsPort): (readonly [string, string])[] {
 }
 
 function listTable(connection: NetlinkConnection, table: TableId): string {
-  const digests = digestRules(connection, table);
-  const chains = dumpChains(connection, table).map(({ name, hook }) => {
+  const listed = dumpChains(connection, table);
+  const digests = digestRules(connection, table, listed.map(({ name }) => name));
+  const chains = listed.map(({ name, hook }) => {
     const { rules = 0, digest = "" } = digests.get(name) ?? {};
     return `chain ${name} ${JSON.stringify(hook)} ${rules} ${digest}`;
   });

@@ -1,5 +1,6 @@
 import type { Change } from "../../../model/change.ts";
-import type { Committed, Recorded } from "../../engine.ts";
+import type { Recorded } from "../../../model/state.ts";
+import type { Committed } from "../../engine.ts";
 import { fingerprint } from "../../fingerprint.ts";
 
 /** What is written in one piece: a table of nft's, or lb's chain in a table of iptables'. */
