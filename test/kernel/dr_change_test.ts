@@ -11,29 +11,15 @@ import {
   kernelState,
   macOf,
   predicted,
-  prepare,
   runIn,
   SECOND_VIP,
+  tests,
+  TRANSLATED,
 } from "./dr_rig.ts";
-import { kernelTests, type Lab } from "./harness.ts";
+import type { Lab } from "./harness.ts";
 import { allAnswered, type Applied, apply, must, send } from "./steps.ts";
 
-const withLab = kernelTests({ backends: 3, one_arm: true });
-
-function test(name: string, act: (lab: Lab) => Promise<void>): void {
-  withLab(name, async (lab) => {
-    await prepare(lab);
-    await act(lab);
-  });
-}
-
-const TRANSLATED = {
-  name: "nat",
-  vips: [SECOND_VIP],
-  weights: [1, 1],
-  one_arm: true,
-  more: "masquerade = true",
-};
+const test = tests();
 
 interface Told extends Applied {
   readonly notes: readonly string[];

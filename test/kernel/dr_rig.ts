@@ -12,7 +12,7 @@ import { allocateIds } from "../../lib/store/ids.ts";
 import { clock } from "../../lib/sys/clock.ts";
 import { process } from "../../lib/sys/process.ts";
 import { type ServiceText, serviceText } from "./config.ts";
-import { type Lab, LB } from "./harness.ts";
+import { kernelTests, type Lab, LB } from "./harness.ts";
 import { must } from "./steps.ts";
 
 /** Host number of a VIP that backends have beside 10, and that of the client on one arm. */
@@ -27,6 +27,25 @@ export const DIRECT: ServiceText = {
   one_arm: true,
   more: 'forward = "dr"',
 };
+
+/** A service that is translated, for conntrack to be at work beside. */
+export const TRANSLATED = {
+  name: "nat",
+  vips: [SECOND_VIP],
+  weights: [1, 1],
+  one_arm: true,
+  more: "masquerade = true",
+};
+
+/** Registers tests in a lab whose backends are ready. One for each file: the lab ends with its tests. */
+export function tests(): (name: string, act: (lab: Lab) => Promise<void>) => void {
+  const withLab = kernelTests({ backends: 3, one_arm: true });
+  return (name, act) =>
+    withLab(name, async (lab) => {
+      await prepare(lab);
+      await act(lab);
+    });
+}
 
 /** So that a neighbour that is gone is missed in seconds, not in a minute, and one that is slow is not. */
 const HASTY_NEIGHBOURS = [

@@ -10,30 +10,14 @@ import {
   DIRECT,
   macOf,
   predicted,
-  prepare,
   SECOND_VIP,
+  tests,
   tracked,
+  TRANSLATED,
 } from "./dr_rig.ts";
-import { kernelTests, type Lab } from "./harness.ts";
 import { allAnswered, apply, must, refusesTcp, refusesUdp, send } from "./steps.ts";
 
-const withLab = kernelTests({ backends: 3, one_arm: true });
-
-function test(name: string, act: (lab: Lab) => Promise<void>): void {
-  withLab(name, async (lab) => {
-    await prepare(lab);
-    await act(lab);
-  });
-}
-
-/** A service that is translated, for conntrack to be at work beside. */
-const TRANSLATED = {
-  name: "nat",
-  vips: [SECOND_VIP],
-  weights: [1, 1],
-  one_arm: true,
-  more: "masquerade = true",
-};
+const test = tests();
 
 for (const family of FAMILIES) {
   const vip = vipAddress(family, 10);
