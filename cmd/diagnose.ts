@@ -75,14 +75,18 @@ async function readableConfig(
  * What lb has changed and not put back, and which engines services are on; nothing for somebody who may not
  * read the state.
  */
-async function readPast(places: Places): Promise<Pick<Findings, "journal" | "held">> {
-  const { heldEngines, NOTHING_HELD } = await import("../lib/reconcile/selection.ts");
+async function readPast(places: Places): Promise<Pick<Findings, "journal" | "held" | "watched">> {
+  const [{ heldEngines, NOTHING_HELD }, { committedWatcher }] = await Promise.all([
+    import("../lib/reconcile/selection.ts"),
+    import("../lib/reconcile/tracking.ts"),
+  ]);
   const store = context.isRoot() ? await context.readStore(places) : undefined;
   if (!store) return { journal: [], held: NOTHING_HELD };
   try {
     const journal = store.journal(context.hostIdentity(), () => context.clock.now_ms());
     const open = JOURNAL_RESOURCES.flatMap((resource) => journal.open(resource));
-    return { journal: open, held: heldEngines(store) };
+    const watched = committedWatcher({ store, host: context.hostIdentity() });
+    return { journal: open, held: heldEngines(store), watched };
   } finally {
     store.close();
   }

@@ -1,4 +1,3 @@
-import type { Need } from "../lib/capability/probes.ts";
 import { LbError } from "../lib/model/error.ts";
 import { context, type Places } from "./context.ts";
 
@@ -12,19 +11,15 @@ export interface Leftover {
 
 /** Rules of lb's can be here without a state that tells of them: somebody has deleted it. */
 export async function lookForRules(places: Places): Promise<Leftover> {
-  const [{ ENGINES }, { moduleIndex }, { HOLDERS }] = await Promise.all([
+  const [{ ENGINES }, { unusedEngines }] = await Promise.all([
     import("../lib/engine/registry.ts"),
-    import("../lib/capability/detect.ts"),
-    import("../lib/capability/probes.ts"),
+    import("../lib/capability/unused.ts"),
   ]);
   const kernel = context.kernel(places);
-  const modules = await moduleIndex(kernel);
-  // Looking would load it.
-  const isUnused = (holder: Need | undefined) =>
-    holder && modules.find(holder).presence === "loadable";
+  const unused = await unusedEngines(kernel);
   const engines: string[] = [];
   let doubt = "";
-  for (const engine of ENGINES.filter(({ name }) => !isUnused(HOLDERS[name]))) {
+  for (const engine of ENGINES.filter(({ name }) => !unused.has(name))) {
     try {
       if ((await engine.observe(kernel)).have.present) engines.push(engine.name);
     } catch (error) {

@@ -46,6 +46,8 @@ export interface Findings {
   readonly journal: readonly JournalEntry[];
   /** The engines that services are on. */
   readonly held: Held;
+  /** Whose rules looked at conntrack's states of what IPVS balances, if anybody's. */
+  readonly watched?: string;
 }
 
 /** Holds the machine against what lb, and the config if there is one, need of it. Reads only. */
@@ -59,7 +61,7 @@ export function diagnoseMachine(kernel: Kernel, found: Findings): Diagnosis {
   const engines = ground.reports;
   const reports = config ? reportServices(config, found.held, ground) : [];
   const engineOf = new Map(reports.map(({ name, chosen }) => [name, chosen]));
-  const sysctls = config ? wantedSysctls(kernel, config, engineOf, journal) : [];
+  const sysctls = config ? wantedSysctls(kernel, config, engineOf, { ...found, journal }) : [];
   const needed = neededCapabilities(config, engines, engineOf);
   const lacking = facts.capabilities.filter((each) => needed.has(each.id) && !isPossible(each))
     .map(({ id, purpose, evidence }) => `${id} (${purpose}): ${evidence}`);
@@ -140,9 +142,9 @@ function wantedSysctls(
   kernel: Kernel,
   config: Config,
   engineOf: ReadonlyMap<string, EngineName>,
-  journal: readonly JournalEntry[],
+  { journal, watched }: Pick<Findings, "journal" | "watched">,
 ): readonly SysctlValueReport[] {
-  const need = hostWant(config, engineOf);
+  const need = hostWant(config, engineOf, watched);
   const want = sysctlWant(kernel, config.services, addressResource.observe(kernel, []), need);
   const open = journal.filter(({ resource }) => resource === "sysctl");
   return reportSysctlValues(kernel.files, want, open);

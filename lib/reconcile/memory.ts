@@ -36,10 +36,15 @@ export interface View {
 export interface ViewOptions {
   /** The kernel is read, whatever its stamp tells. */
   readonly mustLook?: boolean;
+  /** Engines of which nothing can be here: a look at them would load modules. */
+  readonly unused?: ReadonlySet<EngineName>;
 }
 
 /** What the store remembers of an engine, as far as it holds here and now. */
-export function recall({ store, host }: Rememberer, engine: EngineName): Memory {
+export function recall(
+  { store, host }: Pick<Rememberer, "store" | "host">,
+  engine: EngineName,
+): Memory {
   return { record: store.commits.get(engine, host), pending: store.commits.pending(engine, host) };
 }
 
@@ -52,8 +57,12 @@ export async function viewOf(
   engine: Engine,
   state: DesiredState,
   memory: Memory,
-  { mustLook = false }: ViewOptions = {},
+  { mustLook = false, unused }: ViewOptions = {},
 ): Promise<View> {
+  if (!memory.record && unused?.has(engine.name)) {
+    const nothing = { ...state, services: [], lingers: false };
+    return { want: engine.desired(state), have: engine.desired(nothing), stamp: "", isLook: true };
+  }
   const committed = memory.record && committedOf(machine, engine, memory.record, state);
   if (committed && !mustLook && await isUntouched(machine, engine, memory, state)) {
     const { stamp } = memory.record!;

@@ -2,9 +2,11 @@ import type { Engine } from "../engine/engine.ts";
 import { hasTranslated } from "../host/conntrack/translated.ts";
 import { addressOfKey, type EngineName, type Forwarding } from "../model/service.ts";
 import type { DesiredState } from "../model/state.ts";
-import type { Memory } from "./memory.ts";
+import { type Memory, recall, type Rememberer } from "./memory.ts";
+import { servicesOn } from "./place.ts";
 import type { Run } from "./request.ts";
 import type { Chosen } from "./selection.ts";
+import { committedWatcher } from "./tracking.ts";
 
 /** A service that goes from one engine to another. */
 interface Move {
@@ -37,7 +39,7 @@ function fateOf({ from, forward }: Move): string {
     return "established connections go on by their entries in conntrack";
   }
   const why = from === "nft" ? "dr keeps no table of them" : "IPVS's table of them cannot be moved";
-  return `established connections break (${why})`;
+  return `established connections are balanced anew, and break at another backend (${why})`;
 }
 
 /** What is served worse than it could be, and how to change that. Pure. */
@@ -90,6 +92,34 @@ export function isAwaited(
 ): boolean {
   const isLeft = services.length === 0 && request.loaded.config.services.length > 0;
   if (name !== "nft" || !isLeft || !record) return false;
-  const addresses = machine.store.backends.all().map(({ backend }) => addressOfKey(backend));
-  return hasTranslated(machine.kernel.sockets, marks, new Set(addresses));
+  return hasTranslated(machine.kernel.sockets, { marks, backends: knownBackends(machine) });
+}
+
+/** Why conntrack has to see the packets of services that have moved to IPVS. */
+const MOVED = "connections that nft translates, from before services moved to IPVS,";
+
+/**
+ * Whether services on IPVS have connections that nft has translated, so that conntrack must not pass over
+ * their packets.
+ *
+ * @returns who looks at conntrack's states then. @throws {KernelError} where the kernel cannot be asked
+ */
+export function watchingMoved(run: Run): string | undefined {
+  const { machine, request: { loaded: { config } }, engineOf } = run;
+  const isMoving = movesOf(run).some(({ from, to }) => from === "nft" && to === "ipvs");
+  if (!isMoving && committedWatcher(machine) !== MOVED) return undefined;
+  if (!recall(machine, "nft").record) return undefined;
+  const vips = servicesOn(config, engineOf, { name: "ipvs" }).flatMap(({ vip }) => vip);
+  const sought = { marks: config.marks, backends: knownBackends(machine), vips };
+  return hasTranslated(machine.kernel.sockets, sought) ? MOVED : undefined;
+}
+
+/** Whether it is for a while only that conntrack sees the packets of services on IPVS. */
+export function isForAWhile({ tracking }: DesiredState): boolean {
+  return tracking?.watched === MOVED;
+}
+
+/** Addresses of all backends that there are, or were not long ago. */
+function knownBackends({ store }: Pick<Rememberer, "store">): ReadonlySet<string> {
+  return new Set(store.backends.all().map(({ backend }) => addressOfKey(backend)));
 }

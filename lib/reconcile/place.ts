@@ -9,7 +9,7 @@ import type { DesiredState, PlacedBackend, PlacedService } from "../model/state.
 import { followsLoad } from "../scheduler/load.ts";
 import { type BackendName, type BackendRow, rowFinder } from "../store/ids.ts";
 import { type Links, NO_LINKS } from "./links.ts";
-import { isFollowed, NO_LOADS, underLoad } from "./load.ts";
+import { isFollowed, type Loads, NO_LOADS, underLoad } from "./load.ts";
 import { trackingOf } from "./tracking.ts";
 
 /** The names under which the store keeps the ids of all configured backends. */
@@ -17,6 +17,13 @@ export function backendNames(services: readonly Service[]): BackendName[] {
   return services.flatMap(({ name, backends }) =>
     backends.map((backend) => ({ service: name, backend: backendKey(backend) }))
   );
+}
+
+/** What is known of the kernel's connections. */
+export interface Live {
+  readonly loads?: Loads;
+  /** Whose rules look at conntrack's states of what IPVS balances, if anybody's. */
+  readonly watched?: string;
 }
 
 /**
@@ -29,7 +36,7 @@ export function placeServices(
   rows: readonly BackendRow[],
   facts: Pick<Facts, "capabilities">,
   { ways, ingress }: Links = NO_LINKS,
-  loads = NO_LOADS,
+  { loads = NO_LOADS, watched }: Live = {},
 ): DesiredState {
   const find = rowFinder(rows);
   const services = servicesOn(config, engineOf, engine)
@@ -41,7 +48,7 @@ export function placeServices(
       return { ...service, backends: weighted };
     });
   for (const service of services) refuseUnmarkable(service, config.marks);
-  const tracking = engine.name === "ipvs" ? trackingOf(config, engineOf) : undefined;
+  const tracking = engine.name === "ipvs" ? trackingOf(config, engineOf, watched) : undefined;
   const lacks = lacking(engine, facts);
   return { services, marks: config.marks, ingress, lacks, ...(tracking && { tracking }) };
 }

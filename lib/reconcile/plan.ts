@@ -1,3 +1,4 @@
+import { modulesToLoad } from "../capability/unused.ts";
 import type { Diagnostic } from "../config/diagnostic.ts";
 import type { Engine, EnginePlan } from "../engine/engine.ts";
 import { PATIENT_MS } from "../host/neighbour/observe.ts";
@@ -17,7 +18,7 @@ import { type Links, observeLinks, obstacles, refuseOffLink } from "./links.ts";
 import { isFollowed, observeLoads } from "./load.ts";
 import { type Memory, recall, type View, viewOf, type ViewOptions } from "./memory.ts";
 import type { Outcome } from "./outcome.ts";
-import { isAwaited, moveNotes, movesOf } from "./move.ts";
+import { isAwaited, moveNotes, movesOf, watchingMoved } from "./move.ts";
 import { backendNames, placeServices, servicesOn } from "./place.ts";
 import type { Run } from "./request.ts";
 import { enginesHere } from "./selection.ts";
@@ -45,6 +46,8 @@ export interface RunPlan {
   readonly target: Target;
   /** The ids of all backends, as they are to be on record. */
   readonly rows: readonly BackendRow[];
+  /** Whose rules look at conntrack's states of what IPVS balances, if anybody's. */
+  readonly watched?: string;
   readonly tasks: readonly EngineTask[];
   readonly host: HostStages;
   /** What will be reported if all goes as planned. */
@@ -66,15 +69,41 @@ export async function planRun(run: Run, how: ViewOptions = {}): Promise<RunPlan>
   const target = findTarget(run);
   const links = await observeLinks(run.machine.kernel, config, run.engineOf, PATIENT_MS);
   if (target.isNew) refuseOffLink(links);
+  const watched = watchingMoved(run);
   const tasks: EngineTask[] = [];
   for (const engine of enginesHere(run.machine)) {
-    tasks.push(await planEngine(run, engine, { rows, target, links }, how));
+    tasks.push(await planEngine(run, engine, { rows, target, links, watched }, how));
   }
-  run.notes.push(...moveNotes(run));
-  const host = planHost(run.machine, config, hostWant(config, run.engineOf));
+  run.notes.push(...moveNotes(run), ...moduleNotes(run, tasks));
+  const host = planHost(run.machine, config, hostWant(config, run.engineOf, watched));
   if (target.isNew) refuse(host);
   for (const object of hostDrift(host)) run.progress.drift.add(object);
-  return { target, rows, tasks, host, outcome: outcomeOf(run, target, tasks, host, links) };
+  return {
+    target,
+    rows,
+    watched,
+    tasks,
+    host,
+    outcome: outcomeOf(run, target, tasks, host, links),
+  };
+}
+
+/** What the kernel loads by itself with the first rule that takes it. */
+function moduleNotes(
+  { machine: { facts, kernel }, request }: Run,
+  tasks: readonly EngineTask[],
+): string[] {
+  if (!facts.capabilities.some(({ answer }) => answer === "loadable")) return [];
+  const used = new Set(
+    tasks.filter(({ plan }) => plan.changes.length > 0).flatMap(({ engine, state }) =>
+      state.services.length === 0
+        ? []
+        : [...engine.requires, ...state.services.flatMap((service) => engine.needs(service))]
+    ),
+  );
+  const modules = modulesToLoad(kernel, facts, used);
+  const tense = request.dryRun ? "would load" : "loads";
+  return modules.length > 0 ? [`the kernel ${tense} modules: ${modules.join(", ")}`] : [];
 }
 
 /** What was in force once goes on with what there is; what never was had better be right. */
@@ -98,7 +127,9 @@ function findTarget(run: Run): Target {
 async function planEngine(
   run: Run,
   engine: Engine,
-  { rows, target, links }: Pick<RunPlan, "rows" | "target"> & { readonly links: Links },
+  { rows, target, links, watched }: Pick<RunPlan, "rows" | "target" | "watched"> & {
+    readonly links: Links;
+  },
   how: ViewOptions,
 ): Promise<EngineTask> {
   const { config } = run.request.loaded;
@@ -114,7 +145,10 @@ async function planEngine(
       isCounted: !run.request.dryRun,
     },
   );
-  const placed = placeServices(config, run.engineOf, engine, rows, facts, links, loads);
+  const placed = placeServices(config, run.engineOf, engine, rows, facts, links, {
+    loads,
+    watched,
+  });
   const state = isAwaited(run, engine, placed, memory) ? { ...placed, lingers: true } : placed;
   const view = await viewOf(run.machine, engine, state, memory, how);
   const plan = engine.plan(view.want, view.have, newToken(target.revision));

@@ -1,9 +1,11 @@
+import { unusedEngines } from "../capability/unused.ts";
 import { StalePlanError } from "../engine/engine.ts";
 import { InForceError, KernelError, LbError } from "../model/error.ts";
 import { carryOut, loadModules } from "./carry_out.ts";
 import { isUnknown } from "./drift.ts";
 import { isHostBehind } from "./host.ts";
 import { directBackends } from "./links.ts";
+import type { ViewOptions } from "./memory.ts";
 import { betterNotes } from "./move.ts";
 import type { Outcome } from "./outcome.ts";
 import { planRun, type RunPlan } from "./plan.ts";
@@ -53,10 +55,12 @@ export async function reconcile(machine: Machine, request: ReconcileRequest): Pr
  */
 async function attempt(run: Run): Promise<Outcome | undefined> {
   const { machine, request } = run;
-  const stamps = await readStamps(machine);
+  // A plan records nothing, and loads nothing either.
+  const stamps = request.dryRun ? undefined : await readStamps(machine);
   const direct = directBackends(request.loaded.config);
   const digest = stamps && await inputsDigest(machine, request.loaded.text, stamps, direct);
-  const plan = await planWithLook(run);
+  const unused = request.dryRun ? await unusedEngines(machine.kernel) : undefined;
+  const plan = await planWithLook(run, unused);
   const told = (outcome: Outcome) => ({
     ...outcome,
     warnings: [...outcome.warnings, ...takeovers(run, plan)],
@@ -92,11 +96,11 @@ function takeovers({ request }: Run, { tasks }: RunPlan): string[] {
  * A plan from what is on record where the kernel is untouched since, as far as its stamp tells. Where that
  * leaves nothing to do, and nobody has read the kernel for a while, it is read after all.
  */
-async function planWithLook(run: Run): Promise<RunPlan> {
-  const plan = await planRun(run);
+async function planWithLook(run: Run, unused: ViewOptions["unused"]): Promise<RunPlan> {
+  const plan = await planRun(run, { unused });
   const isEnough = plan.outcome.changed || plan.tasks.every(({ isLook }) => isLook) ||
     !isLookDue(run.machine);
-  return isEnough ? plan : await planRun(run, { mustLook: true });
+  return isEnough ? plan : await planRun(run, { unused, mustLook: true });
 }
 
 function newRun(

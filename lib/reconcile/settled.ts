@@ -9,6 +9,7 @@ import type { EngineName } from "../model/service.ts";
 import { hostChanges, hostWant, planHost } from "./host.ts";
 import { directBackends } from "./links.ts";
 import { isFollowed } from "./load.ts";
+import { isForAWhile } from "./move.ts";
 import type { Outcome } from "./outcome.ts";
 import type { RunPlan } from "./plan.ts";
 import type { Machine, Run } from "./request.ts";
@@ -120,8 +121,11 @@ interface Known {
   readonly outcome: Outcome;
   /** Backends whose links the digest covers: to know them from the text, it would have to be parsed. */
   readonly direct: readonly Address[];
-  /** Weights follow load: only who counts it can tell that nothing is left to do. @default false */
-  readonly follows?: boolean;
+  /**
+   * Weights follow connections, or rules wait for the last: only who counts them can tell that nothing is
+   * left to do. @default false
+   */
+  readonly counts?: boolean;
 }
 
 /** What there is to report where nothing has changed since a run that left nothing to do. */
@@ -136,7 +140,7 @@ export async function settledOutcome(
   if (!settled || isLookDue(machine)) return undefined;
   const known = parseKnown(settled.outcome_json);
   const stamps = await readStamps(machine);
-  if (!known || known.follows || !stamps) return undefined;
+  if (!known || known.counts || !stamps) return undefined;
   const digest = await inputsDigest(machine, text, stamps, known.direct);
   if (digest !== settled.digest) return undefined;
   // A pass it is, though without a look: what the last one repaired is in order by now.
@@ -164,10 +168,11 @@ export function recordSettled(
 ): void {
   const { warnings, config } = request.loaded;
   const file = warnings[0]?.file ?? "";
-  const follows = tasks.some(({ engine, state }) =>
+  const counts = tasks.some(({ engine, state }) =>
+    state.lingers || isForAWhile(state) ||
     state.services.some((service) => isFollowed(engine, service))
   );
-  const known: Known = { file, outcome, direct: directBackends(config), follows };
+  const known: Known = { file, outcome, direct: directBackends(config), counts };
   // A stamp is no look: time goes on from the last one.
   const isLook = tasks.every((task) => task.isLook);
   const at_ms = isLook ? now_ms : store.settled.get(host)?.at_ms ?? now_ms;
@@ -190,7 +195,11 @@ export async function settleAfterChange(
   const direct = directBackends(loaded.config);
   const digest = await inputsDigest(run.machine, loaded.text, stamps, direct);
   // Planned after the digest was taken: what changes in between shows in one of the two.
-  const left = planHost(run.machine, loaded.config, hostWant(loaded.config, run.engineOf));
+  const left = planHost(
+    run.machine,
+    loaded.config,
+    hostWant(loaded.config, run.engineOf, plan.watched),
+  );
   if (hostChanges(left).length === 0) recordSettled(run, plan, outcome, digest);
 }
 

@@ -12,6 +12,7 @@ import { observeLinks } from "./links.ts";
 import { observeLoads } from "./load.ts";
 import { committedOf, isUntouched, type Memory, recall } from "./memory.ts";
 import { betterNotes } from "./move.ts";
+import { committedWatcher } from "./tracking.ts";
 import { placeServices, servicesOn, weightReason } from "./place.ts";
 import type { Machine } from "./request.ts";
 import { type Chosen, heldEngines, selectAll } from "./selection.ts";
@@ -84,6 +85,7 @@ export async function readStatus(
   const engineOf = new Map(chosen.map((each) => [each.name, each.engine]));
   const drifted: string[] = [];
   const found = new Map<string, ServiceStatus>();
+  const watched = committedWatcher(machine);
   const links = await observeLinks(machine.kernel, applied.loaded.config, engineOf, HASTY_MS);
   for (const engine of ENGINES) {
     const { config } = applied.loaded;
@@ -91,7 +93,10 @@ export async function readStatus(
     const marks = config.marks;
     const services = servicesOn(config, engineOf, engine);
     const loads = observeLoads(machine, engine, services, memory, { marks, isCounted: false });
-    const state = placeServices(config, engineOf, engine, rows, applied.facts, links, loads);
+    const state = placeServices(config, engineOf, engine, rows, applied.facts, links, {
+      loads,
+      watched,
+    });
     if (state.services.length === 0 && !memory.record) continue;
     drifted.push(...await driftedObjects(machine, engine, state, memory));
     const backends = joinById(rows, await engine.counters(machine.kernel, state));
@@ -100,7 +105,7 @@ export async function readStatus(
     }
   }
   const { config } = applied.loaded;
-  const host = planHost(machine, config, hostWant(config, engineOf));
+  const host = planHost(machine, config, hostWant(config, engineOf, watched));
   drifted.push(...hostDrift(host));
   const notes = [...host.notes, ...betterNotes(chosen)];
   const blocked = host.homeless.map(({ message }) => message);

@@ -1,6 +1,7 @@
 import type { EngineName, Service } from "../model/service.ts";
 import type { Config } from "../model/settings.ts";
-import type { Tracking } from "../model/state.ts";
+import type { DesiredState, Tracking } from "../model/state.ts";
+import { recall, type Rememberer } from "./memory.ts";
 
 /**
  * What decides whether conntrack may pass over the packets of services on IPVS; undefined where there are
@@ -20,6 +21,14 @@ export function trackingOf(
   const others = new Set(addressesOf(translated));
   const shared = [...new Set(addressesOf(balanced))].filter((address) => others.has(address));
   return { shared, ...(watched !== undefined && { watched }) };
+}
+
+/** Whose rules looked at conntrack's states when services on IPVS were written last, if anybody's. */
+export function committedWatcher(
+  machine: Pick<Rememberer, "store" | "host">,
+): string | undefined {
+  const { record } = recall(machine, "ipvs");
+  return record && (JSON.parse(record.frame_json) as Partial<DesiredState>).tracking?.watched;
 }
 
 function addressesOf(services: readonly Service[]): string[] {

@@ -27,6 +27,11 @@ const ABILITIES = {
     question: ["ipvsadm", "-Ln"],
     lacking: "this kernel has no IPVS",
   },
+  both: {
+    programs: [...PROGRAMS, "ipvsadm"],
+    question: ["sh", "-ec", 'nft "$1"; ipvsadm -Ln', "sh", RULES],
+    lacking: "it takes nft's translation and IPVS",
+  },
 } as const satisfies Record<string, Ability>;
 
 /** What a test can take, by name. */

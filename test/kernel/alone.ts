@@ -14,16 +14,19 @@ export interface Alone {
   must(...argv: [string, ...string[]]): Promise<string>;
 }
 
-/** Gives an act a machine of its own. */
-export async function alone(act: (machine: Alone) => Promise<void>): Promise<void> {
+const ON_NFT = serviceText({ weights: [1], more: 'engine = "nft"' });
+
+/** Gives an act a machine of its own, with this config. */
+export async function alone(
+  act: (machine: Alone) => Promise<void>,
+  text = ON_NFT,
+): Promise<void> {
   const folder = await Deno.makeTempDir({ prefix: "lb-alone-" });
   const name = namespaceName(Deno.pid, 0, "alone");
   const config = `${folder}/lb.toml`;
   const places = ["--config", config, "--state", `${folder}/state`, "--run-dir", `${folder}/run`];
   try {
-    await Deno.writeTextFile(config, serviceText({ weights: [1], more: 'engine = "nft"' }), {
-      mode: 0o600,
-    });
+    await Deno.writeTextFile(config, text, { mode: 0o600 });
     await mustRun(process, ["ip", "netns", "add", name]);
     await act({
       lb: (...args) => process.run(inside(name, [...LB, ...args, ...places])),

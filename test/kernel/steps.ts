@@ -17,6 +17,7 @@ export interface Applied {
   readonly sysctls: readonly { readonly key: string }[];
   readonly services: readonly { readonly name: string; readonly engine: string }[];
   readonly drift: readonly string[];
+  readonly notes: readonly string[];
 }
 
 /** Writes `lb.toml` and applies it. */

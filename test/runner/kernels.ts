@@ -40,6 +40,12 @@ const HOST: Elsewhere = {
   why: "sysctls and addresses of linux 6.1 are set, and are as before afterwards",
 };
 
+const CHOOSE: Elsewhere = {
+  path: "test/kernel/choose_test.ts",
+  why:
+    "the engine of a service follows from what this kernel has, and an uninstall undoes all of it",
+};
+
 /** One of each kind, and IPv6: the whole file takes an hour there. */
 const QEMU_IPVS = /exact, IPv6|used again.*IPv4|after an uninstall/;
 
@@ -50,6 +56,7 @@ const QEMU_IPVS = /exact, IPv6|used again.*IPv4|after an uninstall/;
 export const ELSEWHERE: Readonly<Record<Exclude<MachineName, "own">, readonly Elsewhere[]>> = {
   uml: [
     CAPABILITY,
+    CHOOSE,
     { ...CONTRACT, why: "skipped by nft's own words, as every test is that takes nft here" },
     HOST,
     {
@@ -65,6 +72,8 @@ export const ELSEWHERE: Readonly<Record<Exclude<MachineName, "own">, readonly El
   ],
   qemu: [
     CAPABILITY,
+    CHOOSE,
+    { path: "test/kernel/move_test.ts", why: "both engines are here: services move between them" },
     CONTRACT,
     { ...HOST, only: /every sysctl and address|vip_on/ },
     {

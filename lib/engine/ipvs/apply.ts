@@ -42,10 +42,15 @@ const STALE_ERRNOS: Readonly<Record<Step["op"], readonly string[]>> = {
 export async function applyPlan(kernel: Kernel, plan: IpvsPlan, stamp: string): Promise<Applied> {
   if (plan.changes.length === 0) throw new TypeError("a plan without changes is not applied");
   const listings = await listUnits(kernel);
+  const isRemoval = isRemovalOnly(plan);
+  if (isRemoval) {
+    withIpvs(kernel.sockets, (ipvs) => look(ipvs, plan, { stamp, listings }));
+    await writeUnits(kernel, plan.unit_steps, listings);
+  }
   const done = withIpvs(kernel.sockets, (ipvs) => carryOut(ipvs, plan, { stamp, listings }));
   if (!done && plan.want.present) throw new StalePlanError("IPVS is not loaded any more");
   try {
-    await writeUnits(kernel, plan.unit_steps, listings);
+    if (!isRemoval) await writeUnits(kernel, plan.unit_steps, listings);
   } catch (error) {
     if (done) withIpvs(kernel.sockets, (ipvs) => takeBack(ipvs, done.before, plan.have));
     throw error;
@@ -61,6 +66,15 @@ export async function applyPlan(kernel: Kernel, plan: IpvsPlan, stamp: string): 
   };
 }
 
+/**
+ * Whether services go and none comes. Then rules go first: another engine may have taken the services over,
+ * and has none of their packets as long as conntrack passes over them.
+ */
+function isRemovalOnly({ want, have }: IpvsPlan): boolean {
+  return want.virtuals.size < have.virtuals.size &&
+    [...want.virtuals.keys()].every((key) => have.virtuals.has(key));
+}
+
 /** What the kernel held before and after the steps. */
 interface Done {
   readonly before: readonly Listed[];
@@ -69,18 +83,26 @@ interface Done {
   readonly isAsPlanned: boolean;
 }
 
-function carryOut(
-  ipvs: IpvsConnection,
-  plan: IpvsPlan,
-  { stamp, listings }: { readonly stamp: string; readonly listings: Listings },
-): Done {
-  const before = listWith(ipvs, (key) => plan.have.virtuals.has(key));
-  const isAlone = stampOf(before, listings) === stamp;
-  if (!isAlone) refuseStale(plan, before);
+/** What it was planned against. */
+interface Planned {
+  readonly stamp: string;
+  readonly listings: Listings;
+}
+
+function carryOut(ipvs: IpvsConnection, plan: IpvsPlan, planned: Planned): Done {
+  const { before, isAlone } = look(ipvs, plan, planned);
   const busy = carryOutSteps(ipvs, plan, before);
   const after = withBusy(listWith(ipvs), busy);
   const isAsPlanned = isAlone && disturbance(plan, before, after) === undefined;
   return { before, after, isAsPlanned };
+}
+
+/** @throws {StalePlanError} where the plan is for another state than this */
+function look(ipvs: IpvsConnection, plan: IpvsPlan, { stamp, listings }: Planned) {
+  const before = listWith(ipvs, (key) => plan.have.virtuals.has(key));
+  const isAlone = stampOf(before, listings) === stamp;
+  if (!isAlone) refuseStale(plan, before);
+  return { before, isAlone };
 }
 
 /** Somebody was there since the plan was made: at anything that it depends on? */

@@ -1,27 +1,38 @@
+import { contains, parseAddress, type Prefix } from "../../model/address.ts";
 import { idOfMark, type MarkLayout } from "../../model/mark.ts";
 import { isEnded } from "../../netlink/conntrack/count.ts";
 import { dumpKeys } from "../../netlink/conntrack/dump.ts";
 import { IPS_DST_NAT } from "../../netlink/conntrack/protocol.ts";
 import type { SocketsPort } from "../../sys/ports.ts";
 
+/** Connections that are looked for. */
+export interface Translated {
+  readonly marks: MarkLayout;
+  /** Answers come from one of these, in canonical form: others mark their connections, too. */
+  readonly backends: ReadonlySet<string>;
+  /** Clients asked one of these. @default whatever they asked */
+  readonly vips?: readonly Prefix[];
+}
+
 /**
- * Whether any connection goes on that lb's rules have translated. Its mark alone does not tell, as others
- * mark theirs: answers come from one of these addresses.
+ * Whether any connection goes on that lb's rules have translated.
  *
- * @param addresses of backends, in canonical form
  * @throws {KernelError} where the kernel has no conntrack netlink, or without CAP_NET_ADMIN
  */
 export function hasTranslated(
   sockets: SocketsPort,
-  layout: MarkLayout,
-  addresses: ReadonlySet<string>,
+  { marks, backends, vips }: Translated,
 ): boolean {
+  const isAsked = (text: string) => {
+    const address = parseAddress(text);
+    return !vips || address !== undefined && vips.some((vip) => contains(vip, address));
+  };
   const translated = { value: IPS_DST_NAT, mask: IPS_DST_NAT };
   return dumpKeys(
     sockets,
     { status: translated },
-    ({ status, mark, reply, tcp_state }) =>
-      (status & IPS_DST_NAT) !== 0 && idOfMark(layout, mark) !== 0 && !isEnded(tcp_state) &&
-      addresses.has(reply.src),
+    ({ status, mark, orig, reply, tcp_state }) =>
+      (status & IPS_DST_NAT) !== 0 && idOfMark(marks, mark) !== 0 && !isEnded(tcp_state) &&
+      backends.has(reply.src) && isAsked(orig.dst),
   ).length > 0;
 }

@@ -39,7 +39,7 @@ function connect(
   more: { readonly answered_by?: string } = { answered_by: BACKEND },
 ): void {
   const mark = rig.ids()[`web ${BACKEND}|`]! << 8;
-  rig.host.netfilter.flows.push({ id: 1, protocol: "tcp", mark, ...more });
+  rig.host.netfilter.flows.push({ id: 1, protocol: "tcp", mark, vip: "192.0.2.10", ...more });
 }
 
 moveTest("a better engine is told of and not taken, until moving is asked for", async (rig) => {
@@ -69,7 +69,10 @@ moveTest("a move is a revision of its own, and a rollback takes it back", async 
   const back = await rig.run(WLC, { held: rig.store.revisions.engines(first!) });
   assert.deepEqual([engineOf(back), back.revision], ["nft", second! + 1]);
   assert.deepEqual([hasTable(rig), isListed(rig)], [true, false]);
-  assert.match(back.notes.join("\n"), /web moves from ipvs to nft: established connections break/);
+  assert.match(
+    back.notes.join("\n"),
+    /web moves from ipvs to nft: established connections are balanced anew/,
+  );
 });
 
 moveTest("an engine that is named in the config is a wish: the service moves", async (rig) => {
@@ -129,6 +132,22 @@ moveTest(
     rig.host.netfilter.flows.length = 0;
     await rig.look(WLC);
     assert.equal(hasTable(rig), false);
+  },
+);
+
+moveTest(
+  "conntrack sees the packets of a service that has moved to IPVS until nft's last connection has ended",
+  async (rig) => {
+    const rules = () => rig.host.nft.tables.filter((name) => name.endsWith("lb-ipvs"));
+    await rig.run(WLC);
+    rig.facts = BOTH;
+    connect(rig);
+    await rig.run(WLC, MIGRATE);
+    assert.deepEqual(rules(), [], "what it passes over is translated no longer");
+    assert.equal((await rig.run(WLC)).changed, false);
+    rig.host.netfilter.flows.length = 0;
+    await rig.run(WLC);
+    assert.deepEqual(rules(), ["ip lb-ipvs"]);
   },
 );
 
