@@ -18,6 +18,8 @@ export interface Interface {
   /** Nothing ever comes in at it from outside, whatever addresses it has. */
   readonly dummy?: boolean;
   readonly addresses: readonly InterfaceAddress[];
+  /** Of the prefixes that were asked about, those that a route makes this machine's own. Of `lo` only. */
+  readonly local_prefixes?: readonly Prefix[];
 }
 
 /** The subnet an interface's address is in. */

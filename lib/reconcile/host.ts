@@ -2,7 +2,14 @@ import { FAMILIES, type Family } from "../model/address.ts";
 import { kernelRelease } from "../capability/detect.ts";
 import { procSysMount } from "../capability/proc_sys.ts";
 import { addressResource } from "../host/address/address.ts";
-import { interfacesAfter, placementNotes, type VipService } from "../host/address/placement.ts";
+import { withLocalPrefixes } from "../host/address/observe.ts";
+import {
+  interfacesAfter,
+  localPrefixesOf,
+  placedPrefixes,
+  placementNotes,
+  type VipService,
+} from "../host/address/placement.ts";
 import type { AddressStep } from "../host/address/plan.ts";
 import type { Interface } from "../host/interface.ts";
 import { moduleResource, type ModuleStep } from "../host/module/module.ts";
@@ -90,9 +97,11 @@ export function familiesServed({ services }: Config): Family[] {
 
 /** Observes and plans. Changes nothing. @throws {KernelError} where the kernel cannot be asked */
 export function planHost(machine: HostMachine, config: Config, need: Need): HostStages {
-  const interfaces = addressResource.observe(machine.kernel, []);
+  const bare = addressResource.observe(machine.kernel, []);
   const services = withLocal(config.services, need);
-  const placed = openEntries(machine, "address", interfaces);
+  const placed = openEntries(machine, "address", bare);
+  const prefixes = [...localPrefixesOf(services), ...placedPrefixes(placed)];
+  const interfaces = withLocalPrefixes(machine.kernel.sockets, bare, prefixes);
   const changed = openEntries(machine, "sysctl", interfaces);
   const addresses = planAddresses(machine, services, interfaces, placed);
   const want = sysctlWant(machine.kernel, services, interfaces, need);

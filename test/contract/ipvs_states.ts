@@ -16,7 +16,10 @@ const drafts = fc.record({
   ports: fc.oneof(
     fc.subarray([...PORTS], { minLength: 1 }),
     fc.constantFrom("all" as const, "sticky" as const),
+    // Known by a mark.
+    fc.constantFrom<readonly (number | string)[]>(["8000-8010"], [53, "80-443"]),
   ),
+  is_prefix: fc.constantFrom(false, false, true),
   timeout_ms: fc.constantFrom(1, 1_500, 300_000),
   mask: fc.constantFrom(1, 24, 32),
   backends: fc.uniqueArray(
@@ -59,12 +62,15 @@ export const ipvsPairs = fc.record({
 type Draft = typeof drafts extends fc.Arbitrary<infer Value> ? Value : never;
 
 function specOf(name: typeof NAMES[number], draft: Draft, nextId: () => number): ServiceSpec {
-  const { families, ports, timeout_ms, mask, backends, protocol, scheduler } = draft;
+  const { families, ports, timeout_ms, mask, backends, protocol, scheduler, is_prefix } = draft;
   const host = NAMES.indexOf(name) + 1;
+  const [prefix, prefix6] = is_prefix ? [`203.0.${host}.0/24`, `2001:db8:2:${host}::/64`] : [];
   const sticky = !Array.isArray(ports);
   return {
     ...{ name, protocol, scheduler },
-    vip: families.map((family) => family === 4 ? `203.0.113.${host}` : `2001:db8:1::${host}`),
+    vip: families.map((family) =>
+      family === 4 ? prefix ?? `203.0.113.${host}` : prefix6 ?? `2001:db8:1::${host}`
+    ),
     ports: ports === "sticky" ? [8000] : ports,
     persistence: sticky ? { timeout_ms, mask, mask6: mask * 4 } : undefined,
     backends: families.flatMap((family) =>

@@ -96,6 +96,7 @@ export class FakeHost {
       others: this.nft.tables.filter((name) => !this.#ours(name)),
       sysctls: { ...this.proc.values },
       addresses: [...this.network.addresses].sort(),
+      local_routes: [...this.network.local_routes].sort(),
       flows: this.netfilter.flows.map(({ id }) => id),
     };
   }

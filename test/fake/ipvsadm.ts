@@ -83,6 +83,11 @@ export function listIpvsadm(ipvs: FakeIpvs): string {
 }
 
 function virtualText({ attributes }: FakeVirtual): string {
+  const mark = attributes.get(5);
+  if (mark) {
+    const isV4 = viewOf(attributes.get(1)!).getUint16(0, true) === AF_INET;
+    return `-f ${viewOf(mark).getUint32(0, true)}${isV4 ? "" : " -6"}`;
+  }
   const protocol = viewOf(attributes.get(2)!).getUint16(0, true) === 6 ? "-t" : "-u";
   return `${protocol} ${endpointText(attributes, 1, 3, 4)}`;
 }

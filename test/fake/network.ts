@@ -6,6 +6,7 @@ import {
   contains,
   networkOf,
   parseAddress,
+  parsePrefix,
 } from "../../lib/model/address.ts";
 import type { RawSocket } from "../../lib/sys/ports.ts";
 import {
@@ -29,9 +30,12 @@ export const RTM_GETNEIGH = 30;
 export const RTM_GETROUTE = 26;
 const RTM_NEWLINK = 16;
 const RTM_NEWROUTE = 24;
+const RTM_DELROUTE = 25;
+const RTM_F_FIB_MATCH = 0x2000;
 
 const EPERM = 1;
 const EEXIST = 17;
+const ESRCH = 3;
 const EADDRNOTAVAIL = 99;
 const ENODEV = 19;
 const ENETUNREACH = 101;
@@ -48,6 +52,8 @@ export class FakeNetwork {
   readonly links: string[];
   /** As `ip -o addr` has them: `eth0 192.0.2.1/24`. */
   readonly addresses: Set<string>;
+  /** Prefixes that a route makes local: `lo 203.0.113.0/24`. */
+  readonly local_routes = new Set<string>();
   /** Machines in the networks of our links: they answer when asked for their link addresses. */
   readonly others = new Set<string>();
   /** Who knows the way to what is on no link of ours. */
@@ -83,7 +89,8 @@ export class FakeNetwork {
     if (type === RTM_GETADDR) return [...this.addresses].map((text) => this.#addressMessage(text));
     if (type === RTM_NEWADDR) return this.#change(body, (text) => this.#add(text));
     if (type === RTM_DELADDR) return this.#change(body, (text) => this.#remove(text));
-    if (type === RTM_GETROUTE) return this.#route(addressIn(body));
+    if (type === RTM_GETROUTE) return this.#lookUp(body);
+    if (type === RTM_NEWROUTE || type === RTM_DELROUTE) return this.#changeRoute(type, body);
     if (type === RTM_NEWNEIGH) return this.#ask(viewOf(body).getUint32(4, true), addressIn(body));
     if (type === RTM_GETNEIGH) return this.#neighbours(body[0]!);
     throw new SyntaxError(`the fake kernel does not know route message type ${type}`);
@@ -97,6 +104,26 @@ export class FakeNetwork {
     const { text } = addressFromBytes(local);
     if (this.refusals.has(text)) return -EPERM;
     return -act(`${name} ${text}/${body[1]}`);
+  }
+
+  #lookUp(body: Uint8Array): Answer {
+    const address = addressIn(body);
+    const isEntry = (viewOf(body).getUint32(8, true) & RTM_F_FIB_MATCH) !== 0;
+    const entry = isEntry &&
+      [...this.local_routes].find((text) => contains(parsePrefix(text.split(" ")[1]!)!, address));
+    if (!entry) return this.#route(address);
+    const header = Uint8Array.of(body[0]!, Number(entry.split("/")[1]), 0, 0, 255, 4, 254, 2);
+    return [{ type: RTM_NEWROUTE, body: joined(header, u32(0)) }];
+  }
+
+  #changeRoute(type: number, body: Uint8Array): number {
+    const name = this.links[viewOf(attributesOf(body.slice(12)).get(4)!).getUint32(0, true) - 1];
+    if (!name) return -ENODEV;
+    const text = `${name} ${addressIn(body).text}/${body[1]}`;
+    if (type === RTM_DELROUTE) return this.local_routes.delete(text) ? 0 : -ESRCH;
+    if (this.local_routes.has(text)) return -EEXIST;
+    this.local_routes.add(text);
+    return 0;
   }
 
   /** struct rtmsg, RTA_OIF and, where it is not on a link, RTA_GATEWAY. */

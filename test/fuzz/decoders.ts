@@ -19,6 +19,7 @@ import { readTable } from "../../lib/netlink/nft/table.ts";
 import { NETLINK_NETFILTER, withNetlink } from "../../lib/netlink/request.ts";
 import { readAddress } from "../../lib/netlink/route/address.ts";
 import { readLink } from "../../lib/netlink/route/link.ts";
+import { isLocalRoute } from "../../lib/netlink/route/local.ts";
 import { readNeighbour } from "../../lib/netlink/route/neighbour.ts";
 import { readRoute } from "../../lib/netlink/route/route.ts";
 import type { SocketsPort } from "../../lib/sys/ports.ts";
@@ -47,6 +48,7 @@ export const MESSAGE_DECODERS: Readonly<Record<string, (message: Message) => unk
   "route link": ({ body }) => readLink(body),
   "route neighbour": ({ body }) => readNeighbour(body),
   "route route": ({ body }) => readRoute(body),
+  "route of a prefix": ({ body }) => isLocalRoute(body, 32),
 };
 
 /** What reads datagrams until its question is answered. */

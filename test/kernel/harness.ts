@@ -103,6 +103,9 @@ async function forget({ topology, balancer }: Lab): Promise<void> {
     if (!device || !address || device === "lo") continue;
     await run(["ip", "address", "delete", address, "dev", device]);
   }
+  for (const family of ["-4", "-6"]) {
+    await run(["ip", family, "route", "flush", "table", "local", "proto", "static"]);
+  }
   await topology.run(topology.client, ["ip", "neigh", "flush", "dev", "eth0"]);
   await run(["rm", "-rf", `${topology.folder}/state`, `${topology.folder}/run`]);
 }

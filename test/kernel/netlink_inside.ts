@@ -2,7 +2,7 @@
  * Test equipment: does one thing with lib/netlink or lib/packet in the network namespace it is started
  * in, and prints the result as JSON. `deno run -A netlink_inside.ts ACT [JSON]`
  */
-import { parseAddress } from "../../lib/model/address.ts";
+import { parseAddress, parsePrefix } from "../../lib/model/address.ts";
 import { KernelError } from "../../lib/model/error.ts";
 import { DEFAULT_MARK_MASK, markLayout } from "../../lib/model/mark.ts";
 import { countActive } from "../../lib/netlink/conntrack/count.ts";
@@ -11,6 +11,7 @@ import { dumpEntries } from "../../lib/netlink/conntrack/dump.ts";
 import { readGeneration } from "../../lib/netlink/nft/generation.ts";
 import { addAddress, deleteAddress, listAddresses } from "../../lib/netlink/route/address.ts";
 import { type Link, listLinks } from "../../lib/netlink/route/link.ts";
+import { addLocalRoute, deleteLocalRoute, localPrefixes } from "../../lib/netlink/route/local.ts";
 import { askNeighbours, listNeighbours } from "../../lib/netlink/route/neighbour.ts";
 import { routesTo } from "../../lib/netlink/route/route.ts";
 import { arpAnnouncement } from "../../lib/packet/arp.ts";
@@ -26,6 +27,10 @@ const ACTS = {
   addresses: () => listAddresses(sockets),
   add: ({ link, address }) => addAddress(sockets, linkOf(link).index, addressOf(address)),
   delete: ({ link, address }) => deleteAddress(sockets, linkOf(link).index, addressOf(address)),
+  add_prefix: ({ link, address }) => addLocalRoute(sockets, linkOf(link).index, prefixOf(address)),
+  delete_prefix: ({ link, address }) =>
+    deleteLocalRoute(sockets, linkOf(link).index, prefixOf(address)),
+  is_local: ({ address }) => localPrefixes(sockets, [prefixOf(address)]).length === 1,
   neighbours: () =>
     listNeighbours(sockets).map((one) => ({
       ...one,
@@ -63,6 +68,12 @@ function addressOf(text: string | undefined) {
   const address = parseAddress(text ?? "");
   if (!address) throw new Error(`no address ${text}`);
   return address;
+}
+
+function prefixOf(text: string | undefined) {
+  const prefix = parsePrefix(text ?? "");
+  if (!prefix) throw new Error(`no prefix ${text}`);
+  return prefix;
 }
 
 function timed<T>(act: () => T): { result: T; took_ms: number } {

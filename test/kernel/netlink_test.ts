@@ -98,6 +98,30 @@ Deno.test("deleting takes the entries named and no other, also in a zone", () =>
     assert.equal(rest.length, ENTRIES.length - 3);
   }));
 
+Deno.test("a prefix is made local by a route as ip(8) would make it, and only a whole one counts", () =>
+  inNamespaces(1, async ([name]) => {
+    await run(name, "ip", "link", "set", "lo", "up");
+    for (const [family, address, wider] of PREFIXES) {
+      const local = () => run(name, "ip", family, "route", "show", "table", "local", address);
+      const input = { link: "lo", address };
+      assert.equal(await act(name, "is_local", input), false);
+      assert.equal(await act(name, "add_prefix", input), "added");
+      assert.match(await local(), new RegExp(`^local ${address} dev lo .*proto static`));
+      assert.equal(await act(name, "is_local", input), true);
+      assert.equal(await act(name, "is_local", { address: wider }), false);
+      assert.equal(await act(name, "add_prefix", input), "exists");
+      assert.equal(await act(name, "delete_prefix", input), "deleted");
+      assert.equal(await act(name, "delete_prefix", input), "absent");
+      assert.equal(await local(), "");
+    }
+  }));
+
+/** An IP version of ip(8)'s, a prefix, and one that has it inside. */
+const PREFIXES = [
+  ["-4", "203.0.113.64/28", "203.0.113.64/27"],
+  ["-6", "2001:db8:1:40::/64", "2001:db8:1:40::/60"],
+] as const;
+
 Deno.test("an entry with the same tuple and another id stays", () =>
   inNamespaces(1, async ([name]) => {
     await insertEntries(name, ENTRIES);

@@ -68,6 +68,7 @@ export const ELSEWHERE: Readonly<Record<Exclude<MachineName, "own">, readonly El
     { path: "test/contract/ipvs_kernel_test.ts", why: "IPVS" },
     { path: "test/kernel/ipvs_test.ts", why: "IPVS" },
     { path: "test/kernel/ipvs_scheduler_test.ts", why: "IPVS, scheduler by scheduler" },
+    { path: "test/kernel/ipvs_mark_test.ts", why: "IPVS by mark, which iptables gives" },
     { path: "test/kernel/reuse_test.ts", why: "IPVS, and the delay it is known for" },
   ],
   qemu: [
@@ -84,6 +85,11 @@ export const ELSEWHERE: Readonly<Record<Exclude<MachineName, "own">, readonly El
     { path: "test/kernel/jhash_test.ts", why: "the hash of this kernel is the one we predict by" },
     { path: "test/contract/ipvs_kernel_test.ts", why: "IPVS, with everything in modules" },
     { path: "test/kernel/ipvs_test.ts", why: "IPVS as Debian builds it", only: QEMU_IPVS },
+    {
+      path: "test/kernel/ipvs_mark_test.ts",
+      why: "IPVS by mark, which nft gives",
+      only: /balanced by a mark/,
+    },
     {
       path: "test/kernel/ipvs_scheduler_test.ts",
       why: "IPVS's schedulers as Debian builds them",

@@ -1,17 +1,18 @@
-import { type Address, fullLength, isSingle } from "../../model/address.ts";
-import type { Forwarding } from "../../model/service.ts";
+import { fullLength, isSingle } from "../../model/address.ts";
+import { familiesOf, type Forwarding } from "../../model/service.ts";
 import type { DesiredState, PlacedBackend, PlacedService } from "../../model/state.ts";
 import {
   type DestinationForwarding,
   SVC_F_PERSISTENT,
   TUNNEL_IPIP,
 } from "../../netlink/ipvs/protocol.ts";
-import { type ServiceKey, serviceKeyText } from "../../netlink/ipvs/service.ts";
+import { familyOfKey, type ServiceKey, serviceKeyText } from "../../netlink/ipvs/service.ts";
+import { serviceMarks } from "./by_mark.ts";
 import { desiredUnits } from "./companion/units.ts";
 import { ipvsScheduler, kernelWeights } from "./schedulers.ts";
 import { EMPTY_SNAPSHOT, type Place, placeEntry, type Snapshot, type Virtual } from "./snapshot.ts";
 
-/** Stands for every port; the kernel takes it for persistent services only. */
+/** Stands for every port: the kernel takes it for persistent services, and of backends for the one asked for. */
 const ANY_PORT = 0;
 
 const FORWARDING: Readonly<Record<Forwarding, DestinationForwarding>> = {
@@ -21,19 +22,12 @@ const FORWARDING: Readonly<Record<Forwarding, DestinationForwarding>> = {
 };
 
 /**
- * What IPVS should hold for these services: a virtual service for each VIP and port, each with all backends
- * of its family. Pure.
+ * What IPVS should hold for these services: a virtual service for each VIP and port, or for each IP version
+ * where it is known by a mark, with all backends of its family. Pure.
  */
 export function desiredSnapshot(state: DesiredState): Snapshot {
-  const virtuals = new Map<string, Virtual>();
-  for (const service of state.services) {
-    for (const vip of service.vip.filter(isSingle)) {
-      for (const port of portsOf(service)) {
-        const virtual = virtualOf(service, { family: vip.family, text: vip.text }, port);
-        virtuals.set(serviceKeyText(virtual.key), virtual);
-      }
-    }
-  }
+  const virtuals = virtualsOf(state.services, serviceMarks(state));
+  // They are written in one piece for all services.
   const units = desiredUnits(state);
   return { ...EMPTY_SNAPSHOT, present: virtuals.size > 0, virtuals, units };
 }
@@ -49,33 +43,57 @@ export function narrowed(
   token: string,
 ): { want: Snapshot; have: Snapshot } {
   const [wanted, had] = [new Set(want.services), new Set(have.services)];
-  const without = (state: DesiredState, others: ReadonlySet<PlacedService>) => ({
-    ...desiredSnapshot({ ...state, services: state.services.filter((one) => !others.has(one)) }),
+  const [wantedMarks, hadMarks] = [serviceMarks(want), serviceMarks(have)];
+  const isSame = (service: PlacedService) =>
+    wanted.has(service) && had.has(service) &&
+    wantedMarks.get(service.name) === hadMarks.get(service.name);
+  const without = (state: DesiredState, marks: ReadonlyMap<string, number>) => ({
+    ...EMPTY_SNAPSHOT,
+    virtuals: virtualsOf(state.services.filter((one) => !isSame(one)), marks),
     present: state.services.length > 0,
-    // They are written in one piece for all services.
     units: desiredUnits(state),
   });
-  return { want: without(want, had), have: { ...without(have, wanted), token } };
+  return { want: without(want, wantedMarks), have: { ...without(have, hadMarks), token } };
 }
 
-function virtualOf(service: PlacedService, address: Address, port: number): Virtual {
+function virtualsOf(
+  services: readonly PlacedService[],
+  marks: ReadonlyMap<string, number>,
+): Map<string, Virtual> {
+  const all = services.flatMap((service) =>
+    keysOf(service, marks.get(service.name)).map((key) => virtualOf(service, key))
+  );
+  return new Map(all.map((virtual) => [serviceKeyText(virtual.key), virtual]));
+}
+
+function keysOf(service: PlacedService, fwmark: number | undefined): ServiceKey[] {
+  if (fwmark !== undefined) return familiesOf(service).map((family) => ({ family, fwmark }));
+  const { protocol, vip } = service;
+  return vip.filter(isSingle).flatMap(({ family, text }) =>
+    portsOf(service).map((port) => ({ protocol, address: { family, text }, port }))
+  );
+}
+
+function virtualOf(service: PlacedService, key: ServiceKey): Virtual {
   const { name, protocol, persistence } = service;
-  const key: ServiceKey = { protocol, address, port };
+  const family = familyOfKey(key);
+  const port = "fwmark" in key ? ANY_PORT : key.port;
   const scheduler = ipvsScheduler(service.scheduler);
   if (!scheduler) throw new TypeError(`supports() lets no ${service.scheduler} through`);
-  const backends = service.backends.filter((one) => one.address.family === address.family);
+  const backends = service.backends.filter((one) => one.address.family === family);
   const weights = kernelWeights(service.scheduler, backends.map((one) => one.effective_weight));
   const places = backends.map((backend, index) =>
     placeEntry(placeOf(service, backend, port, weights[index]!))
   );
-  const mask = address.family === 4 ? persistence?.mask : persistence?.mask6;
+  const mask = family === 4 ? persistence?.mask : persistence?.mask6;
   return {
     key,
     scheduler: scheduler.name,
     flags: scheduler.flags | (persistence ? SVC_F_PERSISTENT : 0),
     timeout_s: persistence ? Math.ceil(persistence.timeout_ms / 1000) : 0,
-    mask: mask ?? fullLength(address.family),
+    mask: mask ?? fullLength(family),
     service: name,
+    protocol,
     tagged: true,
     places: new Map(places),
   };

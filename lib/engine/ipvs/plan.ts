@@ -94,8 +94,8 @@ function stepsOf(found: Difference): Step[] {
  * A udp flow has no end, and goes to a dead backend for as long as somebody sends: it is forgotten at
  * once, and its next packet finds another.
  */
-function isForgotten({ virtual: { key } }: PlaceOf): boolean {
-  return "protocol" in key && key.protocol === "udp";
+function isForgotten({ virtual: { protocol } }: PlaceOf): boolean {
+  return protocol === "udp";
 }
 
 function isUnused({ place: { counted } }: PlaceOf): boolean {

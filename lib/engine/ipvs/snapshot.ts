@@ -7,6 +7,7 @@ import {
   type Destination,
   destinationKeyText,
 } from "../../netlink/ipvs/destination.ts";
+import type { Protocol } from "../../model/service.ts";
 import type { ServiceKey } from "../../netlink/ipvs/service.ts";
 import type { EngineSnapshot } from "../engine.ts";
 import type { Units } from "./companion/unit.ts";
@@ -30,6 +31,8 @@ export interface Virtual {
   readonly mask: number;
   /** lb's service. Not of a look at the kernel. */
   readonly service?: string;
+  /** Of its packets: a mark does not tell. Not of a look at the kernel. */
+  readonly protocol?: Protocol;
   /** Whether it bears lb's tag. */
   readonly tagged: boolean;
   /** By `ADDRESS:PORT`. */

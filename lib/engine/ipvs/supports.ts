@@ -1,6 +1,6 @@
-import { isSingle } from "../../model/address.ts";
 import type { Reason, Verdict } from "../../model/change.ts";
 import type { Service } from "../../model/service.ts";
+import { isByMark } from "./by_mark.ts";
 import { ipvsScheduler } from "./schedulers.ts";
 
 /** A limit of this engine: where it shows in the config, when it applies, and why. */
@@ -18,27 +18,6 @@ const LIMITS: readonly Limit[] = [
     path: ["scheduler"],
     applies: ({ scheduler }) => !ipvsScheduler(scheduler),
     why: "IPVS has no such scheduler; wrr is the nearest",
-  },
-  {
-    path: ["vip"],
-    applies: ({ vip }) => !vip.every(isSingle),
-    why: "IPVS knows single addresses only; a prefix takes engine nft",
-  },
-  {
-    path: ["ports"],
-    applies: ({ ports }) => ports !== "all" && ports.some(({ first, last }) => first !== last),
-    why: "IPVS knows single ports only; a range takes engine nft",
-  },
-  {
-    path: ["ports"],
-    applies: ({ ports, persistence }) => ports === "all" && !persistence,
-    why: "IPVS takes all ports only together with persistence",
-  },
-  {
-    path: ["persistence"],
-    applies: ({ ports, persistence }) =>
-      persistence !== undefined && ports !== "all" && ports.length > 1,
-    why: 'IPVS remembers clients for each port by itself; set ports = "all", or split the service',
   },
   {
     path: ["persistence"],
@@ -131,14 +110,17 @@ const BACKEND_LIMITS: readonly {
   },
   {
     key: "port",
-    applies: ({ port }, { ports }) => port !== undefined && ports === "all",
-    why: "with all ports IPVS keeps the port the client asked for",
+    applies: ({ port }, service) =>
+      port !== undefined && service.persistence !== undefined &&
+      (service.ports === "all" || isByMark(service)),
+    // ip_vs_sched_persist() looks at the backend's port only where the service has one.
+    why: "with persistence over several ports IPVS keeps the port the client asked for",
   },
   {
     key: "port",
     applies: ({ port }, { forward, ports }) =>
-      forward !== "nat" && port !== undefined && ports !== "all" &&
-      ports.some(({ first }) => first !== port),
+      forward !== "nat" && port !== undefined &&
+      (ports === "all" || ports.some(({ first, last }) => first !== port || last !== port)),
     why: "only nat changes the port",
   },
 ];
@@ -157,11 +139,12 @@ export function supportsIpvs(service: Service): Verdict {
 }
 
 /** Capabilities that only some services need. Pure. */
-export function needsOfIpvs({ scheduler, protocol, masquerade }: Service): string[] {
+export function needsOfIpvs(service: Service): string[] {
+  const { scheduler, protocol, masquerade } = service;
   const name = ipvsScheduler(scheduler)?.name;
   return [
     ...(name === undefined ? [] : [`ipvs-${name}`]),
     ...(protocol === "sctp" ? ["ipvs-sctp"] : []),
-    ...(masquerade ? ["ipvs-rules"] : []),
+    ...(masquerade || isByMark(service) ? ["ipvs-rules"] : []),
   ];
 }

@@ -1,8 +1,8 @@
 import type { Interface } from "../interface.ts";
 import type { HostResource } from "../resource.ts";
 import { applyAddresses } from "./apply.ts";
-import { observeInterfaces } from "./observe.ts";
-import type { VipService } from "./placement.ts";
+import { observeInterfaces, withLocalPrefixes } from "./observe.ts";
+import { placedPrefixes, type VipService } from "./placement.ts";
 import { type AddressStep, planAddresses } from "./plan.ts";
 
 /** VIPs on interfaces, as a host resource. */
@@ -12,7 +12,8 @@ export const addressResource: HostResource<
   AddressStep
 > = {
   name: "address",
-  observe: (kernel) => observeInterfaces(kernel.sockets),
+  observe: ({ sockets }, open) =>
+    withLocalPrefixes(sockets, observeInterfaces(sockets), placedPrefixes(open)),
   plan: planAddresses,
   apply: applyAddresses,
 };

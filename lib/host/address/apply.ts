@@ -1,5 +1,7 @@
+import { isSingle, type Prefix } from "../../model/address.ts";
 import { addAddress, deleteAddress } from "../../netlink/route/address.ts";
-import type { Kernel } from "../../sys/ports.ts";
+import { addLocalRoute, deleteLocalRoute } from "../../netlink/route/local.ts";
+import type { Kernel, SocketsPort } from "../../sys/ports.ts";
 import {
   isRefusal,
   type JournalPort,
@@ -80,8 +82,10 @@ function add(
   if (entry_id !== undefined) journal.amend([entry_id], PLACED);
   const giveUp = () => entries.forEach(({ id }) => journal.undone(id));
   try {
-    if (addAddress(kernel.sockets, link.index, address) === "added") {
+    if (put(kernel.sockets, link.index, address) === "added") {
       if (change) result.done.push(change);
+      // Of what is routed here nobody on a link has to hear.
+      if (!isSingle(address)) return [];
       const ids = entries.map(({ id }) => id);
       return [{ link, address, entry_ids: entry_id === undefined ? ids : [entry_id, ...ids] }];
     }
@@ -95,6 +99,16 @@ function add(
   return [];
 }
 
+function put(sockets: SocketsPort, ifindex: number, address: Prefix): "added" | "exists" {
+  if (isSingle(address)) return addAddress(sockets, ifindex, address);
+  return addLocalRoute(sockets, ifindex, address);
+}
+
+function take(sockets: SocketsPort, ifindex: number, address: Prefix): "deleted" | "absent" {
+  if (isSingle(address)) return deleteAddress(sockets, ifindex, address);
+  return deleteLocalRoute(sockets, ifindex, address);
+}
+
 function remove(
   kernel: Kernel,
   { op, link, address, entry_id, change, note }: AddressStep,
@@ -102,7 +116,7 @@ function remove(
   result: StepsResultDraft,
 ): void {
   if (op === "remove" && link && address) {
-    const deletion = deleteAddress(kernel.sockets, link.index, address);
+    const deletion = take(kernel.sockets, link.index, address);
     if (deletion === "deleted" && change) result.done.push(change);
   }
   if (note) result.notes.push(note);

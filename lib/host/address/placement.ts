@@ -1,5 +1,4 @@
 import {
-  type Address,
   contains,
   formatPrefix,
   fullLength,
@@ -7,6 +6,7 @@ import {
   parsePrefix,
   type Prefix,
 } from "../../model/address.ts";
+import type { JournalEntry } from "../../model/journal.ts";
 import type { Service } from "../../model/service.ts";
 import { holdersOf, type Interface, subnetOf } from "../interface.ts";
 import type { Blocked } from "../resource.ts";
@@ -29,8 +29,8 @@ export interface Placement {
 
 /**
  * Where VIPs belong, as `vip_on` of config.md has it: each once, in the services' order; on the loopback
- * interface where a router sends them and they have to be local. Prefixes are never placed: they are
- * routed here. Nor is what {@linkcode homeless} lists. Pure.
+ * interface where a router sends them and they have to be local. Prefixes are routed here: they are placed
+ * there where they have to be local, and else not at all. Nor is what {@linkcode homeless} lists. Pure.
  */
 export function placements(
   services: readonly VipService[],
@@ -53,7 +53,7 @@ export function interfacesAfter(
   interfaces: readonly Interface[],
 ): Interface[] {
   const holders = holdersOf(interfaces);
-  const missing = placements(services, interfaces)
+  const missing = placements(services, interfaces).filter(({ vip }) => isSingle(vip))
     .filter(({ link, vip }) => !holders.get(vip.text)?.has(link));
   const byLink = Map.groupBy(missing, ({ link }) => link);
   return interfaces.map((link) => {
@@ -122,8 +122,8 @@ export function placementNotes(
 }
 
 /** How the journal names a placed VIP: `eth0 203.0.113.10/32`. */
-export function placementKey(interfaceName: string, { text, family }: Address): string {
-  return `${interfaceName} ${text}/${fullLength(family)}`;
+export function placementKey(interfaceName: string, { text, length }: Prefix): string {
+  return `${interfaceName} ${text}/${length}`;
 }
 
 /** Takes a journal key apart. */
@@ -131,6 +131,19 @@ export function parsePlacementKey(key: string): { interfaceName: string; vip: Pr
   const [interfaceName = "", text = ""] = key.split(" ");
   const vip = parsePrefix(text);
   return vip && { interfaceName, vip };
+}
+
+/** The prefixes among what is on record. */
+export function placedPrefixes(open: readonly Pick<JournalEntry, "key">[]): Prefix[] {
+  return open.flatMap(({ key }) => parsePlacementKey(key)?.vip ?? []).filter((vip) =>
+    !isSingle(vip)
+  );
+}
+
+/** The prefixes that have to be this machine's own. */
+export function localPrefixesOf(services: readonly VipService[]): Prefix[] {
+  return services.filter(({ local }) => local).flatMap(({ vip }) => vip)
+    .filter((vip) => !isSingle(vip));
 }
 
 interface Subnet {
@@ -156,11 +169,14 @@ function placementsOf(
   links: ReadonlyMap<string, Interface>,
 ): Placement[] {
   const auto = vip_on === "auto" || vip_on === "none";
-  return vips.filter(isSingle).flatMap((vip) => {
+  return vips.flatMap((vip) => {
+    const loopback = local ? loopbackOf(links) : undefined;
+    // A route makes a prefix local, whatever interface its packets come in by.
+    if (!isSingle(vip)) return loopback ? [{ link: loopback, vip, auto: true, service }] : [];
     const named = vip_on === "auto"
       ? subnets.find(({ prefix }) => contains(prefix, vip))?.link
       : links.get(vip_on);
-    const link = named ?? (auto && local ? loopbackOf(links) : undefined);
+    const link = named ?? (auto ? loopback : undefined);
     return link ? [{ link, vip, auto, service }] : [];
   });
 }

@@ -1,4 +1,4 @@
-import type { Address } from "../../model/address.ts";
+import { isSingle, type Prefix } from "../../model/address.ts";
 import type { Change } from "../../model/change.ts";
 import type { JournalEntry, JournalRecord } from "../../model/journal.ts";
 import { holdersOf, type Interface } from "../interface.ts";
@@ -28,7 +28,8 @@ export interface AddressStep extends Step {
   readonly key: string;
   /** undefined where the interface is gone. */
   readonly link?: Interface;
-  readonly address?: Address;
+  /** A single one, or a prefix that a route makes local. */
+  readonly address?: Prefix;
   readonly records: readonly JournalRecord[];
   /** Its entry: it ends with a step that removes or forgets. */
   readonly entry_id?: number;
@@ -77,6 +78,7 @@ function setStep(
   entries: Entries,
 ): AddressStep[] {
   const { link, vip, auto } = placement;
+  if (!isSingle(vip)) return isLocal(link, vip) ? [] : [addStep(placement, entries)];
   const here = holders.get(vip.text) ?? new Set();
   if (here.has(link)) return announceStep(placement, entries);
   const isForeign = ({ name }: Interface) => !entries.has(placementKey(name, vip));
@@ -84,12 +86,23 @@ function setStep(
   return auto && [...here].some(isForeign) ? [] : [addStep(placement, entries)];
 }
 
+function isLocal({ local_prefixes = [] }: Interface, { text, length }: Prefix): boolean {
+  return local_prefixes.some((one) => one.text === text && one.length === length);
+}
+
 function announceStep({ link, vip }: Placement, entries: Entries): AddressStep[] {
   const key = placementKey(link.name, vip);
   const entry = entries.get(key);
   if (entry?.after !== PLACED) return [];
-  const address = { family: vip.family, text: vip.text };
-  return [{ op: "announce", key, link, address, records: [], entry_id: entry.id, drift: false }];
+  return [{
+    op: "announce",
+    key,
+    link,
+    address: vip,
+    records: [],
+    entry_id: entry.id,
+    drift: false,
+  }];
 }
 
 function addStep({ link, vip, service }: Placement, entries: Entries): AddressStep {
@@ -108,7 +121,7 @@ function addStep({ link, vip, service }: Placement, entries: Entries): AddressSt
     op: "add",
     key,
     link,
-    address: { family: vip.family, text: vip.text },
+    address: vip,
     records: known ? [] : [record],
     entry_id: known?.id,
     drift: known !== undefined,
@@ -116,16 +129,29 @@ function addStep({ link, vip, service }: Placement, entries: Entries): AddressSt
   };
 }
 
-function removeStep({ id: entry_id, key }: JournalEntry, links: ReadonlyMap<string, Interface>) {
+function removeStep(
+  { id: entry_id, key }: JournalEntry,
+  links: ReadonlyMap<string, Interface>,
+): AddressStep {
   const { interfaceName = "", vip } = parsePlacementKey(key) ?? {};
   const link = links.get(interfaceName);
   const step = { key, link, records: [], entry_id, drift: false };
+  if (link && vip && !isSingle(vip)) return leaveStep(step, link, vip);
   const found = link?.addresses.filter(({ text }) => text === vip?.text) ?? [];
   const ours = found.find(({ length }) => length === vip?.length);
   if (!ours) return { ...step, op: "forget" as const, note: absence(key, link, found.length > 0) };
-  const address = { family: ours.family, text: ours.text };
-  const change = addressChange("remove", key, "no service needs it any more");
-  return { ...step, op: "remove" as const, address, change };
+  return leaving(step, ours);
+}
+
+/** A prefix goes with its route. */
+function leaveStep(step: Omit<AddressStep, "op">, link: Interface, vip: Prefix): AddressStep {
+  if (isLocal(link, vip)) return leaving(step, vip);
+  return { ...step, op: "forget", note: absence(step.key, link, false) };
+}
+
+function leaving(step: Omit<AddressStep, "op">, address: Prefix): AddressStep {
+  const change = addressChange("remove", step.key, "no service needs it any more");
+  return { ...step, op: "remove", address, change };
 }
 
 function absence(key: string, link: Interface | undefined, isReplaced: boolean): string {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { parseAddress } from "../../../lib/model/address.ts";
+import { parseAddress, parsePrefix } from "../../../lib/model/address.ts";
 import { DecodeError } from "../../../lib/netlink/codec.ts";
 import {
   askNeighbours,
@@ -7,6 +7,7 @@ import {
   listNeighbours,
   type Neighbour,
 } from "../../../lib/netlink/route/neighbour.ts";
+import { localPrefixes } from "../../../lib/netlink/route/local.ts";
 import { routesTo } from "../../../lib/netlink/route/route.ts";
 import * as sample from "./samples.ts";
 import { ScriptedSockets } from "./scripted_socket.ts";
@@ -133,4 +134,20 @@ function refused(errno: number): Uint8Array {
   const bytes = sample.REFUSED_DELETE.slice();
   new DataView(bytes.buffer).setInt32(16, -errno, true);
   return bytes;
+}
+
+Deno.test("a prefix is local by a route for just that prefix", () => {
+  const local = (text: string, answer: Uint8Array) =>
+    localPrefixes(new ScriptedSockets(answer, sample.ACK), [prefix(text)]).length === 1;
+  assert.equal(local("203.0.113.64/28", sample.LOCAL_ROUTE), true);
+  assert.equal(local("203.0.113.64/29", sample.LOCAL_ROUTE), false);
+  assert.equal(local("198.51.100.0/32", sample.ROUTE_BY_ROUTER), false, "it is another's");
+  assert.equal(local("203.0.113.64/28", refused(ENETUNREACH)), false);
+  assert.throws(() => local("203.0.113.64/28", refused(ENOBUFS)), /ENOBUFS/);
+});
+
+function prefix(text: string) {
+  const parsed = parsePrefix(text);
+  assert.ok(parsed);
+  return parsed;
 }

@@ -201,6 +201,15 @@ export const ROUTE_ON_LINK6 = bytes(`
   0800 0400 07000000
 `);
 
+/** The route that makes a prefix local, as the entry of the table that it is. */
+export const LOCAL_ROUTE = bytes(`
+  34000000 1800 0000 01000000 a2230000            # RTM_NEWROUTE
+  02 1c 00 00 ff 04 fe 02 00000000                # rtmsg: IPv4, /28, table local, static, host, RTN_LOCAL
+  0800 0f00 ff000000                              # RTA_TABLE
+  0800 0100 cb007140                              # RTA_DST 203.0.113.64
+  0800 0400 01000000                              # RTA_OIF 1
+`);
+
 /** Every sample there is. */
 export const SAMPLES = [
   GENERATION,
@@ -217,4 +226,5 @@ export const SAMPLES = [
   NEIGHBOUR6,
   ROUTE_BY_ROUTER,
   ROUTE_ON_LINK6,
+  LOCAL_ROUTE,
 ];

@@ -87,6 +87,30 @@ ipvsTest("an uninstall takes services, sysctls, address and module away", async 
   assert.equal(rig.host.inside.ipvs.loaded, false);
 });
 
+ipvsTest("a prefix is made local by a route, which goes with its service", async (rig) => {
+  const { network } = rig.host;
+  const before = JSON.stringify(rig.host.picture());
+  const { changes } = await rig.run(single(ON_IPVS, "192.0.2.128/28"));
+  assert.ok(changes.some(({ op, object }) => `${op} ${object}` === "add lo 192.0.2.128/28"));
+  assert.deepEqual([...network.local_routes], ["lo 192.0.2.128/28"]);
+  assert.match(listIpvsadm(rig.host.inside.ipvs), /^-A -f \d+ -s wrr/);
+  assert.equal((await rig.plan(single(ON_IPVS, "192.0.2.128/28"))).changed, false);
+  network.local_routes.clear();
+  const { drift } = await rig.run(single(ON_IPVS, "192.0.2.128/28"));
+  assert.deepEqual(drift, ["lo 192.0.2.128/28"]);
+  assert.deepEqual([...network.local_routes], ["lo 192.0.2.128/28"], "it is back");
+  await rig.run(NOTHING);
+  assert.equal(JSON.stringify(rig.host.picture()), before);
+});
+
+ipvsTest("a route of somebody else's that makes a prefix local is left alone", async (rig) => {
+  rig.host.network.local_routes.add("lo 192.0.2.128/28");
+  const { changes } = await rig.run(single(ON_IPVS, "192.0.2.128/28"));
+  assert.ok(!changes.some(({ object }) => object.startsWith("lo ")), JSON.stringify(changes));
+  await rig.run(NOTHING);
+  assert.deepEqual([...rig.host.network.local_routes], ["lo 192.0.2.128/28"]);
+});
+
 ipvsTest("a module that was there before lb stays", async (rig) => {
   const { ipvs } = rig.host.inside;
   ipvs.loaded = true;

@@ -7,7 +7,7 @@ import {
   type Prefix,
 } from "../../../model/address.ts";
 import type { PortRange } from "../../../model/service.ts";
-import { type CompanionRule, describeRules, type Flow, ofFamily } from "./rule.ts";
+import { type CompanionRule, describeRules, type Flow, isExact, ofFamily } from "./rule.ts";
 import { type Unit, wantedUnit } from "./unit.ts";
 
 /** A table for each IP version: inet tables have no nat before linux 5.2. */
@@ -53,6 +53,7 @@ function tableText(rules: readonly CompanionRule[], family: Family): string {
 const HOOKS = {
   "pre-raw": "type filter hook prerouting priority -300; policy accept;",
   "pre-filter": "type filter hook prerouting priority -151; policy accept;",
+  "in-filter": "type filter hook input priority -151; policy accept;",
   "post-nat": "type nat hook postrouting priority 100; policy accept;",
 } as const;
 
@@ -88,7 +89,10 @@ function untracked(rules: readonly CompanionRule[], family: Family): Part[] {
   ];
 }
 
-/** What has the mark of a range gets that of an exact port after it. */
+/**
+ * What has the mark of a range gets that of an exact port after it. Only where IPVS is next: until then a
+ * packet has the bits that others gave it, by which it may be routed.
+ */
 function marked(rules: readonly CompanionRule[], family: Family): Part[] {
   const marks = rules.flatMap((rule) => rule.kind === "mark" ? [rule] : []);
   const key = keyOf("daddr", family);
@@ -98,7 +102,7 @@ function marked(rules: readonly CompanionRule[], family: Family): Part[] {
     const declaration = `typeof ${key} : meta mark;${isRange ? " flags interval;" : ""}`;
     return {
       sets: [{ kind: "map", name, declaration, elements }],
-      rules: [["pre-filter", `meta mark set ${key} map @${name}`]],
+      rules: [["in-filter", `meta mark set ${key} map @${name}`]],
     };
   });
 }
@@ -165,12 +169,8 @@ function keyOf(side: "daddr" | "saddr", family: Family): string {
 function partition<T extends { readonly flow: Flow }>(all: readonly T[]) {
   return [true, false].map((isRange) => ({
     isRange,
-    all: all.filter(({ flow }) => isRangeOf(flow) === isRange),
+    all: all.filter(({ flow }) => isExact(flow) !== isRange),
   }));
-}
-
-function isRangeOf({ address, ports }: Flow): boolean {
-  return !isSingle(address) || ports.first !== ports.last;
 }
 
 /** Sets of ranges refuse those that overlap: ports of one address are put together. */

@@ -2,7 +2,14 @@
  * Rules of the packet filter that go with IPVS: it has no NAT of source addresses, knows a service of several
  * ports by the packet's mark only, and is fastest where conntrack passes over its packets.
  */
-import { type Family, fullLength, type Prefix } from "../../../model/address.ts";
+import {
+  contains,
+  type Family,
+  fullLength,
+  isSingle,
+  type Prefix,
+} from "../../../model/address.ts";
+import { serviceMarks } from "../by_mark.ts";
 import type { PortRange, Protocol } from "../../../model/service.ts";
 import type { DesiredState, PlacedBackend, PlacedService } from "../../../model/state.ts";
 
@@ -24,11 +31,15 @@ export type CompanionRule =
 
 const ALL_PORTS: PortRange = { first: 0, last: 65_535 };
 
-/** The rules that go with these services. Pure. */
+/** The rules that go with these services, the same in whatever order they come from the record. Pure. */
 export function companionRules(
-  state: Pick<DesiredState, "services" | "tracking">,
+  state: Pick<DesiredState, "services" | "tracking" | "marks">,
 ): CompanionRule[] {
-  const rules = state.services.flatMap((service) => rulesOf(service, state.tracking));
+  const services = state.services.toSorted((a, b) => a.name < b.name ? -1 : 1);
+  const rules = [
+    ...services.flatMap((service) => rulesOf(service, state.tracking)),
+    ...markRules(services, serviceMarks(state)),
+  ];
   // The same backend may be in several services.
   return [...new Map(rules.map((rule) => [JSON.stringify(rule), rule])).values()];
 }
@@ -36,6 +47,40 @@ export function companionRules(
 function rulesOf(service: PlacedService, tracking: DesiredState["tracking"]): CompanionRule[] {
   if (service.masquerade) return masqueraded(service);
   return tracking?.watched === undefined ? untracked(service, tracking?.shared ?? []) : [];
+}
+
+/**
+ * IPVS looks for a mark first (ip_vs_service_find()), and for all of it: so other people's bits are not kept,
+ * and packets to an exact port within a range, which is another service, have none.
+ */
+function markRules(
+  services: readonly PlacedService[],
+  marks: ReadonlyMap<string, number>,
+): CompanionRule[] {
+  const flowsOf = (isMarked: boolean) =>
+    services.filter(({ name }) => marks.has(name) === isMarked)
+      .flatMap((service) => requestsOf(service).map((flow) => ({ flow, name: service.name })));
+  const marked = flowsOf(true);
+  const exceptions = flowsOf(false).filter(({ flow }) =>
+    marked.some((wider) => isWithin(flow, wider.flow))
+  );
+  // Who reads them in turn has the last word from what is exact.
+  const ordered = [...marked, ...exceptions].toSorted((a, b) =>
+    Number(isExact(a.flow)) - Number(isExact(b.flow))
+  );
+  return ordered.map(({ flow, name }) => ({ kind: "mark", flow, mark: marks.get(name) ?? 0 }));
+}
+
+/** One port of one address. */
+export function isExact({ address, ports }: Flow): boolean {
+  return isSingle(address) && ports.first === ports.last;
+}
+
+/** Only what is exact can be inside of anything else (lib/config/overlap.ts). */
+function isWithin(exact: Flow, { address, protocol, ports }: Flow): boolean {
+  return exact.protocol === protocol && isSingle(exact.address) &&
+    contains(address, exact.address) && exact.ports.first >= ports.first &&
+    exact.ports.last <= ports.last;
 }
 
 function masqueraded(service: PlacedService): CompanionRule[] {

@@ -8,10 +8,13 @@ export const XT_CHAIN = "LB-IPVS";
 /** By IP version. The older programs: where these are asked for, the kernel has no nf_tables for IP. */
 export const XT_PROGRAMS = { 4: "iptables-legacy", 6: "ip6tables-legacy" } as const;
 
-/** From which built-in chain lb's own is jumped to. */
+/**
+ * From which built-in chain lb's own is jumped to. IPVS takes packets behind INPUT; and what conntrack calls
+ * INVALID of an answer that was masqueraded is addressed to this machine, and comes there too.
+ */
 export const XT_ENTRANCES = {
   raw: "PREROUTING",
-  mangle: "PREROUTING",
+  mangle: "INPUT",
   nat: "POSTROUTING",
 } as const;
 

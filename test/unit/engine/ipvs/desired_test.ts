@@ -90,11 +90,11 @@ Deno.test("a service IPVS cannot serve is told every reason, at its place in the
     [{}, []],
     [{ scheduler: "random" }, ["scheduler"]],
     [{ scheduler: "lr" }, ["scheduler"]],
-    [{ vip: ["203.0.113.0/28"] }, ["vip"]],
-    [{ ports: ["80-81"] }, ["ports"]],
-    [{ ports: "all" }, ["ports"]],
+    [{ vip: ["203.0.113.0/28"] }, []],
+    [{ ports: ["80-81"] }, []],
+    [{ ports: "all" }, []],
     [{ ports: "all", persistence }, []],
-    [{ ports: [80, 443], persistence }, ["persistence"]],
+    [{ ports: [80, 443], persistence }, []],
     [{ persistence: { ...persistence, timeout_ms: 4_000_000_001 } }, ["persistence"]],
     [{ masquerade: true }, []],
     [{ mark: 1, dscp: 0, priority: "1:1" }, ["mark", "dscp", "priority"]],
@@ -105,16 +105,22 @@ Deno.test("a service IPVS cannot serve is told every reason, at its place in the
       "over_limit",
     ]],
     [{ ports: "all", persistence, backends: TWO }, ["backend.1.port"]],
+    [{ ports: [80, 443], persistence, backends: TWO }, ["backend.1.port"]],
+    [{ ports: "all", backends: TWO }, []],
+    [{ ports: [80], persistence, backends: TWO }, []],
   ];
   for (const [spec, paths] of cases) {
     assert.deepEqual(reasonsOf(spec), paths, JSON.stringify(spec));
   }
   assert.deepEqual(reasonsOf({ backends: TWO }, "dr"), ["backend.1.port"]);
   assert.deepEqual(reasonsOf({ ports: [8080], backends: TWO }, "dr"), []);
+  assert.deepEqual(reasonsOf({ ports: ["8080-8081"], backends: TWO }, "dr"), ["backend.1.port"]);
+  assert.deepEqual(reasonsOf({ ports: "all", backends: TWO }, "dr"), ["backend.1.port"]);
   assert.deepEqual(reasonsOf({ masquerade: true }, "dr"), ["masquerade"]);
 });
 
 Deno.test("a scheduler takes its module, sctp a kernel that has it", () => {
   assert.deepEqual(ipvsEngine.needs(serviceOf({ scheduler: "maglev" })), ["ipvs-mh"]);
   assert.deepEqual(ipvsEngine.needs(serviceOf({ protocol: "sctp" })), ["ipvs-wrr", "ipvs-sctp"]);
+  assert.deepEqual(ipvsEngine.needs(serviceOf({ ports: "all" })), ["ipvs-wrr", "ipvs-rules"]);
 });
