@@ -2,6 +2,7 @@ import { FAMILIES, type Family } from "../model/address.ts";
 import type { MarkLayout } from "../model/mark.ts";
 import type { Kernel } from "../sys/ports.ts";
 import { moduleIndex } from "./detect.ts";
+import { statefulRules } from "./stateful.ts";
 
 /** A chain as `nft -j list chains` tells it. */
 export interface ListedChain {
@@ -27,6 +28,8 @@ export interface Surroundings {
   readonly chains: readonly ListedChain[];
   /** undefined where conntrack has not been used yet. */
   readonly conntrack?: ConntrackFill;
+  /** Whose rules decide by conntrack's state of packets, if anybody's. */
+  readonly watched?: string;
   /** Bridges whose frames go through IPv4 and IPv6 rules (bridge-nf-call-iptables and its twin). */
   readonly filteredBridges: readonly string[];
 }
@@ -45,6 +48,7 @@ export async function lookAround(kernel: Kernel): Promise<Surroundings> {
   return {
     chains: await foreignChains(kernel),
     conntrack: conntrackFill(kernel),
+    watched: await watchedBy(kernel),
     filteredBridges: filteredBridges(kernel),
   };
 }
@@ -113,6 +117,15 @@ function conntrackConflicts(fill: ConntrackFill | undefined): string[] {
     `the table of connections is ${percent} % full (${fill.count} of ${fill.max}): new connections ` +
     "are dropped when it is full; raise net.netfilter.nf_conntrack_max",
   ];
+}
+
+/** What cannot be read is for a run to tell. */
+async function watchedBy(kernel: Kernel): Promise<string | undefined> {
+  try {
+    return await statefulRules(kernel);
+  } catch {
+    return undefined;
+  }
 }
 
 /** Listing would load nf_tables where it is not loaded; and then there is nothing to list. */

@@ -2,7 +2,7 @@ import { type Committed, type Engine, StalePlanError } from "../engine/engine.ts
 import { InForceError, KernelError, LbError } from "../model/error.ts";
 import { withoutReleases } from "../store/ids.ts";
 import { NOTHING_LEFT } from "./drift.ts";
-import { forgetGone, forgetUnbalanced, goneSince } from "./flows.ts";
+import { forgetGone, forgetUnbalanced, freeRetired, goneSince } from "./flows.ts";
 import {
   applyStage,
   doneStages,
@@ -104,6 +104,7 @@ async function applyEngine(run: Run, task: EngineTask, revision: number): Promis
   const applied = await engine.apply(kernel, plan, stamp);
   // Before the record: a run that is cut off here is completed by the next one.
   await orBlocked(run, () => forgetUnbalanced(run, state.services));
+  await orBlocked(run, () => freeRetired(run, task));
   if (want.present) recordApplied(run, task, applied, revision);
   const after = applied.stamp ?? await checkAfter(run, task);
   run.stamps.set(engine.name, after);

@@ -15,6 +15,7 @@ import { familiesServed, hostWant, sysctlWant } from "./host.ts";
 import { betterNotes } from "./move.ts";
 import { groundOf, type Held } from "./selection.ts";
 import { reportServices, type ServiceReport } from "./service_report.ts";
+import { watchedNote } from "./tracking.ts";
 
 /** What `lb doctor` and `lb init` tell. */
 export interface Diagnosis {
@@ -61,7 +62,12 @@ export function diagnoseMachine(kernel: Kernel, found: Findings): Diagnosis {
   const engines = ground.reports;
   const reports = config ? reportServices(config, found.held, ground) : [];
   const engineOf = new Map(reports.map(({ name, chosen }) => [name, chosen]));
-  const sysctls = config ? wantedSysctls(kernel, config, engineOf, { ...found, journal }) : [];
+  const sysctls = config
+    ? wantedSysctls(kernel, config, engineOf, {
+      journal,
+      watched: around.watched ?? found.watched,
+    })
+    : [];
   const needed = neededCapabilities(config, engines, engineOf);
   const lacking = facts.capabilities.filter((each) => needed.has(each.id) && !isPossible(each))
     .map(({ id, purpose, evidence }) => `${id} (${purpose}): ${evidence}`);
@@ -87,6 +93,7 @@ export function diagnoseMachine(kernel: Kernel, found: Findings): Diagnosis {
   const notes = [
     ...placementNotes(services, interfaces),
     ...renameNotes(journal),
+    ...watchNotes(engineOf, around),
     ...betterNotes(reports.map(({ chosen: engine, ...one }) => ({ ...one, engine }))),
   ];
   const { conntrack } = around;
@@ -94,6 +101,16 @@ export function diagnoseMachine(kernel: Kernel, found: Findings): Diagnosis {
     ...{ facts, engines, services: reports, sysctls, conntrack },
     ...{ conflicts: met, attention, notes },
   };
+}
+
+/** Somebody's rules decide how IPVS is set up. */
+function watchNotes(
+  engineOf: ReadonlyMap<string, EngineName | undefined>,
+  { watched }: Surroundings,
+): string[] {
+  return watched !== undefined && [...engineOf.values()].includes("ipvs")
+    ? [watchedNote(watched)]
+    : [];
 }
 
 /** What nobody needs here is no reason to do anything: a kernel without it is as good as any. */

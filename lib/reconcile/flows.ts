@@ -1,10 +1,13 @@
 import { flushUdp, type Gone } from "../host/conntrack/flush.ts";
 import { flushUnbalanced } from "../host/conntrack/unbalanced.ts";
+import { freePorts } from "../host/conntrack/reopen.ts";
 import { markLayout } from "../model/mark.ts";
 import { addressOfKey } from "../model/service.ts";
 import type { PlacedService } from "../model/state.ts";
 import type { BackendRow } from "../store/ids.ts";
+import type { EngineTask } from "./plan.ts";
 import type { Run } from "./request.ts";
+import { retiredBackends } from "./tracking.ts";
 
 /** Backends that left since a run last came to its end: one that was cut off left their flows. */
 export function goneSince({ machine, now_ms }: Run, rows: readonly BackendRow[]): Gone[] {
@@ -32,6 +35,20 @@ export function forgetUnbalanced(run: Run, services: readonly PlacedService[]): 
   const translated = services.filter(({ forward }) => forward !== "dr");
   const count = flushUnbalanced(run.machine.kernel.sockets, translated);
   tell(run, count, "that were there before their rules");
+}
+
+/**
+ * Where conntrack sees connections of IPVS, those at backends that take no new ones any more let their ports
+ * be used again. @throws {KernelError}
+ */
+export function freeRetired(run: Run, { engine, state, committed }: EngineTask): void {
+  if (engine.name !== "ipvs" || !committed) return;
+  const retired = retiredBackends(
+    committed.state.services,
+    state.services,
+    state.tracking?.watched,
+  );
+  freePorts(run.machine.kernel.sockets, retired);
 }
 
 function tell({ notes }: Run, count: number, which: string): void {

@@ -1,3 +1,4 @@
+import { statefulRules } from "../capability/stateful.ts";
 import { addressResource } from "../host/address/address.ts";
 import { ingressOf } from "../host/neighbour/ingress.ts";
 import { observeWays } from "../host/neighbour/observe.ts";
@@ -9,11 +10,13 @@ import type { Config } from "../model/settings.ts";
 import type { Ingress } from "../model/state.ts";
 import type { Kernel } from "../sys/ports.ts";
 
-/** What `forward = "dr"` takes of the machine: the ways to its backends, and where packets come in. */
+/** What services take of the machine around: ways to backends, where packets come in, who looks at them. */
 export interface Links {
   /** By the backend's address. */
   readonly ways: ReadonlyMap<string, Way>;
   readonly ingress: Ingress;
+  /** Whose rules look at conntrack's states, if anybody's; looked for where a service is on IPVS. */
+  readonly watched?: string;
 }
 
 /** For configs without such services. */
@@ -40,7 +43,9 @@ export async function observeLinks(
   wait_ms: number,
 ): Promise<Links> {
   const addresses = directBackends(config);
-  if (addresses.length === 0) return NO_LINKS;
+  const isOnIpvs = config.services.some(({ name }) => engineOf.get(name) === "ipvs");
+  const watched = isOnIpvs ? await statefulRules(kernel) : undefined;
+  if (addresses.length === 0) return { ...NO_LINKS, watched };
   const interfaces = addressResource.observe(kernel, []);
   const ways = await observeWays(kernel, interfaces, addresses, wait_ms);
   const [direct, others] = [true, false].map((isCaught) =>
@@ -51,6 +56,7 @@ export async function observeLinks(
   return {
     ways: new Map(ways.map((way) => [way.address.text, way])),
     ingress: ingressOf(direct, others, interfaces),
+    watched,
   };
 }
 

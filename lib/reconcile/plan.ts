@@ -16,6 +16,7 @@ import {
 } from "./host.ts";
 import { type Links, observeLinks, obstacles, refuseOffLink } from "./links.ts";
 import { isFollowed, observeLoads } from "./load.ts";
+import { trackingNotes } from "./tracking.ts";
 import { type Memory, recall, type View, viewOf, type ViewOptions } from "./memory.ts";
 import type { Outcome } from "./outcome.ts";
 import { isAwaited, moveNotes, movesOf, watchingMoved } from "./move.ts";
@@ -69,13 +70,14 @@ export async function planRun(run: Run, how: ViewOptions = {}): Promise<RunPlan>
   const target = findTarget(run);
   const links = await observeLinks(run.machine.kernel, config, run.engineOf, PATIENT_MS);
   if (target.isNew) refuseOffLink(links);
-  const watched = watchingMoved(run);
+  const watched = links.watched ?? watchingMoved(run);
   const tasks: EngineTask[] = [];
   for (const engine of enginesHere(run.machine)) {
     tasks.push(await planEngine(run, engine, { rows, target, links, watched }, how));
   }
   run.notes.push(...moveNotes(run), ...moduleNotes(run, tasks));
   const host = planHost(run.machine, config, hostWant(config, run.engineOf, watched));
+  run.notes.push(...trackingNotes(host, links.watched));
   if (target.isNew) refuse(host);
   for (const object of hostDrift(host)) run.progress.drift.add(object);
   return {

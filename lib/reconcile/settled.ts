@@ -1,4 +1,5 @@
 import { procSysMount } from "../capability/proc_sys.ts";
+import { statefulRules } from "../capability/stateful.ts";
 import { ENGINES } from "../engine/registry.ts";
 import { addressResource } from "../host/address/address.ts";
 import { HASTY_MS, observeWays } from "../host/neighbour/observe.ts";
@@ -80,6 +81,7 @@ export async function inputsDigest(
     [...sysctlResource.observe(kernel, sysctls)],
     interfaces,
     ways,
+    store.commits.get("ipvs", host) ? await statefulRules(kernel) : undefined,
     // A rollback may want the same config on other engines.
     heldText(store),
     sysctls.map(({ id }) => id),

@@ -85,8 +85,8 @@ export async function readStatus(
   const engineOf = new Map(chosen.map((each) => [each.name, each.engine]));
   const drifted: string[] = [];
   const found = new Map<string, ServiceStatus>();
-  const watched = committedWatcher(machine);
   const links = await observeLinks(machine.kernel, applied.loaded.config, engineOf, HASTY_MS);
+  const watched = links.watched ?? committedWatcher(machine);
   for (const engine of ENGINES) {
     const { config } = applied.loaded;
     const memory = recall(machine, engine.name);

@@ -1,6 +1,8 @@
+import type { Retired } from "../host/conntrack/reopen.ts";
 import type { EngineName, Service } from "../model/service.ts";
 import type { Config } from "../model/settings.ts";
-import type { DesiredState, Tracking } from "../model/state.ts";
+import type { DesiredState, PlacedBackend, PlacedService, Tracking } from "../model/state.ts";
+import type { HostStages } from "./host.ts";
 import { recall, type Rememberer } from "./memory.ts";
 
 /**
@@ -33,4 +35,56 @@ export function committedWatcher(
 
 function addressesOf(services: readonly Service[]): string[] {
   return services.flatMap(({ backends }) => backends.map(({ address }) => address.text));
+}
+
+/** Why conntrack begins to see what IPVS balances. Pure. */
+export function trackingNotes(
+  { sysctls }: Pick<HostStages, "sysctls">,
+  watched?: string,
+): string[] {
+  const isBegun = sysctls.some(({ key, after }) => key === IPVS_CONNTRACK && after === "1");
+  return isBegun && watched !== undefined ? [watchedNote(watched)] : [];
+}
+
+/** What is to be known of rules that look at states, where services are on IPVS. */
+export function watchedNote(watched: string): string {
+  return `${watched} looks at connections' states, so conntrack follows what IPVS balances; ` +
+    "without such rules it is spared that, and IPVS is faster";
+}
+
+const IPVS_CONNTRACK = "net.ipv4.vs.conntrack";
+
+/**
+ * Backends that took new tcp connections and do not any more, of services whose packets conntrack sees. Pure.
+ *
+ * @param watched whose rules look at conntrack's states, if anybody's
+ */
+export function retiredBackends(
+  before: readonly PlacedService[],
+  after: readonly PlacedService[],
+  watched: string | undefined,
+): Retired[] {
+  const now = new Map(after.map((service) => [service.name, service]));
+  return before.filter(({ protocol, forward, masquerade }) =>
+    protocol === "tcp" && forward === "nat" && (masquerade || watched !== undefined)
+  ).flatMap((service) => {
+    const serving = servingIds(now.get(service.name)?.backends ?? []);
+    const retired = service.backends.filter(({ id, effective_weight }) =>
+      effective_weight > 0 && !serving.has(id)
+    );
+    return retired.flatMap((backend) => waysTo(service, backend));
+  });
+}
+
+function servingIds(backends: readonly PlacedBackend[]): Set<number> {
+  return new Set(
+    backends.filter(({ effective_weight }) => effective_weight > 0).map(({ id }) => id),
+  );
+}
+
+function waysTo({ vip, ports }: PlacedService, { address, port }: PlacedBackend): Retired[] {
+  const ranges = ports === "all" ? [{ first: 0, last: 65_535 }] : ports;
+  return vip.filter(({ family }) => family === address.family).flatMap((vip) =>
+    ranges.map((ports) => ({ vip, ports, backend: address.text, backend_port: port }))
+  );
 }

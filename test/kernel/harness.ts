@@ -94,6 +94,7 @@ async function forget({ topology, balancer }: Lab): Promise<void> {
   await run(["nft", "flush", "ruleset"]);
   // There only where a test of IPVS can run at all.
   await run(["ipvsadm", "-C"]).catch(() => {});
+  await forgetChains(run);
   await run(["conntrack", "-F"]);
   if (PATIENCE > 1) await run(["sysctl", "-q", "-w", ...PATIENT_CONNTRACK]);
   await run(["sysctl", "-q", "-w", "net.ipv4.ip_forward=0", "net.ipv6.conf.all.forwarding=0"]);
@@ -108,6 +109,16 @@ async function forget({ topology, balancer }: Lab): Promise<void> {
   }
   await topology.run(topology.client, ["ip", "neigh", "flush", "dev", "eth0"]);
   await run(["rm", "-rf", `${topology.folder}/state`, `${topology.folder}/run`]);
+}
+
+/** Of iptables only what is there: asking for more would make it. */
+async function forgetChains(run: Balancer["run"]): Promise<void> {
+  for (const family of ["ip", "ip6"]) {
+    const { stdout } = await run(["cat", `/proc/net/${family}_tables_names`]);
+    for (const table of stdout.split("\n").filter((name) => name !== "")) {
+      for (const act of ["-F", "-X"]) await run([`${family}tables-legacy`, "-t", table, act]);
+    }
+  }
 }
 
 function lbCommand(): readonly string[] {

@@ -1,117 +1,58 @@
-/**
- * The delay of a second that IPVS is known for (kubernetes #70747, #90854): a client uses a port again whose
- * last connection the balancer takes for ended, while conntrack takes it for alive.
- */
+/** No connection set up by lb waits the second that IPVS is known for, and none goes to a dead backend. */
 import assert from "node:assert/strict";
-import { CLIENT } from "../../lib/demo/layout.ts";
 import { SLOW_MS } from "../../lib/demo/role/spec.ts";
-import type { Child } from "../../lib/sys/ports.ts";
-import { door } from "./config.ts";
-import { kernelTests, type Lab } from "./harness.ts";
-import { apply, must } from "./steps.ts";
+import {
+  byKubeProxy,
+  byLb,
+  RULES,
+  type Scenario,
+  SCENARIOS,
+  type Setup,
+  withServers,
+} from "./delay_rig.ts";
+import { kernelTests } from "./harness.ts";
 
 const test = kernelTests({ backends: 2, need: "ipvs" });
 
-const INSIDE = new URL("./silent_inside.ts", import.meta.url).pathname;
-const CONNECTIONS = 30;
+/** Connections in each scenario: of few ports, or, where something happens once, of many. */
+const [FEW, MANY] = [{ ports: 20, rounds: 10 }, { ports: 200, rounds: 1 }];
 
-/** Fewer: one after the other waits, and after 10 s IPVS has forgotten what it took for ended. */
-const SLOW_CONNECTIONS = 6;
+/** One after the other waits, and after 10 s IPVS has forgotten what it took for ended. */
+const SLOW = { ports: 6, rounds: 1 };
 
-/** Where the silent servers listen, beside the usual ones. */
-const PORT = 9_000;
-
-function inside(lab: Lab, namespace: string, ...args: string[]): Child {
-  const deno = [Deno.execPath(), "run", "-A", "--no-check", "--quiet", INSIDE];
-  return lab.traffic.program(namespace, [...deno, ...args]);
-}
-
-/** Runs an act beside a server on each backend. @param act gets how many connections each has had */
-async function withServers(
-  lab: Lab,
-  act: (accepted: readonly number[]) => Promise<void>,
-): Promise<void> {
-  const accepted = lab.topology.backends.map(() => 0);
-  const servers = lab.topology.backends.map((one) => inside(lab, one, "server", `${PORT}`));
-  try {
-    for (const { lines } of servers) assert.equal((await lines.next()).value, "ready");
-    servers.forEach(async ({ lines }, index) => {
-      for await (const _line of lines) accepted[index]!++;
-    });
-    await act(accepted);
-  } finally {
-    for (const server of servers) server.kill();
-    await Promise.all(servers.map(({ ended }) => ended));
-  }
-}
-
-/** Weights of the two backends; undefined leaves one out. */
-type Weights = readonly (number | undefined)[];
-
-function onIpvs(lab: Lab, weights: Weights) {
-  return apply(lab, { weights, port: PORT, families: [4], more: 'engine = "ipvs"' });
-}
-
-/** Uses ports again after what happens between. @returns how long each took in ms */
-async function reuse(
-  lab: Lab,
-  between?: () => Promise<unknown>,
-  count = CONNECTIONS,
-): Promise<number[]> {
-  // Conntrack is active where a rule uses it, as on any real host.
-  await must(lab, "iptables-legacy", "-F");
-  await must(lab, "iptables-legacy", "-A", "INPUT", "-m", "conntrack", "--ctstate", "NEW");
-  const { address, port } = door(4);
-  const args = ["client", address, `${port}`, CLIENT[4], `${count}`];
-  const client = inside(lab, lab.topology.client, ...args);
-  assert.equal((await client.lines.next()).value, "forgotten");
-  await between?.();
-  await client.closeInput();
-  return JSON.parse((await client.lines.next()).value);
-}
-
-/** What servers say takes a moment to get here. */
-async function settled(accepted: readonly number[], count: number): Promise<void> {
-  const sum = () => accepted.reduce((total, one) => total + one);
-  for (let turn = 0; turn < 50 && sum() < count; turn++) {
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
-  assert.equal(sum(), count);
-}
-
-/** As kube-proxy sets them from linux 5.9 on. */
-const KUBE_PROXY = ["conntrack=1", "conn_reuse_mode=1", "expire_nodest_conn=1"];
-
-test("with kube-proxy's settings every such connection waits a second", async (lab) => {
-  await withServers(lab, async () => {
-    await onIpvs(lab, [1, 1]);
-    await must(lab, "sysctl", "-q", "-w", ...KUBE_PROXY.map((key) => `net.ipv4.vs.${key}`));
-    const times = await reuse(lab, undefined, SLOW_CONNECTIONS);
-    assert.equal(times.filter((time) => time > SLOW_MS).length, SLOW_CONNECTIONS, `${times}`);
+test("set up as kube-proxy does it, every connection that follows silence waits a second", async (lab) => {
+  const [scenario] = SCENARIOS.filter(({ how, then }) => how === "reset" && !then);
+  await withServers(lab, async (run) => {
+    const kubeProxy = byKubeProxy("kube-proxy's settings", RULES.counting);
+    const { times_ms } = await run(kubeProxy, scenario!, SLOW);
+    assert.equal(times_ms.filter((time) => time > SLOW_MS).length, SLOW.ports, `${times_ms}`);
   });
 });
 
-/** What becomes of the first backend between. */
-const SCENARIOS: readonly (readonly [string, Weights | undefined])[] = [
-  ["the backends stay as they are", undefined],
-  ["one backend gets weight 0", [0, 1]],
-  ["one backend is removed", [undefined, 1]],
+/** By what else is on the machine, and what the service asks for. */
+const SETUPS: readonly Setup[] = [
+  byLb("without conntrack", { before: RULES.counting }),
+  byLb("beside rules that look at states", { before: RULES.deciding }),
+  byLb("masqueraded", { before: RULES.counting, more: "masquerade = true" }),
 ];
 
-for (const [what, weights] of SCENARIOS) {
-  test(`with lb's settings none does: ${what}`, async (lab) => {
-    await withServers(lab, async (accepted) => {
-      await onIpvs(lab, [1, 1]);
-      let before = 0;
-      const times = await reuse(lab, async () => {
-        await settled(accepted, CONNECTIONS);
-        before = accepted[0]!;
-        if (weights) await onIpvs(lab, weights);
-      });
-      assert.deepEqual(times.filter((time) => time > SLOW_MS), [], `${times}`);
-      await settled(accepted, 2 * CONNECTIONS);
-      const isGone = accepted[0] === before;
-      assert.equal(isGone, weights !== undefined, `first ${before}, then ${accepted}`);
+for (const setup of SETUPS) {
+  test(`set up by lb, none waits and none goes to the dead: ${setup.name}`, async (lab) => {
+    await withServers(lab, async (run) => {
+      for (const scenario of SCENARIOS) await check(run, setup, scenario);
     });
   });
+}
+
+async function check(
+  run: Parameters<Parameters<typeof withServers>[1]>[0],
+  setup: Setup,
+  scenario: Scenario,
+): Promise<void> {
+  const { times_ms, dead } = await run(setup, scenario, scenario.then ? MANY : FEW);
+  const slow = times_ms.filter((time) => time > SLOW_MS).length;
+  console.log(
+    `${setup.name}, ${scenario.what}: ${slow} of ${times_ms.length} slow, ${dead} to the dead`,
+  );
+  assert.deepEqual({ slow, dead }, { slow: 0, dead: 0 }, scenario.what);
 }

@@ -1,14 +1,19 @@
 /**
- * Runs inside a namespace: connections that both ends forget without a word, as machines do that lose their
- * power. `server PORT` forgets each connection as soon as it is there, and says so. `client VIP PORT COUNT`
- * makes some, shows the balancer a reset that no end believes, forgets them, waits for a line, makes them
- * again from the same ports, and prints how long each took in ms.
+ * Runs inside a namespace: connections that end as the balancer does not expect. `server PORT` forgets each
+ * connection at PORT as soon as it is there, without a word, as machines do that lose their power; at PORT + 1
+ * it closes each, before the client does. It prints a line for each.
+ *
+ * `client VIP PORT SOURCE PORTS ROUNDS HOW` makes a connection from each of so many ports, ends it, says so,
+ * and waits for a line; then it makes them again from the same ports, so many rounds, and prints how long each
+ * took in ms. HOW they end: `close` waits for the server to close; `forget` tells nobody; `reset` forgets too,
+ * after a reset that shows the balancer an end in which nobody else believes.
  */
 const LIBC = {
   socket: { parameters: ["i32", "i32", "i32"], result: "i32" },
   bind: { parameters: ["i32", "buffer", "u32"], result: "i32" },
   listen: { parameters: ["i32", "i32"], result: "i32" },
-  accept: { parameters: ["i32", "pointer", "pointer"], result: "i32" },
+  accept: { parameters: ["i32", "pointer", "pointer"], result: "i32", nonblocking: true },
+  recv: { parameters: ["i32", "buffer", "usize", "i32"], result: "isize" },
   connect: { parameters: ["i32", "buffer", "u32"], result: "i32" },
   setsockopt: { parameters: ["i32", "i32", "i32", "buffer", "u32"], result: "i32" },
   sendto: { parameters: ["i32", "buffer", "usize", "i32", "buffer", "u32"], result: "isize" },
@@ -19,13 +24,13 @@ const LIBC = {
 const libc = Deno.dlopen("libc.so.6", LIBC).symbols;
 
 const [AF_INET, SOCK_STREAM, SOCK_RAW, IPPROTO_TCP] = [2, 1, 3, 6] as const;
-const [SOL_SOCKET, SO_REUSEADDR, SO_SNDTIMEO] = [1, 2, 21] as const;
+const [SOL_SOCKET, SO_REUSEADDR, SO_RCVTIMEO, SO_SNDTIMEO] = [1, 2, 20, 21] as const;
 const TCP_REPAIR = 19;
 const FIRST_PORT = 41_000;
 const CONNECT_S = 4;
 
 /** Whoever started this may have died, and an accept waits for ever. */
-const LIFE_S = 120;
+const LIFE_S = 300;
 
 /** struct sockaddr_in. */
 function sockaddr(address: string, port: number): Uint8Array<ArrayBuffer> {
@@ -48,14 +53,17 @@ function forget(fd: number): void {
   libc.close(fd);
 }
 
-function serve(port: number): never {
+function listen(port: number): number {
   const fd = must(libc.socket(AF_INET, SOCK_STREAM, 0), "socket");
   libc.setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, Int32Array.of(1), 4);
   must(libc.bind(fd, sockaddr("0.0.0.0", port), 16), "bind");
   must(libc.listen(fd, 128), "listen");
-  console.log("ready");
+  return fd;
+}
+
+async function serve(fd: number, end: (connection: number) => void): Promise<never> {
   for (;;) {
-    forget(must(libc.accept(fd, null, null), "accept"));
+    end(must(await libc.accept(fd, null, null), "accept"));
     console.log("accepted");
   }
 }
@@ -64,7 +72,9 @@ function serve(port: number): never {
 function open(vip: string, port: number, source: string, source_port: number): [number, number] {
   const fd = must(libc.socket(AF_INET, SOCK_STREAM, 0), "socket");
   libc.setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, Int32Array.of(1), 4);
-  libc.setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, BigInt64Array.of(BigInt(CONNECT_S), 0n), 16);
+  for (const option of [SO_RCVTIMEO, SO_SNDTIMEO]) {
+    libc.setsockopt(fd, SOL_SOCKET, option, BigInt64Array.of(BigInt(CONNECT_S), 0n), 16);
+  }
   must(libc.bind(fd, sockaddr(source, source_port), 16), "bind");
   const began = performance.now();
   const isOpen = libc.connect(fd, sockaddr(vip, port), 16) === 0;
@@ -96,24 +106,48 @@ function checksum(segment: Uint8Array, source: string, destination: string): num
   return ~sum & 0xffff;
 }
 
-function request(vip: string, port: number, source: string, count: number): void {
-  const ports = Array.from({ length: count }, (_, index) => FIRST_PORT + index);
-  for (const source_port of ports) {
-    const [fd] = open(vip, port, source, source_port);
+/** Who is asked, and from where. */
+interface Way {
+  readonly vip: string;
+  readonly port: number;
+  readonly source: string;
+}
+
+/** What becomes of a connection. */
+const ENDS: Readonly<Record<string, (fd: number, way: Way, source_port: number) => void>> = {
+  close(fd) {
+    libc.recv(fd, new Uint8Array(1), 1n, 0);
+    libc.close(fd);
+  },
+  forget,
+  reset(fd, { vip, port, source }, source_port) {
     reset(vip, port, source, source_port);
     forget(fd);
-  }
-  console.log("forgotten");
+  },
+};
+
+function request(way: Way, ports: number, rounds: number, how: string): void {
+  const once = () =>
+    Array.from({ length: ports }, (_, index) => {
+      const source_port = FIRST_PORT + index;
+      const [fd, took_ms] = open(way.vip, way.port, way.source, source_port);
+      ENDS[how]!(fd, way, source_port);
+      return Math.round(took_ms);
+    });
+  once();
+  console.log("ended");
   Deno.stdin.readSync(new Uint8Array(1));
-  const times = ports.map((source_port) => {
-    const [fd, took_ms] = open(vip, port, source, source_port);
-    forget(fd);
-    return Math.round(took_ms);
-  });
-  console.log(JSON.stringify(times));
+  console.log(JSON.stringify(Array.from({ length: rounds }, once).flat()));
 }
 
 libc.alarm(LIFE_S);
 const [role, ...rest] = Deno.args;
-if (role === "server") serve(Number(rest[0]));
-else request(rest[0]!, Number(rest[1]), rest[2]!, Number(rest[3]));
+if (role === "server") {
+  const port = Number(rest[0]);
+  const loops = [serve(listen(port), forget), serve(listen(port + 1), (fd) => libc.close(fd))];
+  console.log("ready");
+  await Promise.all(loops);
+} else {
+  const [vip = "", port, source = "", ports, rounds, how = ""] = rest;
+  request({ vip, port: Number(port), source }, Number(ports), Number(rounds), how);
+}

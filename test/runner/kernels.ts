@@ -70,6 +70,7 @@ export const ELSEWHERE: Readonly<Record<Exclude<MachineName, "own">, readonly El
     { path: "test/kernel/ipvs_scheduler_test.ts", why: "IPVS, scheduler by scheduler" },
     { path: "test/kernel/ipvs_mark_test.ts", why: "IPVS by mark, which iptables gives" },
     { path: "test/kernel/reuse_test.ts", why: "IPVS, and the delay it is known for" },
+    { path: "test/kernel/ipvs_masquerade_test.ts", why: "its rules, by iptables" },
   ],
   qemu: [
     CAPABILITY,
@@ -96,6 +97,7 @@ export const ELSEWHERE: Readonly<Record<Exclude<MachineName, "own">, readonly El
       only: /definition says|, IPv6/,
     },
     { path: "test/kernel/reuse_test.ts", why: "IPVS, and the delay it is known for" },
+    { path: "test/kernel/ipvs_masquerade_test.ts", why: "its rules, by nft", only: /IPv4|rules/ },
     {
       path: "test/kernel/balance_test.ts",
       why: "each way to choose: in turn, by weight, by hash; tcp and udp",

@@ -3,6 +3,7 @@ import { nfnetlinkType } from "../nfnetlink.ts";
 
 const NFNL_SUBSYS_CTNETLINK = 1;
 
+export const CT_NEW = nfnetlinkType(NFNL_SUBSYS_CTNETLINK, 0);
 export const CT_GET = nfnetlinkType(NFNL_SUBSYS_CTNETLINK, 1);
 export const CT_DELETE = nfnetlinkType(NFNL_SUBSYS_CTNETLINK, 2);
 
@@ -35,6 +36,10 @@ export const CTA_PROTO_DST_PORT = 3;
 
 export const CTA_PROTOINFO_TCP = 1;
 export const CTA_PROTOINFO_TCP_STATE = 1;
+export const CTA_PROTOINFO_TCP_FLAGS_ORIGINAL = 4;
+
+/** Bit of these flags: the end that is meant has begun to close. */
+export const IP_CT_TCP_FLAG_CLOSE_INIT = 4;
 
 /** enum tcp_conntrack, by number, spelled as conntrack(8) does. */
 export const TCP_STATES = [

@@ -53,6 +53,16 @@ export const NFTA_EXPR_DATA = 2;
 export const NFTA_NG_MODULUS = 2;
 export const NFTA_HASH_MODULUS = 4;
 
+export const NFTA_CT_KEY = 2;
+export const NFT_CT_STATE = 0;
+export const NFT_CT_STATUS = 2;
+
+export const NFTA_IMMEDIATE_DREG = 1;
+export const NFTA_LOOKUP_DREG = 3;
+
+/** linux/netfilter/nf_tables_compat.h: extensions of iptables'. */
+export const NFTA_MATCH_NAME = 1;
+
 export const NFTA_SET_TABLE = 1;
 export const NFTA_SET_NAME = 2;
 export const NFTA_SET_FLAGS = 3;
