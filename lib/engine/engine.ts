@@ -63,11 +63,18 @@ export interface Applied {
 /** A plan was made against a state that the kernel no longer has: observe and plan again. */
 export class StalePlanError extends Error {
   override readonly name = "StalePlanError";
+  /** Whose plan. */
+  readonly engine: EngineName;
   /** The plan was carried out nevertheless; somebody was there between that and the look after it. */
   readonly hasLanded: boolean;
 
-  constructor(message: string, options?: { cause?: unknown; hasLanded?: boolean }) {
+  constructor(
+    engine: EngineName,
+    message: string,
+    options?: { cause?: unknown; hasLanded?: boolean },
+  ) {
     super(message, options);
+    this.engine = engine;
     this.hasLanded = options?.hasLanded ?? false;
   }
 }

@@ -128,7 +128,7 @@ async function checkAfter(run: Run, { engine, state, plan }: EngineTask): Promis
   }
   for (const { object } of left) progress.drift.add(object);
   const objects = left.map(({ object }) => object).join(", ") || "the mark of this run";
-  throw new StalePlanError(`somebody else changed ${objects}`, { hasLanded: true });
+  throw new StalePlanError(engine.name, `somebody else changed ${objects}`, { hasLanded: true });
 }
 
 /** A look that never comes to rest is one after a change that has come about. */
@@ -137,7 +137,7 @@ async function lookAfter({ machine: { kernel } }: Run, engine: Engine, committed
     return await engine.observe(kernel, committed);
   } catch (error) {
     if (!(error instanceof StalePlanError)) throw error;
-    throw new StalePlanError(error.message, { cause: error, hasLanded: true });
+    throw new StalePlanError(engine.name, error.message, { cause: error, hasLanded: true });
   }
 }
 

@@ -15,6 +15,7 @@ import type { Interface } from "../host/interface.ts";
 import { moduleResource, type ModuleStep } from "../host/module/module.ts";
 import { asNamedNow, type NamedEntry, renameNotes } from "../host/renamed.ts";
 import type { Blocked, HostPlan, Step, StepsResult } from "../host/resource.ts";
+import { withArriving } from "../host/sysctl/arriving.ts";
 import { reportSysctls } from "../host/sysctl/apply.ts";
 import type { SysctlStep } from "../host/sysctl/plan.ts";
 import { type Need, NO_NEED } from "../host/sysctl/rules.ts";
@@ -105,8 +106,8 @@ export function planHost(machine: HostMachine, config: Config, need: Need): Host
   const changed = openEntries(machine, "sysctl", interfaces);
   const addresses = planAddresses(machine, services, interfaces, placed);
   const want = sysctlWant(machine.kernel, services, interfaces, need);
-  const sysctls = planSysctls(machine, want, changed);
   const modules = planModules(machine, need);
+  const sysctls = planSysctls(machine, want, changed, modules.set.length > 0);
   const reason = config.sysctl === "check"
     ? "check"
     : procSysMount(machine.kernel.files).isReadOnly
@@ -219,8 +220,10 @@ function planSysctls(
   machine: HostMachine,
   want: SysctlWant,
   open: readonly NamedEntry[],
+  isModuleComing: boolean,
 ): HostPlan<SysctlStep> {
-  const observed = sysctlResource.observe(machine.kernel, open);
+  const found = sysctlResource.observe(machine.kernel, open);
+  const observed = isModuleComing ? withArriving(found) : found;
   return ownDoing(machine, sysctlResource.plan(want, observed, open), open);
 }
 

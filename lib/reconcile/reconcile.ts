@@ -137,18 +137,25 @@ function giveUp(
   return hasLanded ? new InForceError(final) : final;
 }
 
-/** The kernel has one errno for a table that changed and for an expression it does not know. */
+/** What holds an engine's objects, and how to see who else is at them. */
+const HELD_IN = {
+  nft: { name: "nftables", part: "the table", watch: '"nft monitor" tells who' },
+  ipvs: { name: "IPVS", part: "IPVS", watch: '"watch ipvsadm -Ln" shows what' },
+} as const;
+
+/** nf_tables has one errno for a table that changed and for an expression it does not know. */
 function giveUpWords(
   { patience_ms, command }: ReconcileRequest,
-  { message, cause }: StalePlanError,
+  { message, cause, engine }: StalePlanError,
 ): string {
+  const { name, part, watch } = HELD_IN[engine === "ipvs" ? "ipvs" : "nft"];
   const seconds = patience_ms / 1000;
   const again = `then run "${command}" again`;
   if (!(cause instanceof KernelError)) {
-    return `nftables was changed by somebody else again and again for ${seconds} s (${message}); ` +
-      `find out who ("nft monitor"), ${again}`;
+    return `${name} was changed by somebody else again and again for ${seconds} s (${message}); ` +
+      `find out who (${watch}), ${again}`;
   }
   return `${cause.message}\nTried again for ${seconds} s, against what the kernel held each time. ` +
-    'Either somebody else changes the table all the time ("nft monitor" tells who), or this kernel ' +
+    `Either somebody else changes ${part} all the time (${watch}), or this kernel ` +
     `lacks what the rules need ("lb doctor" tells what); ${again}.`;
 }

@@ -48,7 +48,7 @@ export async function applyPlan(kernel: Kernel, plan: IpvsPlan, stamp: string): 
     await writeUnits(kernel, plan.unit_steps, listings);
   }
   const done = withIpvs(kernel.sockets, (ipvs) => carryOut(ipvs, plan, { stamp, listings }));
-  if (!done && plan.want.present) throw new StalePlanError("IPVS is not loaded any more");
+  if (!done && plan.want.present) throw new StalePlanError("ipvs", "IPVS is not loaded any more");
   try {
     if (!isRemoval) await writeUnits(kernel, plan.unit_steps, listings);
   } catch (error) {
@@ -114,7 +114,7 @@ function refuseStale({ want, have }: IpvsPlan, before: readonly Listed[]): void 
   const isOther = [...have.virtuals].some(([key, virtual]) => !matches(virtual, now, key));
   const token = now.present ? tokenOf(before, { token: have.token ?? "" }) : undefined;
   if (!isTaken && !isOther && token === have.token) return;
-  throw new StalePlanError("IPVS changed since the plan was made");
+  throw new StalePlanError("ipvs", "IPVS changed since the plan was made");
 }
 
 /** Whether a virtual service is as expected; what takes no new connections may be there besides. */
@@ -200,7 +200,7 @@ function carryOutStep(ipvs: IpvsConnection, step: Step, busy: Set<string>): void
   } catch (error) {
     if (!(error instanceof KernelError)) throw error;
     if (STALE_ERRNOS[step.op].includes(error.refusal.errno ?? "")) {
-      throw new StalePlanError("IPVS changed since the plan was made", { cause: error });
+      throw new StalePlanError("ipvs", "IPVS changed since the plan was made", { cause: error });
     }
     throw explained(error, step);
   }

@@ -101,7 +101,7 @@ async function apply(kernel: Kernel, plan: NftPlan, stamp: string): Promise<Appl
   }));
   const isAlone = generation === nextGeneration(before);
   if (!isAlone && !isInTurn) {
-    throw new StalePlanError("somebody else changed lb's rules at the same moment", {
+    throw new StalePlanError("nft", "somebody else changed lb's rules at the same moment", {
       hasLanded: true,
     });
   }
@@ -120,7 +120,9 @@ async function commit(kernel: Kernel, plan: NftPlan): Promise<void> {
     await runTransaction(kernel, plan);
   } catch (error) {
     if (error instanceof KernelError && STALE_ERRNOS.has(error.refusal.errno ?? "")) {
-      throw new StalePlanError("the table changed since the plan was made", { cause: error });
+      throw new StalePlanError("nft", "the table changed since the plan was made", {
+        cause: error,
+      });
     }
     throw error;
   }

@@ -45,5 +45,5 @@ function follows({ rules, first_handle, last_handle }: RuleDigest, before?: Rule
 
 function disturbed(chain: string): StalePlanError {
   const words = `somebody else changed chain ${chain} at the same moment`;
-  return new StalePlanError(words, { hasLanded: true });
+  return new StalePlanError("nft", words, { hasLanded: true });
 }

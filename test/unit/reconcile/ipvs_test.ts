@@ -65,6 +65,34 @@ ipvsTest("a plan names the module and loads nothing", async (rig) => {
 });
 
 ipvsTest(
+  "a plan names the sysctls that come with the module, and an apply sets just these",
+  async (rig) => {
+    const text = single(`${ON_IPVS}\npersistence = "60s"`);
+    const { sysctls } = await rig.plan(text);
+    const named = sysctls.filter(({ key }) => key.startsWith("net.ipv4.vs."));
+    assert.deepEqual(named.map(({ key, before, after }) => `${key} ${before} → ${after}`), [
+      "net.ipv4.vs.expire_nodest_conn 0 → 1",
+      "net.ipv4.vs.expire_quiescent_template 0 → 1",
+    ]);
+    assert.equal(rig.host.inside.ipvs.loaded, false);
+    assert.deepEqual((await rig.run(text)).sysctls, sysctls);
+  },
+);
+
+ipvsTest("who never stops at IPVS is given up on, and nftables is not blamed", async (rig) => {
+  const { ipvs } = rig.host.inside;
+  await rig.run(single(ON_IPVS));
+  ipvs.beforeWrite = () => ipvs.services.clear();
+  await assert.rejects(
+    rig.run(single(ON_IPVS, "192.0.2.11"), { patience_ms: 1_000 }),
+    (error) =>
+      error instanceof LbError && /198\.51\.100\.11.* of service web/.test(error.message) &&
+      /changes IPVS .*"watch ipvsadm -Ln"/.test(error.message) &&
+      !/nft/.test(error.message),
+  );
+});
+
+ipvsTest(
   "one apply loads it, sets the sysctls that come with it, and puts the service there",
   async (rig) => {
     const { changes, sysctls, blocked, services } = await rig.run(single(ON_IPVS));
