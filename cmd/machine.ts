@@ -1,4 +1,5 @@
-import { detect, isLasting, kernelRelease, nftVersion, refresh } from "../lib/capability/detect.ts";
+import { detect, isLasting, nftVersion, refresh } from "../lib/capability/detect.ts";
+import { kernelRelease } from "../lib/kernel/modules.ts";
 import type { Facts } from "../lib/capability/facts.ts";
 import { LbError } from "../lib/model/error.ts";
 import type { Machine } from "../lib/reconcile/request.ts";

@@ -1,3 +1,4 @@
+import { kernelRelease } from "../kernel/modules.ts";
 import type { Kernel } from "../sys/ports.ts";
 import { type Answer, type Capability, type Facts, isPossible } from "./facts.ts";
 import {
@@ -97,11 +98,6 @@ function passing(kernel: Kernel): readonly Capability[] {
 export async function moduleIndex(kernel: Pick<Kernel, "files">): Promise<ModuleIndex> {
   const release = kernelRelease(kernel);
   return new ModuleIndex(kernel.files, release, await kernelConfig(kernel, release));
-}
-
-/** `uname -r`, as the kernel itself says it. */
-export function kernelRelease(kernel: Pick<Kernel, "files">): string {
-  return kernel.files.read("/proc/sys/kernel/osrelease")?.trim() ?? "unknown";
 }
 
 /** Version of the nft program; undefined where there is none. */

@@ -1,3 +1,4 @@
+import { type ModuleLists, moduleLists } from "../kernel/modules.ts";
 import type { FilesPort } from "../sys/ports.ts";
 import type { Need } from "./probes.ts";
 
@@ -17,19 +18,13 @@ export interface ModuleEvidence {
 /** Answers where a module is. Reads each file once. */
 export class ModuleIndex {
   readonly #release: string;
-  readonly #loaded: ReadonlySet<string>;
-  readonly #builtIn: ReadonlySet<string> | undefined;
-  readonly #loadable: ReadonlySet<string> | undefined;
+  readonly #lists: ModuleLists;
   readonly #config: ReadonlyMap<string, string> | undefined;
   readonly #configFile: string;
 
   constructor(files: FilesPort, release: string, config: KernelConfig | undefined) {
-    const folder = `/lib/modules/${release}`;
     this.#release = release;
-    // Only what is a module is listed here: a feature that is not may still be built in.
-    this.#loaded = new Set((files.read("/proc/modules") ?? "").split("\n").map(firstWord));
-    this.#builtIn = moduleNames(files.read(`${folder}/modules.builtin`));
-    this.#loadable = moduleNames(files.read(`${folder}/modules.dep`));
+    this.#lists = moduleLists(files, release);
     this.#config = config?.options;
     this.#configFile = config?.file ?? "";
   }
@@ -37,11 +32,12 @@ export class ModuleIndex {
   /** Where a need's module is, by its name (`nft_numgen`) and its option (without `CONFIG_`). */
   find([module, option, kind = "module"]: Need): ModuleEvidence {
     const name = module.replaceAll("-", "_");
-    if (this.#loaded.has(name)) return settled("loaded", `${name} in /proc/modules`);
-    if (this.#builtIn?.has(name)) {
+    const { loaded, builtIn, installed } = this.#lists;
+    if (loaded.has(name)) return settled("loaded", `${name} in /proc/modules`);
+    if (builtIn?.has(name)) {
       return settled("built-in", `${name} in modules.builtin of ${this.#release}`);
     }
-    if (this.#loadable?.has(name)) {
+    if (installed?.has(name)) {
       const evidence = `${name} in modules.dep of ${this.#release}, not loaded`;
       return { presence: "loadable", evidence, mightLoad: true };
     }
@@ -50,11 +46,11 @@ export class ModuleIndex {
 
   /** What is no module of its own is in neither list, wherever it is. */
   #fromLists(name: string, kind: "module" | "part"): ModuleEvidence {
-    if (!this.#loadable) {
+    if (!this.#lists.installed) {
       const evidence = "no kernel config and no module lists to read";
       return { presence: "unknown", evidence, mightLoad: false };
     }
-    if (kind === "module" && this.#builtIn) {
+    if (kind === "module" && this.#lists.builtIn) {
       const evidence = `${name} neither in modules.builtin nor in modules.dep of ${this.#release}`;
       return settled("absent", evidence);
     }
@@ -64,7 +60,7 @@ export class ModuleIndex {
 
   #fromConfig(config: ReadonlyMap<string, string>, option: string): ModuleEvidence {
     // A folder of modules of another kernel proves nothing.
-    const hasModules = this.#loadable !== undefined;
+    const hasModules = this.#lists.installed !== undefined;
     const value = config.get(`CONFIG_${option}`);
     const evidence = `CONFIG_${option}${
       value ? `=${value}` : " is not set"
@@ -95,14 +91,4 @@ export function parseKernelConfig(file: string, text: string): KernelConfig {
     return match ? [[match[1]!, match[2]!] as const] : [];
   });
   return { file, options: new Map(lines) };
-}
-
-function moduleNames(list: string | undefined): ReadonlySet<string> | undefined {
-  if (list === undefined) return undefined;
-  const names = list.split("\n").map((line) => /([^/]+?)\.ko/.exec(line.split(":")[0] ?? "")?.[1]);
-  return new Set(names.map((name) => (name ?? "").replaceAll("-", "_")));
-}
-
-function firstWord(line: string): string {
-  return line.split(" ", 1)[0] ?? "";
 }

@@ -1,3 +1,4 @@
+import { loadedModules } from "../kernel/modules.ts";
 import type { EngineName } from "../model/service.ts";
 import type { Kernel } from "../sys/ports.ts";
 import { moduleIndex } from "./detect.ts";
@@ -24,9 +25,7 @@ export function modulesToLoad(
 ): string[] {
   const loadable = capabilities.filter(({ id, answer }) => answer === "loadable" && used.has(id));
   if (loadable.length === 0) return [];
-  const loaded = (files.read("/proc/modules") ?? "").split("\n").map((line) =>
-    line.split(" ", 1)[0]
-  );
+  const loaded = loadedModules(files);
   // What is told as evidence begins with the module's name (ModuleIndex).
   const names = loadable.map(({ evidence }) => evidence.split(" ", 1)[0]!);
   return [...new Set(names)].filter((name) => !loaded.includes(name)).sort();

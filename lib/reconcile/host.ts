@@ -1,5 +1,4 @@
 import { FAMILIES, type Family } from "../model/address.ts";
-import { kernelRelease } from "../capability/detect.ts";
 import { procSysMount } from "../capability/proc_sys.ts";
 import { addressResource } from "../host/address/address.ts";
 import { withLocalPrefixes } from "../host/address/observe.ts";
@@ -21,6 +20,7 @@ import type { SysctlStep } from "../host/sysctl/plan.ts";
 import { type Need, NO_NEED } from "../host/sysctl/rules.ts";
 import { sysctlResource } from "../host/sysctl/sysctl.ts";
 import type { SysctlWant } from "../host/sysctl/wanted.ts";
+import { kernelRelease } from "../kernel/modules.ts";
 import type { Change } from "../model/change.ts";
 import type { JournalResource } from "../model/journal.ts";
 import { type EngineName, familiesOf, type Service } from "../model/service.ts";

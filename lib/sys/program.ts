@@ -4,6 +4,10 @@ import { LbError } from "../model/error.ts";
 const PACKAGES: Readonly<Record<string, string>> = {
   conntrack: "conntrack",
   ip: "iproute2",
+  "ip6tables-legacy-restore": "iptables",
+  "ip6tables-legacy-save": "iptables",
+  "iptables-legacy-restore": "iptables",
+  "iptables-legacy-save": "iptables",
   nft: "nftables",
   unshare: "util-linux",
 };

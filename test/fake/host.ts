@@ -59,7 +59,7 @@ export class FakeHost {
 
   constructor() {
     this.kernel = {
-      process: { run: async (argv) => await this.#run(argv) },
+      process: { run: async (argv, options) => await this.#run(argv, options) },
       files: this.#files(),
       sockets: {
         netlink: (protocol) => this.#netlink(protocol),
@@ -109,10 +109,10 @@ export class FakeHost {
     return ours.length === 0 ? undefined : ours;
   }
 
-  #run(argv: Parameters<Kernel["process"]["run"]>[0]) {
+  #run(...[argv, options]: Parameters<Kernel["process"]["run"]>) {
     return this.gate.pass(
       `run ${argv.join(" ")}`,
-      () => this.answerRun(argv) ?? this.inside.process.run(argv),
+      () => this.answerRun(argv) ?? this.inside.process.run(argv, options),
     );
   }
 

@@ -10,6 +10,7 @@ import { FakeFiles } from "./files.ts";
 import { FakeIpvs } from "./ipvs.ts";
 import { FakeNetfilter } from "./netfilter.ts";
 import { FakeNft } from "./nft.ts";
+import { FakeXtables } from "./xtables.ts";
 
 const NETLINK_NETFILTER = 12;
 const NETLINK_GENERIC = 16;
@@ -42,12 +43,13 @@ export class FakeKernel implements Kernel {
   readonly netfilter = new FakeNetfilter(this.nft);
   readonly ipvs = new FakeIpvs(false);
   readonly files = new FakeFiles();
+  readonly xtables = new FakeXtables(this.files);
   readonly clock = new FakeClock();
   readonly runDir = "/run/lb";
 
   readonly process: ProcessPort = {
-    run: (argv) => {
-      return Promise.resolve(this.#run(argv));
+    run: (argv, { stdin } = {}) => {
+      return Promise.resolve(this.xtables.run(argv, stdin) ?? this.#run(argv));
     },
   };
 

@@ -3,7 +3,7 @@ import { imports, type Source } from "./source.ts";
 /** Rooms of lib/ by layer (architecture.md): a file imports from its own room and from higher rows. */
 const LAYERS: readonly (readonly string[])[] = [
   ["model"],
-  ["scheduler", "packet", "netlink"],
+  ["scheduler", "packet", "netlink", "kernel"],
   ["config", "engine", "host", "health", "capability", "store"],
   ["reconcile"],
   ["report", "tui", "notify"],

@@ -6,7 +6,7 @@ import type { Kernel } from "../../sys/ports.ts";
 import type { Recorded } from "../../model/state.ts";
 import { type Applied, StalePlanError } from "../engine.ts";
 import { stepsBack } from "./back.ts";
-import { type Listings, listUnits } from "./companion/listing.ts";
+import { type Listings, listUnits, type Sought } from "./companion/listing.ts";
 import { foundUnits, recordedUnits } from "./companion/unit.ts";
 import { writeUnits } from "./companion/write.ts";
 import { leavingRecord } from "./leaving.ts";
@@ -41,7 +41,8 @@ const STALE_ERRNOS: Readonly<Record<Step["op"], readonly string[]>> = {
  */
 export async function applyPlan(kernel: Kernel, plan: IpvsPlan, stamp: string): Promise<Applied> {
   if (plan.changes.length === 0) throw new TypeError("a plan without changes is not applied");
-  const listings = await listUnits(kernel);
+  const sought = soughtUnits(plan);
+  const listings = await listUnits(kernel, sought);
   const isRemoval = isRemovalOnly(plan);
   if (isRemoval) {
     withIpvs(kernel.sockets, (ipvs) => look(ipvs, plan, { stamp, listings }));
@@ -55,7 +56,7 @@ export async function applyPlan(kernel: Kernel, plan: IpvsPlan, stamp: string): 
     if (done) withIpvs(kernel.sockets, (ipvs) => takeBack(ipvs, done.before, plan.have));
     throw error;
   }
-  const written = await listUnits(kernel);
+  const written = await listUnits(kernel, sought);
   const units = recordedUnits(plan.unit_steps, plan.want.units, foundUnits(written));
   // Somebody unloaded it, with everything that was to go.
   if (!done) return { objects: units, isWhole: true, stamp: stampOf(undefined, written) };
@@ -64,6 +65,10 @@ export async function applyPlan(kernel: Kernel, plan: IpvsPlan, stamp: string): 
     isWhole: false,
     stamp: done.isAsPlanned ? stampOf(done.after, written) : undefined,
   };
+}
+
+function soughtUnits({ want, have }: IpvsPlan): Sought {
+  return { chains: true, isKnown: (unit) => want.units.has(unit) || have.units.has(unit) };
 }
 
 /**

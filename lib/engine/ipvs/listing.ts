@@ -5,7 +5,7 @@ import type { Kernel, SocketsPort } from "../../sys/ports.ts";
 import type { Committed, Look } from "../engine.ts";
 import { fingerprint } from "../fingerprint.ts";
 import { type Listings, listUnits } from "./companion/listing.ts";
-import { foundUnits } from "./companion/unit.ts";
+import { foundUnits, unitObject } from "./companion/unit.ts";
 import { desiredSnapshot } from "./desired.ts";
 import { leavingId } from "./leaving.ts";
 import {
@@ -53,7 +53,10 @@ export function listWith(ipvs: IpvsConnection, isKnown: Known = () => false): Li
 export async function observe(kernel: Kernel, committed?: Committed): Promise<Look<Snapshot>> {
   const recorded = committed && desiredSnapshot(committed.state);
   const listed = listAll(kernel.sockets, (key) => recorded?.virtuals.has(key) ?? false);
-  const listings = await listUnits(kernel);
+  const listings = await listUnits(kernel, {
+    chains: committed !== undefined || isAnyOurs(listed),
+    isKnown: (unit) => committed?.objects.has(unitObject(unit)) ?? false,
+  });
   const have = withUnits(readSnapshot(listed, committed, recorded), listings, committed);
   return { have, stamp: stampOf(listed, listings) };
 }
@@ -67,7 +70,13 @@ function withUnits(snapshot: Snapshot, listings: Listings, committed?: Committed
 
 /** Engine.stamp. */
 export async function readStamp(kernel: Kernel): Promise<string> {
-  return stampOf(listAll(kernel.sockets), await listUnits(kernel));
+  const listed = listAll(kernel.sockets);
+  return stampOf(listed, await listUnits(kernel, { chains: isAnyOurs(listed) }));
+}
+
+/** Without services of lb's there are no rules of lb's, but of a run that was cut off: the record tells. */
+function isAnyOurs(listed: readonly Listed[] | undefined): boolean {
+  return listed?.some(isOurs) ?? false;
 }
 
 /** A listing as a snapshot. Pure. @param recorded what `committed` should have in the kernel */

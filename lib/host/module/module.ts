@@ -1,3 +1,4 @@
+import { loadedModules } from "../../kernel/modules.ts";
 import type { JournalEntry, JournalRecord } from "../../model/journal.ts";
 import { loadIpvs, withIpvs } from "../../netlink/ipvs/connection.ts";
 import type { FilesPort, Kernel } from "../../sys/ports.ts";
@@ -34,12 +35,12 @@ export const moduleResource: HostResource<Need, Modules, ModuleStep> = {
 
 /** Asks without loading anything. */
 function observe({ sockets, files }: Kernel): Modules {
-  return { isThere: withIpvs(sockets, () => true) ?? false, loaded: loadedModules(files) };
+  return { isThere: withIpvs(sockets, () => true) ?? false, loaded: modulesOfIpvs(files) };
 }
 
 /** Schedulers use ip_vs, so they are first. */
-function loadedModules(files: FilesPort): string[] {
-  return (files.read("/proc/modules") ?? "").split("\n").map((line) => line.split(" ", 1)[0]!)
+function modulesOfIpvs(files: FilesPort): string[] {
+  return loadedModules(files)
     .filter((name) => name === MODULE || name.startsWith(`${MODULE}_`))
     .sort((a, b) => b.length - a.length);
 }

@@ -1,3 +1,4 @@
+import { KernelError } from "../../model/error.ts";
 import type { SocketsPort } from "../../sys/ports.ts";
 import type { AttributeWriter } from "../attribute_writer.ts";
 import { readAttributes } from "../attribute_reader.ts";
@@ -36,8 +37,42 @@ export function withNft<Result>(
   return withNetlink(sockets, NETLINK_NETFILTER, use);
 }
 
-/** The tables of the network namespace but those of the families arp and bridge. @throws {KernelError} */
+/**
+ * The same where the kernel may have no netfilter to speak to.
+ *
+ * @returns undefined where it has none
+ */
+export function withNftIfAny<Result>(
+  sockets: SocketsPort,
+  use: (connection: NetlinkConnection) => Result,
+): Result | undefined {
+  try {
+    return withNft(sockets, use);
+  } catch (error) {
+    if (isRefusal(error, "EPROTONOSUPPORT")) return undefined;
+    throw error;
+  }
+}
+
+/**
+ * The tables of the network namespace but those of the families arp and bridge; none where the kernel has no
+ * nf_tables. @throws {KernelError}
+ */
 export function dumpTables(connection: NetlinkConnection): ListedTable[] {
+  try {
+    return dumpAll(connection);
+  } catch (error) {
+    // What no part of the kernel answers to is invalid (nfnetlink_rcv_msg()).
+    if (isRefusal(error, "EINVAL")) return [];
+    throw error;
+  }
+}
+
+function isRefusal(error: unknown, errno: string): boolean {
+  return error instanceof KernelError && error.refusal.errno === errno;
+}
+
+function dumpAll(connection: NetlinkConnection): ListedTable[] {
   const request = {
     operation: "list",
     object: "nft tables",

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { context } from "../../../cmd/context.ts";
 import { makeProgram } from "../../../cmd/lb.ts";
-import { detect, isLasting, kernelRelease, nftVersion } from "../../../lib/capability/detect.ts";
+import { detect, isLasting, nftVersion } from "../../../lib/capability/detect.ts";
+import { kernelRelease } from "../../../lib/kernel/modules.ts";
 import { apartTest, lbAfter, lbApart } from "./apart.ts";
 import { captured, inFolder, lb, placed } from "./capture.ts";
 

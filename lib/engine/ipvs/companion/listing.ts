@@ -1,43 +1,44 @@
 import { FAMILIES, type Family } from "../../../model/address.ts";
+import { isLoadable } from "../../../kernel/modules.ts";
+import { savedRules, xtTables } from "../../../kernel/saved_rules.ts";
+import { LbError } from "../../../model/error.ts";
 import { dumpChains } from "../../../netlink/nft/chain.ts";
 import { dumpElements, type ListedElement } from "../../../netlink/nft/element.ts";
 import { digestRules } from "../../../netlink/nft/rule.ts";
 import { dumpSets } from "../../../netlink/nft/set.ts";
-import { dumpTables, type TableId, withNft } from "../../../netlink/nft/table.ts";
+import { dumpTables, type TableId, withNftIfAny } from "../../../netlink/nft/table.ts";
 import type { NetlinkConnection } from "../../../netlink/request.ts";
-import type { FilesPort, Kernel, SocketsPort } from "../../../sys/ports.ts";
+import type { Kernel, SocketsPort } from "../../../sys/ports.ts";
 import { NFT_TABLES, nftUnitName } from "./nft.ts";
-import { XT_CHAIN, XT_ENTRANCES, XT_PROGRAMS, type XtTable, xtUnitName } from "./xtables.ts";
+import { XT_CHAIN, XT_ENTRANCES, type XtTable, xtUnitName } from "./xtables.ts";
 
 /** What the kernel tells of each unit that is there, by its name. */
 export type Listings = ReadonlyMap<string, string>;
+
+/** Where to look. */
+export interface Sought {
+  /** Whether lb may have chains of iptables' here: to list them a program is run. */
+  readonly chains: boolean;
+  /** Whether this unit has to be told of: without its program nobody can. @default none has */
+  readonly isKnown?: (unit: string) => boolean;
+}
 
 /**
  * lb's rules beside IPVS, whichever program wrote them. Asking loads nothing.
  *
  * @throws {KernelError}
+ * @throws {LbError} `unsupported` where a unit is known and the program that tells of it is missing
  */
-export async function listUnits({ files, sockets, process }: Kernel): Promise<Listings> {
-  const tables = mightLoad(files, "nf_tables") ? [] : listTables(sockets);
-  const chains = await Promise.all(
-    FAMILIES.map((family) => listChains({ files, process }, family)),
-  );
+export async function listUnits(kernel: Kernel, sought: Sought): Promise<Listings> {
+  const tables = isLoadable(kernel, "nf_tables") ? [] : listTables(kernel.sockets);
+  const chains = sought.chains
+    ? await Promise.all(FAMILIES.map((family) => listChains(kernel, family, sought.isKnown)))
+    : [];
   return new Map([...tables, ...chains.flat()]);
 }
 
-/** A module that is there and not loaded: whoever asks for what it does has it loaded. */
-function mightLoad(files: FilesPort, module: string): boolean {
-  const isLoaded = files.read("/proc/modules")?.split("\n").some((line) =>
-    line.startsWith(`${module} `)
-  );
-  if (isLoaded) return false;
-  const release = files.read("/proc/sys/kernel/osrelease")?.trim() ?? "";
-  const known = files.read(`/lib/modules/${release}/modules.dep`) ?? "";
-  return known.includes(`/${module}.ko`);
-}
-
 function listTables(sockets: SocketsPort): (readonly [string, string])[] {
-  return withNft(sockets, (connection) => {
+  return withNftIfAny(sockets, (connection) => {
     const there = dumpTables(connection);
     return NFT_TABLES.flatMap((table) => {
       const { family, name } = table;
@@ -46,7 +47,7 @@ function listTables(sockets: SocketsPort): (readonly [string, string])[] {
       const words = `${found.isDormant ? "dormant\n" : ""}${listTable(connection, table)}`;
       return [[nftUnitName(table), words] as const];
     });
-  });
+  }) ?? [];
 }
 
 function listTable(connection: NetlinkConnection, table: TableId): string {
@@ -73,18 +74,43 @@ function elementText({ key, key_end, isIntervalEnd, data }: ListedElement): stri
 async function listChains(
   { files, process }: Pick<Kernel, "files" | "process">,
   family: Family,
+  isKnown: Sought["isKnown"],
 ): Promise<(readonly [string, string])[]> {
-  // Tables of iptables' are made when first asked for; this file names those that are.
-  const there = files.read(`/proc/net/${family === 4 ? "ip" : "ip6"}_tables_names`) ?? "";
-  if (!there.split("\n").some(isXtTable)) return [];
-  const { stdout } = await process.run([`${XT_PROGRAMS[family]}-save`]);
-  return stdout.split(/^\*/m).flatMap((section) => {
+  const there = xtTables(files, family).filter(isXtTable);
+  if (there.length === 0) return [];
+  const saved = await savedOrMissing(process, family);
+  if (saved instanceof LbError) {
+    const known = there.map((table) => xtUnitName({ family, table })).filter((one) =>
+      isKnown?.(one)
+    );
+    if (known.length > 0) throw untold(known, saved);
+    return [];
+  }
+  return saved.split(/^\*/m).flatMap((section) => {
     const [table = "", ...lines] = section.split("\n");
     const own = lines.filter((line) => OWN.test(line)).map((line) => line.replace(COUNTERS, ""));
     return isXtTable(table) && own.length > 0
       ? [[xtUnitName({ family, table }), own.join("\n")] as const]
       : [];
   });
+}
+
+/** @returns the error where there is no such program: tables of iptables' are others' as well */
+async function savedOrMissing(
+  process: Kernel["process"],
+  family: Family,
+): Promise<string | LbError> {
+  try {
+    return await savedRules(process, family);
+  } catch (error) {
+    if (error instanceof LbError && error.code === "unsupported") return error;
+    throw error;
+  }
+}
+
+function untold(units: readonly string[], missing: LbError): LbError {
+  const message = `${missing.message}; it is needed for lb's rules of ${units.join(", ")}`;
+  return new LbError("unsupported", message, { cause: missing });
 }
 
 /** lb's chain, a rule of its, or a jump to it. */

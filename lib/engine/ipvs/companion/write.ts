@@ -1,17 +1,11 @@
+import { XT_PROGRAMS } from "../../../kernel/saved_rules.ts";
 import { FAMILIES, type Family } from "../../../model/address.ts";
 import { KernelError } from "../../../model/error.ts";
 import type { Kernel } from "../../../sys/ports.ts";
 import type { Listings } from "./listing.ts";
 import { NFT_TABLES, nftUnitName } from "./nft.ts";
 import type { UnitStep } from "./unit.ts";
-import {
-  XT_CHAIN,
-  XT_ENTRANCES,
-  XT_PROGRAMS,
-  XT_TABLES,
-  type XtTable,
-  xtUnitName,
-} from "./xtables.ts";
+import { XT_CHAIN, XT_ENTRANCES, XT_TABLES, type XtTable, xtUnitName } from "./xtables.ts";
 
 const TIMEOUT_MS = 120_000;
 

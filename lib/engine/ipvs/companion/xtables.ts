@@ -1,12 +1,10 @@
+import { XT_PROGRAMS } from "../../../kernel/saved_rules.ts";
 import { FAMILIES, type Family, formatPrefix } from "../../../model/address.ts";
 import { type CompanionRule, describeRules, type Flow, ofFamily } from "./rule.ts";
 import { type Unit, wantedUnit } from "./unit.ts";
 
 /** lb's chain in each table, jumped to from a built-in one. */
 export const XT_CHAIN = "LB-IPVS";
-
-/** By IP version. The older programs: where these are asked for, the kernel has no nf_tables for IP. */
-export const XT_PROGRAMS = { 4: "iptables-legacy", 6: "ip6tables-legacy" } as const;
 
 /**
  * From which built-in chain lb's own is jumped to. IPVS takes packets behind INPUT; and what conntrack calls
