@@ -39,11 +39,12 @@ export async function withMachine<T>(
   }
 }
 
-/** What this kernel can do: probed once per boot and nft version, then remembered. */
+/** What this kernel can do: probed once per boot, nft version and set of modules. */
 async function knownFacts(kernel: Kernel, store: Store, host: HostIdentity): Promise<Facts> {
   const key = await factsKey(kernel, host);
   const known = store.facts.get(key);
-  if (known) return refresh(kernel, JSON.parse(known) as Facts);
+  const held = known === undefined ? undefined : refresh(kernel, JSON.parse(known) as Facts);
+  if (held) return held;
   const facts = await detect(kernel);
   remember(kernel, store, key, facts);
   return facts;
@@ -52,7 +53,8 @@ async function knownFacts(kernel: Kernel, store: Store, host: HostIdentity): Pro
 /** The same for a reader, which cannot remember what it finds. */
 export async function readFacts(kernel: Kernel, store: Store, host: HostIdentity): Promise<Facts> {
   const known = store.facts.get(await factsKey(kernel, host));
-  return known ? refresh(kernel, JSON.parse(known) as Facts) : await detect(kernel);
+  const held = known === undefined ? undefined : refresh(kernel, JSON.parse(known) as Facts);
+  return held ?? await detect(kernel);
 }
 
 /**

@@ -1,6 +1,6 @@
 import { kernelRelease } from "../kernel/modules.ts";
 import type { Kernel } from "../sys/ports.ts";
-import { type Answer, type Capability, type Facts, isPossible } from "./facts.ts";
+import type { Answer, Capability, Facts } from "./facts.ts";
 import {
   type KernelConfig,
   type ModuleEvidence,
@@ -10,6 +10,7 @@ import {
 } from "./modules.ts";
 import { procSysMount } from "./proc_sys.ts";
 import { CONTROL, type Need, NFT_PROBES, PASSIVE_PROBES, type Probe } from "./probes.ts";
+import { tracesOf } from "./traces.ts";
 import { runTrial, type Trial } from "./trial.ts";
 
 /** Bit of CAP_NET_ADMIN in /proc/PID/status (linux/capability.h). */
@@ -65,28 +66,29 @@ export async function detect(kernel: Kernel): Promise<Facts> {
     ...passive,
     ...probed,
   ];
-  return { kernel: release, nft, capabilities: [...capabilities, ipvsRules(capabilities)] };
+  const traces = tracesOf(kernel.files, release);
+  return { kernel: release, nft, capabilities: [...capabilities, ipvsRules(capabilities)], traces };
 }
 
 /**
  * Facts of an earlier run, with what may differ between two runs on one machine looked at anew: that
  * costs two small files, while the rest takes a dozen programs.
+ *
+ * @returns undefined where something was installed or removed since: then all is to be found out anew
  */
-export function refresh(kernel: Kernel, facts: Facts): Facts {
+export function refresh(kernel: Kernel, facts: Facts): Facts | undefined {
+  if (facts.traces !== tracesOf(kernel.files, facts.kernel)) return undefined;
   const fresh = new Map(passing(kernel).map((each) => [each.id, each]));
   return { ...facts, capabilities: facts.capabilities.map((each) => fresh.get(each.id) ?? each) };
 }
 
 /**
- * Whether the facts will do for later runs of this boot. A "no" will not, unless the kernel was built
- * without it: its module may be installed a minute later; and what could not be found out may be found
- * out then.
+ * Whether the facts will do for later runs of this boot. A "no" will: what is installed later shows in the
+ * traces. What could not be found out may be found out a minute later.
  */
 export function isLasting(kernel: Kernel, facts: Facts): boolean {
   const passes = new Set(passing(kernel).map(({ id }) => id));
-  return facts.capabilities.every((each) =>
-    passes.has(each.id) || each.isFinal || isPossible(each) && each.answer !== "unknown"
-  );
+  return facts.capabilities.every(({ id, answer }) => passes.has(id) || answer !== "unknown");
 }
 
 /** What depends on who asks, and from which container. */
@@ -129,8 +131,8 @@ function ipvsRules(capabilities: readonly Capability[]): Capability {
     const worst = ANSWERS_WORST_FIRST.find((answer) =>
       parts.some((part) => part.answer === answer)
     );
-    const { evidence = "", isFinal } = parts.find(({ answer }) => answer === worst) ?? {};
-    return { program, answer: worst ?? "no", evidence, isFinal };
+    const { evidence = "" } = parts.find(({ answer }) => answer === worst) ?? {};
+    return { program, answer: worst ?? "no", evidence };
   });
   const best = ways.find(({ answer }) => answer !== "no");
   return {
@@ -139,7 +141,6 @@ function ipvsRules(capabilities: readonly Capability[]): Capability {
     answer: best?.answer ?? "no",
     evidence: (best ? [best] : ways).map(({ program, evidence }) => `by ${program}: ${evidence}`)
       .join("; "),
-    ...(ways.every(({ isFinal }) => isFinal) && { isFinal: true }),
   };
 }
 
@@ -174,14 +175,8 @@ async function answerProbe(
   const isHopeless = control.answer === "no";
   // Trying it out might load it.
   if (found.presence === "absent" || found.mightLoad && !isHopeless) {
-    const { presence, evidence, isFinal } = found;
-    return {
-      id,
-      purpose,
-      answer: PASSIVE_ANSWERS[presence],
-      evidence,
-      ...(isFinal && { isFinal }),
-    };
+    const { presence, evidence } = found;
+    return { id, purpose, answer: PASSIVE_ANSWERS[presence], evidence };
   }
   if (control.answer !== "yes") {
     return {
@@ -250,8 +245,8 @@ function answerPassive(
   modules: ModuleIndex,
   { id, purpose, needs }: Omit<Probe, "rules">,
 ): Capability {
-  const { presence, evidence, isFinal } = weakest(modules, needs);
-  return { id, purpose, answer: PASSIVE_ANSWERS[presence], evidence, ...(isFinal && { isFinal }) };
+  const { presence, evidence } = weakest(modules, needs);
+  return { id, purpose, answer: PASSIVE_ANSWERS[presence], evidence };
 }
 
 async function kernelConfig(

@@ -9,8 +9,6 @@ export interface Capability {
   readonly answer: Answer;
   /** Files read, errno, the kernel's or a program's own words. */
   readonly evidence: string;
-  /** The kernel was built without it: nothing that is installed later changes that. */
-  readonly isFinal?: boolean;
 }
 
 /** What was found out about this machine. */
@@ -20,6 +18,8 @@ export interface Facts {
   /** Version of the nft program, undefined where there is none. */
   readonly nft?: string;
   readonly capabilities: readonly Capability[];
+  /** What changes where something is installed that was missing (`tracesOf`). */
+  readonly traces?: string;
 }
 
 /** Whether something that needs this capability can be tried. Unknown counts: the kernel will say. */

@@ -11,8 +11,6 @@ export interface ModuleEvidence {
   readonly evidence: string;
   /** Using it might load a module. */
   readonly mightLoad: boolean;
-  /** The kernel was built without it. */
-  readonly isFinal?: boolean;
 }
 
 /** Answers where a module is. Reads each file once. */
@@ -66,7 +64,7 @@ export class ModuleIndex {
       value ? `=${value}` : " is not set"
     } in ${this.#configFile}`;
     if (value === "y") return settled("built-in", evidence);
-    if (value === undefined) return { ...settled("absent", evidence), isFinal: true };
+    if (value === undefined) return settled("absent", evidence);
     if (hasModules) return settled("absent", `${evidence}, but its module is not installed`);
     // In a container the host loads its own modules, from a folder that is not seen here.
     const unseen = `${evidence}, not loaded, and no folder of modules of ${this.#release} here`;

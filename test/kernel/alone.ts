@@ -10,6 +10,8 @@ import { LB } from "./harness.ts";
 export interface Alone {
   /** Runs lb there. */
   lb(...args: string[]): Promise<RunResult>;
+  /** The argument list that runs lb there. */
+  argv(...args: string[]): [string, ...string[]];
   /** Runs another program there, which has to succeed. @returns what it printed */
   must(...argv: [string, ...string[]]): Promise<string>;
 }
@@ -30,6 +32,7 @@ export async function alone(
     await mustRun(process, ["ip", "netns", "add", name]);
     await act({
       lb: (...args) => process.run(inside(name, [...LB, ...args, ...places])),
+      argv: (...args) => inside(name, [...LB, ...args, ...places]),
       async must(...argv) {
         const { code, stdout, stderr } = await process.run(inside(name, argv));
         assert.equal(code, 0, stderr);

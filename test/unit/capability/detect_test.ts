@@ -313,31 +313,38 @@ for (const [name, code, stderr, evidence] of NO_ANSWER) {
   });
 }
 
-Deno.test("only facts without a no and an open question will do for later runs", async () => {
+Deno.test("a no is remembered like a yes, so that cron does not probe each minute; an open question is not", async () => {
   const machine = builtIn();
   const lasting = async () => isLasting(machine.kernel, await machine.detect());
   assert.equal(await lasting(), true);
   machine.refusals.set("numgen", ENOENT);
-  assert.equal(await lasting(), false, "its module may be installed later");
-});
-
-Deno.test("rules that the kernel was built without are a no that lasts", async () => {
-  const machine = builtIn(MODULES.filter((name) => name !== "nft_reject_netdev"));
-  machine.write(`/boot/config-${RELEASE}`, "# CONFIG_NFT_REJECT_NETDEV is not set\n");
-  const facts = await machine.detect();
-  const found = facts.capabilities.find(({ id }) => id === "nft-ingress-reject");
-  assert.deepEqual([found?.answer, found?.isFinal], ["no", true]);
-  assert.equal(isLasting(machine.kernel, facts), true);
-});
-
-Deno.test("what the kernel was built without is a no that lasts", async () => {
-  const machine = builtIn(MODULES.filter((name) => !name.startsWith("ip_vs")));
-  const lasting = async () => isLasting(machine.kernel, await machine.detect());
-  machine.write(`/boot/config-${RELEASE}`, "CONFIG_IP_VS=m\n");
-  assert.equal(await lasting(), false, "a package may bring its module");
-  machine.write(`/boot/config-${RELEASE}`, "# CONFIG_IP_VS is not set\n");
-  assert.equal((await machine.capability("ipvs")).answer, "no");
   assert.equal(await lasting(), true);
+  machine.refusals.set("numgen", "Error: Could not open file");
+  assert.equal(await lasting(), false);
+});
+
+const INSTALLED: readonly (readonly [what: string, path: string])[] = [
+  ["a module", `/lib/modules/${RELEASE}/modules.dep`],
+  ["a kernel's config", `/boot/config-${RELEASE}`],
+  ["a program", "/usr/sbin/iptables-legacy"],
+];
+
+for (const [what, path] of INSTALLED) {
+  Deno.test(`where ${what} is installed, all is found out anew`, async () => {
+    const machine = builtIn();
+    const facts = await machine.detect();
+    assert.deepEqual(refresh(machine.kernel, facts), facts);
+    machine.write(path, "kernel/net/netfilter/ipvs/ip_vs.ko:\n");
+    assert.equal(refresh(machine.kernel, facts), undefined);
+  });
+}
+
+Deno.test("facts of an lb that left no traces are found out anew", async () => {
+  const machine = builtIn();
+  assert.equal(
+    refresh(machine.kernel, { ...await machine.detect(), traces: undefined }),
+    undefined,
+  );
 });
 
 Deno.test("IPVS is answered by its modules alone, a scheduler by both", async () => {
@@ -355,7 +362,9 @@ Deno.test("what depends on who asks is looked at anew each time, and is no hindr
   assert.equal(isLasting(machine.kernel, facts), true);
   machine.write("/proc/self/mounts", "proc /proc proc rw 0 0\n");
   machine.write("/proc/self/status", "CapEff:\t0\n");
-  const later = new Map(refresh(machine.kernel, facts).capabilities.map((each) => [each.id, each]));
+  const later = new Map(
+    refresh(machine.kernel, facts)!.capabilities.map((each) => [each.id, each]),
+  );
   assert.deepEqual(["proc-sys", "net-admin", "nft-numgen"].map((id) => later.get(id)?.answer), [
     "yes",
     "no",

@@ -20,7 +20,7 @@ export const FACTS: Facts = {
       .map((
         id,
       ) => ({ id, purpose: "testing", answer: "yes", evidence: "test equipment" } as const)),
-    { id: "ipvs", purpose: "testing", answer: "no", evidence: "not set", isFinal: true },
+    { id: "ipvs", purpose: "testing", answer: "no", evidence: "not set" },
   ],
 };
 
