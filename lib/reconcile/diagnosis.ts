@@ -6,6 +6,8 @@ import { ENGINES } from "../engine/registry.ts";
 import { addressResource } from "../host/address/address.ts";
 import { homeless, placementNotes } from "../host/address/placement.ts";
 import { asNamedNow, renameNotes, renames } from "../host/renamed.ts";
+import { type LeftSysctl, leftSysctls } from "../host/sysctl/left.ts";
+import type { Need } from "../host/sysctl/rules.ts";
 import { reportSysctlValues, type SysctlValueReport } from "../host/sysctl/report.ts";
 import type { JournalEntry } from "../model/journal.ts";
 import type { EngineName } from "../model/service.ts";
@@ -25,6 +27,8 @@ export interface Diagnosis {
   readonly services: readonly ServiceReport[];
   /** For the services of the config, if there is one. */
   readonly sysctls: readonly SysctlValueReport[];
+  /** What has to do with the services and is not lb's to set. */
+  readonly left: readonly LeftSysctl[];
   /** undefined where conntrack has not been used yet. */
   readonly conntrack?: ConntrackFill;
   /** What else is on this machine that gets in the way. */
@@ -62,12 +66,8 @@ export function diagnoseMachine(kernel: Kernel, found: Findings): Diagnosis {
   const engines = ground.reports;
   const reports = config ? reportServices(config, found.held, ground) : [];
   const engineOf = new Map(reports.map(({ name, chosen }) => [name, chosen]));
-  const sysctls = config
-    ? wantedSysctls(kernel, config, engineOf, {
-      journal,
-      watched: around.watched ?? found.watched,
-    })
-    : [];
+  const want = config && hostWant(config, engineOf, around.watched ?? found.watched);
+  const sysctls = config && want ? wantedSysctls(kernel, config, want, journal) : [];
   const needed = neededCapabilities(config, engines, engineOf);
   const lacking = facts.capabilities.filter((each) => needed.has(each.id) && !isPossible(each))
     .map(({ id, purpose, evidence }) => `${id} (${purpose}): ${evidence}`);
@@ -79,11 +79,11 @@ export function diagnoseMachine(kernel: Kernel, found: Findings): Diagnosis {
   const misplaced = homeless(services, interfaces, renames(journal));
   const astray = misplaced.map(({ message }) => message);
   const met = conflicts(around, config?.marks, config && familiesServed(config));
-  const left = reports.filter(({ nearest }) => nearest !== undefined)
+  const unserved = reports.filter(({ nearest }) => nearest !== undefined)
     .map(({ name, reason, nearest }) => `no engine here can serve ${name} (${reason}); ${nearest}`);
   const attention = [
     ...found.problems,
-    ...left,
+    ...unserved,
     ...lacking,
     ...unset,
     ...astray,
@@ -99,6 +99,7 @@ export function diagnoseMachine(kernel: Kernel, found: Findings): Diagnosis {
   const { conntrack } = around;
   return {
     ...{ facts, engines, services: reports, sysctls, conntrack },
+    left: want ? leftSysctls(kernel.files, want) : [],
     ...{ conflicts: met, attention, notes },
   };
 }
@@ -158,10 +159,9 @@ function remedyFor(kernel: Kernel, config: Config | undefined) {
 function wantedSysctls(
   kernel: Kernel,
   config: Config,
-  engineOf: ReadonlyMap<string, EngineName>,
-  { journal, watched }: Pick<Findings, "journal" | "watched">,
+  need: Need,
+  journal: readonly JournalEntry[],
 ): readonly SysctlValueReport[] {
-  const need = hostWant(config, engineOf, watched);
   const want = sysctlWant(kernel, config.services, addressResource.observe(kernel, []), need);
   const open = journal.filter(({ resource }) => resource === "sysctl");
   return reportSysctlValues(kernel.files, want, open);

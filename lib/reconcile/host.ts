@@ -16,6 +16,7 @@ import { asNamedNow, type NamedEntry, renameNotes } from "../host/renamed.ts";
 import type { Blocked, HostPlan, Step, StepsResult } from "../host/resource.ts";
 import { withArriving } from "../host/sysctl/arriving.ts";
 import { reportSysctls } from "../host/sysctl/apply.ts";
+import { exactRelease } from "../host/sysctl/kernel.ts";
 import type { SysctlStep } from "../host/sysctl/plan.ts";
 import { type Need, NO_NEED } from "../host/sysctl/rules.ts";
 import { sysctlResource } from "../host/sysctl/sysctl.ts";
@@ -138,7 +139,7 @@ export function sysctlWant(
   interfaces: readonly Interface[],
   need: Need,
 ): SysctlWant {
-  const kernel = kernelRelease({ files });
+  const kernel = exactRelease(files, kernelRelease({ files }));
   return { need: { ...need, kernel }, interfaces: interfacesAfter(services, interfaces) };
 }
 

@@ -12,7 +12,8 @@ const ANSWER_STYLES: Readonly<Record<Answer, Style>> = {
 
 /** `lb doctor --json`, `lb init --json` (docs/cli.md). */
 export function diagnosisJson(diagnosis: Diagnosis): Record<string, unknown> {
-  const { facts, engines, services, sysctls, conntrack, conflicts, attention, notes } = diagnosis;
+  const { facts, engines, services, sysctls, left, ...rest } = diagnosis;
+  const { conntrack, conflicts, attention, notes } = rest;
   return {
     kernel: facts.kernel,
     nft: facts.nft ?? null,
@@ -26,6 +27,7 @@ export function diagnosisJson(diagnosis: Diagnosis): Record<string, unknown> {
     engines,
     services: services.map(serviceReportJson),
     sysctls,
+    sysctls_left: left,
     headroom: { conntrack: conntrack ?? null },
     conflicts,
     attention,
@@ -40,6 +42,7 @@ export function diagnosisText(diagnosis: Diagnosis, paint: Paint): string {
     possibilitiesText(diagnosis, paint),
     ...servicesText(diagnosis, paint),
     ...sysctlsText(sysctls, paint),
+    ...leftText(diagnosis.left, paint),
     ...headroomText(diagnosis, paint),
     ...attentionText(attention, paint),
     ...notes.map((note) => `\n· ${note}`),
@@ -70,14 +73,25 @@ function possibilitiesText({ facts, engines }: Diagnosis, paint: Paint): string 
 
 function sysctlsText(sysctls: Diagnosis["sysctls"], paint: Paint): string[] {
   if (sysctls.length === 0) return [];
-  const rows = sysctls.map(({ key, wanted, found, ok, why }) => [
+  const rows = sysctls.map(({ key, wanted, found, ok, why, source }) => [
     `  ${key}`,
     wanted,
     paint(foundText(found, wanted, ok), ok ? "green" : "yellow"),
     why,
+    paint(source, "dim"),
   ]);
-  const head = ["  key", "wanted", "found", "why"].map((cell) => paint(cell, "dim"));
+  const head = ["  key", "wanted", "found", "why", "source"].map((cell) => paint(cell, "dim"));
   return ["", paint("Sysctls", "bold"), columns([head, ...rows])];
+}
+
+/** What is as ever is worth no line. */
+function leftText(left: Diagnosis["left"], paint: Paint): string[] {
+  const rows = left.filter(({ usual, found }) => found !== usual)
+    .map(({ key, found, why, source }) => [`  ${key}`, found, why, paint(source, "dim")]);
+  if (rows.length === 0) return [];
+  const others = left.length - rows.length;
+  const rest = others > 0 ? [paint(`  ${others} more are as usual (--json has them)`, "dim")] : [];
+  return ["", paint("Sysctls that lb leaves alone", "bold"), columns(rows), ...rest];
 }
 
 /** What differs may be good enough: rp_filter 0 is as lax as 2. */

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { makeProgram } from "../../cmd/lb.ts";
 import { FILE } from "../../lib/config/schema.ts";
+import { LEFT_SYSCTLS } from "../../lib/host/sysctl/left.ts";
 import { SYSCTL_RULES } from "../../lib/host/sysctl/rules.ts";
 import { EXIT_CODES } from "../../lib/model/error.ts";
 import { headings, links, type Page, rows, section, slug } from "./docs/markdown.ts";
@@ -58,7 +59,8 @@ Deno.test("every exit code is in docs/cli.md with its name, and no other", () =>
 });
 
 Deno.test("every sysctl rule is in docs/sysctls.md word by word and in its order, and no other", () => {
-  const table = rows(page("docs/sysctls.md").text).filter(([key]) => key?.startsWith("`net."));
+  const [before = ""] = page("docs/sysctls.md").text.split("\n## ", 1);
+  const table = rows(before).filter(([key]) => key?.startsWith("`net."));
   const found = table.map(([key, value, , ...rest]) => [key, value, ...rest]);
   const rules = SYSCTL_RULES.map(({ key, value, why, source, since, risk }) => [
     `\`${key}\``,
@@ -68,6 +70,14 @@ Deno.test("every sysctl rule is in docs/sysctls.md word by word and in its order
     since,
     risk,
   ]);
+  assert.deepEqual(found, rules);
+});
+
+Deno.test("every sysctl that lb leaves alone is in docs/sysctls.md word by word, and no other", () => {
+  const found = rows(section(page("docs/sysctls.md"), "What lb leaves alone"));
+  const rules = LEFT_SYSCTLS.map((
+    { key, usual, why, source },
+  ) => [`\`${key}\``, usual, why, source]);
   assert.deepEqual(found, rules);
 });
 

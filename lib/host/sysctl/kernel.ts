@@ -1,3 +1,20 @@
+import type { FilesPort } from "../../sys/ports.ts";
+
+/** Where distributions say on which stable release their kernel is built: `uname -r` of theirs ends in .0. */
+const EXACT: readonly (readonly [file: string, release: RegExp])[] = [
+  ["/proc/version", / Debian (\d+\.\d+\.\d+)/],
+  ["/proc/version_signature", /^Ubuntu \S+ (\d+\.\d+\.\d+)/],
+];
+
+/** The release whose changes a kernel has, as well as it tells. @param release `uname -r` */
+export function exactRelease(files: Pick<FilesPort, "read">, release: string): string {
+  for (const [file, pattern] of EXACT) {
+    const exact = pattern.exec(files.read(file) ?? "")?.[1];
+    if (exact !== undefined) return exact;
+  }
+  return release;
+}
+
 /** A change of the kernel's: the first release with it, and the first of each older series it was put into. */
 interface Fix {
   readonly since: readonly [number, number];

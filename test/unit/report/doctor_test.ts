@@ -45,6 +45,10 @@ const DIAGNOSIS: Diagnosis = {
     },
     { key: "net.gone", wanted: "1", found: null, ok: false, why: "a reason", source: "a page" },
   ],
+  left: [
+    { key: "net.loose", usual: "1", found: "0", why: "reasons", source: "a book" },
+    { key: "net.usual", usual: "1", found: "1", why: "reasons", source: "a book" },
+  ],
   conntrack: { count: 7, max: 100 },
   conflicts: ["something else is here"],
   attention: ["net.ipv4.ip_forward is 0"],
@@ -65,9 +69,17 @@ Deno.test("a diagnosis as JSON has the names of the contract", () => {
     ],
   );
   assert.deepEqual(engines, DIAGNOSIS.engines);
-  const { sysctls, conflicts, attention, notes } = DIAGNOSIS;
+  const { sysctls, left: sysctls_left, conflicts, attention, notes } = DIAGNOSIS;
   const headroom = { conntrack: { count: 7, max: 100 } };
-  assert.deepEqual(rest, { services: [], sysctls, headroom, conflicts, attention, notes });
+  assert.deepEqual(rest, {
+    services: [],
+    sysctls,
+    sysctls_left,
+    headroom,
+    conflicts,
+    attention,
+    notes,
+  });
 });
 
 Deno.test("where there is no nft, its version is null and left out of the text", () => {
@@ -92,10 +104,14 @@ Engines
   ipvs  no        one thing; another
 
 Sysctls
-  key                          wanted  found        why
-  net.ipv4.ip_forward          1       0            packets go on
-  net.ipv4.conf.all.rp_filter  2       0 (will do)  answers elsewhere
-  net.gone                     1       absent       a reason
+  key                          wanted  found        why                source
+  net.ipv4.ip_forward          1       0            packets go on      ip-sysctl.rst
+  net.ipv4.conf.all.rp_filter  2       0 (will do)  answers elsewhere  ip-sysctl.rst
+  net.gone                     1       absent       a reason           a page
+
+Sysctls that lb leaves alone
+  net.loose  0  reasons  a book
+  1 more are as usual (--json has them)
 
 Headroom
   conntrack  7 of 100 connections
@@ -108,7 +124,10 @@ Needs attention
 });
 
 Deno.test("where all is well it says so, and is silent of sysctls without a config", () => {
-  const text = diagnosisText({ ...DIAGNOSIS, sysctls: [], attention: [], notes: [] }, plain);
+  const text = diagnosisText(
+    { ...DIAGNOSIS, sysctls: [], left: [], attention: [], notes: [] },
+    plain,
+  );
   assert.ok(text.endsWith("\n\nNothing needs attention."));
   assert.ok(!text.includes("Sysctls"));
 });
