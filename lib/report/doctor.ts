@@ -84,9 +84,9 @@ function sysctlsText(sysctls: Diagnosis["sysctls"], paint: Paint): string[] {
   return ["", paint("Sysctls", "bold"), columns([head, ...rows])];
 }
 
-/** What is as ever is worth no line. */
+/** What is as ever is worth no line, and neither is what is different everywhere. */
 function leftText(left: Diagnosis["left"], paint: Paint): string[] {
-  const rows = left.filter(({ usual, found }) => found !== usual)
+  const rows = left.filter(({ usual, found }) => usual !== "" && found !== usual)
     .map(({ key, found, why, source }) => [`  ${key}`, found, why, paint(source, "dim")]);
   if (rows.length === 0) return [];
   const others = left.length - rows.length;
