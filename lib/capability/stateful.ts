@@ -2,7 +2,9 @@ import type { Family } from "../model/address.ts";
 import { FAMILIES } from "../model/address.ts";
 import { dumpChains, type ListedChain } from "../netlink/nft/chain.ts";
 import { decidesByState } from "../netlink/nft/states.ts";
-import { dumpTables, withNft } from "../netlink/nft/table.ts";
+import { dumpTables, withNftIfAny } from "../netlink/nft/table.ts";
+import { moduleUses } from "../kernel/modules.ts";
+import { savedOrMissing, XT_PROGRAMS, xtTables } from "../kernel/saved_rules.ts";
 import type { Kernel } from "../sys/ports.ts";
 import { moduleIndex } from "./detect.ts";
 
@@ -12,8 +14,6 @@ const OWN_CHAIN = "LB-IPVS";
 
 /** NF_INET_LOCAL_OUT: what this machine sends itself is not balanced for others. */
 const OUTPUT = 3;
-
-const PROGRAMS = { 4: "iptables-legacy-save", 6: "ip6tables-legacy-save" } as const;
 
 /**
  * Whose rules decide by conntrack's state of packets: a packet that conntrack passes over has none, and would
@@ -34,7 +34,7 @@ export async function statefulRules(kernel: Kernel): Promise<string | undefined>
 }
 
 function statefulChain({ sockets }: Kernel): string | undefined {
-  return withNft(sockets, (connection) => {
+  return withNftIfAny(sockets, (connection) => {
     const tables = dumpTables(connection).filter(({ family, name, isDormant }) =>
       family !== "netdev" && !OWN_TABLES.includes(name) && !isDormant
     );
@@ -55,15 +55,22 @@ async function statefulLegacy(
   { files, process }: Kernel,
   family: Family,
 ): Promise<string | undefined> {
-  // Asking for a table makes it; this file names those that are there.
-  const names = files.read(`/proc/net/${family === 4 ? "ip" : "ip6"}_tables_names`) ?? "";
-  if (names.trim() === "") return;
-  const { stdout } = await process.run([PROGRAMS[family]]);
-  const line = stdout.split("\n").find((text) =>
+  if (xtTables(files, family).length === 0) return;
+  const saved = await savedOrMissing(process, family);
+  if (saved instanceof Error) return inUse(files);
+  const line = saved.split("\n").find((text) =>
     LEGACY_RULE.test(text) && !NOT_ON_THE_WAY.test(text)
   );
-  return line && `rule "${line}" of ${PROGRAMS[family].replace(/-save$/, "")}`;
+  return line && `rule "${line}" of ${XT_PROGRAMS[family]}`;
 }
+
+/** The modules of the matches for states know how many rules have them. */
+function inUse(files: Kernel["files"]): string | undefined {
+  const module = STATE_MODULES.find((name) => moduleUses(files, name) > 0);
+  return module && `a rule of iptables' with ${module}, which no program here can show,`;
+}
+
+const STATE_MODULES = ["xt_conntrack", "xt_state"] as const;
 
 /** A match for states, and something that decides. */
 const LEGACY_RULE = /^-A .* (--ctstate|--state|--ctstatus) .* -[jg] /;

@@ -31,6 +31,12 @@ export function loadedModules(files: Pick<FilesPort, "read">): string[] {
     .filter((name) => name !== "");
 }
 
+/** How often a loaded module is in use; 0 where it is not loaded. */
+export function moduleUses(files: Pick<FilesPort, "read">, name: string): number {
+  const lines = (files.read("/proc/modules") ?? "").split("\n");
+  return Number(lines.find((line) => line.startsWith(`${name} `))?.split(" ")[2] ?? 0);
+}
+
 /** Whether a module is there and not loaded: whoever asks for what it does has it loaded. */
 export function isLoadable(kernel: Pick<Kernel, "files">, name: string): boolean {
   const { loaded, builtIn, installed } = moduleLists(kernel.files, kernelRelease(kernel));

@@ -1,5 +1,5 @@
 import type { Family } from "../model/address.ts";
-import { KernelError } from "../model/error.ts";
+import { KernelError, LbError } from "../model/error.ts";
 import type { FilesPort, ProcessPort } from "../sys/ports.ts";
 
 /** By IP version. The older programs: the newer ones write nf_tables, which has better ways to be asked. */
@@ -14,13 +14,22 @@ export function xtTables(files: Pick<FilesPort, "read">, family: Family): string
 /**
  * All rules of iptables' as its own program saves them.
  *
- * @throws {LbError} `unsupported` where there is no such program
+ * @returns the error where there is no such program: tables of iptables' may be anybody's
  * @throws {KernelError} where it cannot tell
  */
-export async function savedRules(
-  { run }: Pick<ProcessPort, "run">,
+export async function savedOrMissing(
+  process: Pick<ProcessPort, "run">,
   family: Family,
-): Promise<string> {
+): Promise<string | LbError> {
+  try {
+    return await savedRules(process, family);
+  } catch (error) {
+    if (error instanceof LbError && error.code === "unsupported") return error;
+    throw error;
+  }
+}
+
+async function savedRules({ run }: Pick<ProcessPort, "run">, family: Family): Promise<string> {
   const program = `${XT_PROGRAMS[family]}-save`;
   const { code, stdout, stderr } = await run([program]);
   if (code === 0) return stdout;

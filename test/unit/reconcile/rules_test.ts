@@ -134,3 +134,18 @@ function withoutNft({ host: { kernel } }: Rig, errno: "EINVAL" | "EPROTONOSUPPOR
     throw new KernelError({ operation: "socket", object: "netfilter", errno, message: "refused" });
   };
 }
+
+rulesTest(
+  "rules for states that no program can show are taken to be there while in use",
+  async (rig) => {
+    othersTables(rig);
+    removeProgram(rig);
+    const { files } = rig.host.inside;
+    files.replace("/proc/modules", "xt_conntrack 16384 2 - Live 0x0\n", 0o444);
+    await rig.run(ON_IPVS);
+    assert.deepEqual(rig.host.nft.tables, [], "conntrack sees all");
+    files.replace("/proc/modules", "xt_conntrack 16384 0 - Live 0x0\n", 0o444);
+    await rig.run(ON_IPVS);
+    assert.deepEqual(rig.host.nft.tables, ["ip lb-ipvs"]);
+  },
+);

@@ -1,6 +1,6 @@
 import { FAMILIES, type Family } from "../../../model/address.ts";
 import { isLoadable } from "../../../kernel/modules.ts";
-import { savedRules, xtTables } from "../../../kernel/saved_rules.ts";
+import { savedOrMissing, xtTables } from "../../../kernel/saved_rules.ts";
 import { LbError } from "../../../model/error.ts";
 import { dumpChains } from "../../../netlink/nft/chain.ts";
 import { dumpElements, type ListedElement } from "../../../netlink/nft/element.ts";
@@ -93,19 +93,6 @@ async function listChains(
       ? [[xtUnitName({ family, table }), own.join("\n")] as const]
       : [];
   });
-}
-
-/** @returns the error where there is no such program: tables of iptables' are others' as well */
-async function savedOrMissing(
-  process: Kernel["process"],
-  family: Family,
-): Promise<string | LbError> {
-  try {
-    return await savedRules(process, family);
-  } catch (error) {
-    if (error instanceof LbError && error.code === "unsupported") return error;
-    throw error;
-  }
 }
 
 function untold(units: readonly string[], missing: LbError): LbError {
