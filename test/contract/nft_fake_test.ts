@@ -35,7 +35,7 @@ function fakeHost(): NftHost & { readonly kernel: FakeKernel } {
 engineContract("nft on a fake kernel", () => makeNftRig(fakeHost()), nftEngine, RUNS);
 dynamicContract("nft on a fake kernel", () => Promise.resolve(fakeHost()));
 ingressContract("nft on a fake kernel", () => Promise.resolve(fakeHost()));
-smallContract("nft on a fake kernel", () => Promise.resolve(fakeHost()));
+smallContract("nft on a fake kernel", () => Promise.resolve(fakeHost()), 20);
 
 /** A fake kernel on which somebody acts right after each run of nft, before anybody looks. */
 function meddled(act: (kernel: FakeKernel) => void): Kernel & Pick<FakeKernel, "nft"> {

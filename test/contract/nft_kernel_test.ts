@@ -73,5 +73,5 @@ testInNamespace(import.meta.url, () => {
   engineContract("nft on this kernel", async () => makeNftRig(await realHost()), nftEngine, RUNS);
   dynamicContract("nft on this kernel", realHost);
   ingressContract("nft on this kernel", realHost);
-  smallContract("nft on this kernel", realHost);
+  smallContract("nft on this kernel", realHost, 950);
 });

@@ -12,7 +12,7 @@ export interface ElementEdit {
   readonly add: readonly (readonly [string, string])[];
 }
 
-/** What goes into one datagram: a socket takes 208 KiB unless somebody set it otherwise. */
+/** Of more than these nft's own reading is the smaller part. */
 const ELEMENTS_MAX = 1_000;
 
 /**

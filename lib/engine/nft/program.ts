@@ -34,10 +34,7 @@ export async function runTransaction(
   // A file, not a pipe: it is still there to be read when an operator wonders what was refused.
   const path = `${kernel.runDir}/transaction.nft`;
   kernel.files.replace(path, (put) => writePieces(write, put), 0o600);
-  if (small) {
-    withNft(kernel.sockets, (connection) => commitSmall(connection, small));
-    return;
-  }
+  if (small && withNft(kernel.sockets, (connection) => commitSmall(connection, small))) return;
   const options = { timeout_ms: NFT_TIMEOUT_MS };
   const { code, stderr } = await kernel.process.run(["nft", "-f", path], options);
   if (code !== 0) throw refusal([...written.keys()], code, stderr);

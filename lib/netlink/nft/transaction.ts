@@ -15,20 +15,30 @@ export interface SmallTransaction {
  * Carries one out. Nothing else of the ruleset is read for it: the cost is that of what changes, where
  * `nft -f` first reads the names of all chains, sets and objects there are.
  *
+ * @returns false, with nothing changed, where it is too large for the socket's buffer after all
  * @throws {KernelError} ENOENT where something to be changed or deleted is not there; EEXIST where a key has
  * another value; nothing was changed then
  */
 export function commitSmall(
   connection: NetlinkConnection,
   { elements, moduli }: SmallTransaction,
-): void {
+): boolean {
   const rules = moduli.map((change) => modulusRequest(connection, change) ?? missing(change));
-  connection.transactAll(
-    boundary("begin a transaction", NFT.BATCH_BEGIN),
-    [...rules, ...elements.flatMap(elementRequests)],
-    boundary("end a transaction", NFT.BATCH_END),
-  );
+  try {
+    connection.transactAll(
+      boundary("begin a transaction", NFT.BATCH_BEGIN),
+      [...rules, ...elements.flatMap(elementRequests)],
+      boundary("end a transaction", NFT.BATCH_END),
+    );
+    return true;
+  } catch (error) {
+    if (error instanceof KernelError && TOO_LARGE.has(error.refusal.errno ?? "")) return false;
+    throw error;
+  }
 }
+
+/** By which a socket refuses to send (netlink_sendmsg, linux 6.18): 208 KiB, unless somebody set it otherwise. */
+const TOO_LARGE = new Set(["EMSGSIZE", "ENOBUFS"]);
 
 function missing({ chain, rule, from }: ModulusChange): never {
   throw new KernelError({
