@@ -85,6 +85,8 @@ export interface Engine<
   Plan extends EnginePlan = EnginePlan,
 > {
   readonly name: EngineName;
+  /** Whether it translates by NAT of conntrack's, so that its connections bear IPS_DST_NAT and lb's marks. */
+  readonly usesNat: boolean;
   /** Ids of the capabilities without which it cannot work at all. */
   readonly requires: readonly string[];
   /** Ids of the capabilities that this service needs besides. Pure. */

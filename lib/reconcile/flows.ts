@@ -3,7 +3,6 @@ import { flushUnbalanced } from "../host/conntrack/unbalanced.ts";
 import { freePorts } from "../host/conntrack/reopen.ts";
 import { markLayout } from "../model/mark.ts";
 import { addressOfKey } from "../model/service.ts";
-import type { PlacedService } from "../model/state.ts";
 import type { BackendRow } from "../store/ids.ts";
 import type { EngineTask } from "./plan.ts";
 import type { Run } from "./request.ts";
@@ -28,11 +27,15 @@ export function forgetGone(run: Run, gone: readonly Gone[]): void {
 }
 
 /**
- * Forgets the udp flows that were there before the rules of these services, which are in the kernel by
- * now. @throws {KernelError}
+ * Forgets the udp flows that were there before the rules of an engine's services, which are in the kernel by
+ * now. What an engine translates by itself looks just like them. @throws {KernelError}
  */
-export function forgetUnbalanced(run: Run, services: readonly PlacedService[]): void {
-  const translated = services.filter(({ forward }) => forward !== "dr");
+export function forgetUnbalanced(
+  run: Run,
+  { engine, state }: Pick<EngineTask, "engine" | "state">,
+): void {
+  if (!engine.usesNat) return;
+  const translated = state.services.filter(({ forward }) => forward !== "dr");
   const count = flushUnbalanced(run.machine.kernel.sockets, translated);
   tell(run, count, "that were there before their rules");
 }

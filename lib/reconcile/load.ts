@@ -22,10 +22,10 @@ export const NO_LOADS: Loads = { factors: new Map() };
  * translated is in no table that could be counted.
  */
 export function isFollowed(
-  { name }: Pick<Engine, "name">,
+  { usesNat }: Pick<Engine, "usesNat">,
   { scheduler, forward }: Pick<Service, "scheduler" | "forward">,
 ): boolean {
-  return name === "nft" && forward === "nat" && followsLoad(scheduler);
+  return usesNat && forward === "nat" && followsLoad(scheduler);
 }
 
 /**

@@ -86,12 +86,12 @@ export function inMovingOrder<T extends { readonly engine: Pick<Engine, "name"> 
  */
 export function isAwaited(
   { machine, request }: Run,
-  { name }: Engine,
+  { usesNat }: Engine,
   { services, marks }: DesiredState,
   { record }: Memory,
 ): boolean {
   const isLeft = services.length === 0 && request.loaded.config.services.length > 0;
-  if (name !== "nft" || !isLeft || !record) return false;
+  if (!usesNat || !isLeft || !record) return false;
   return hasTranslated(machine.kernel.sockets, { marks, backends: knownBackends(machine) });
 }
 

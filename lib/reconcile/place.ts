@@ -32,7 +32,7 @@ export interface Live {
 export function placeServices(
   config: Config,
   engineOf: ReadonlyMap<string, EngineName>,
-  engine: Pick<Engine, "name" | "variants">,
+  engine: Pick<Engine, "name" | "usesNat" | "variants">,
   rows: readonly BackendRow[],
   facts: Pick<Facts, "capabilities">,
   { ways, ingress }: Links = NO_LINKS,

@@ -34,6 +34,7 @@ const STALE_ERRNOS = new Set(["ENOENT", "EEXIST"]);
 /** Balancing in the kernel by nft maps: tables of lb's own, changed in one transaction at a time. */
 export const nftEngine: Engine<Snapshot, NftPlan> = {
   name: "nft",
+  usesNat: true,
   requires: [
     "nft-program",
     "net-admin",
