@@ -1,11 +1,11 @@
 import { flushUdp, type Gone } from "../host/conntrack/flush.ts";
 import { flushUnbalanced } from "../host/conntrack/unbalanced.ts";
 import { freePorts } from "../host/conntrack/reopen.ts";
-import { markLayout } from "../model/mark.ts";
+import { type MarkLayout, markLayout } from "../model/mark.ts";
 import { addressOfKey } from "../model/service.ts";
 import type { BackendRow } from "../store/ids.ts";
 import type { EngineTask } from "./plan.ts";
-import type { Run } from "./request.ts";
+import type { Machine, Run } from "./request.ts";
 import { retiredBackends } from "./tracking.ts";
 
 /** Backends that left since a run last came to its end: one that was cut off left their flows. */
@@ -18,12 +18,19 @@ export function goneSince({ machine, now_ms }: Run, rows: readonly BackendRow[])
 
 /** Forgets the udp flows of backends that left. @throws {KernelError} */
 export function forgetGone(run: Run, gone: readonly Gone[]): void {
-  const { kernel: { sockets }, store, host } = run.machine;
+  const { machine, request } = run;
+  const layouts = knownLayouts(machine, request.loaded.config.marks);
+  tell(run, flushUdp(machine.kernel.sockets, layouts, gone), "of removed backends");
+}
+
+/** The layouts that connections here may have been marked in. @param marks if none is on record */
+export function knownLayouts(
+  { store, host }: Pick<Machine, "store" | "host">,
+  marks: MarkLayout,
+): readonly MarkLayout[] {
   // Not this config's mask, where another is known of: it may be a new one, and an uninstall has none.
-  const known = store.commits.masks(host);
-  const masks = known.length > 0 ? known : [run.request.loaded.config.marks.mask];
-  const layouts = masks.flatMap((mask) => markLayout(mask) ?? []);
-  tell(run, flushUdp(sockets, layouts, gone), "of removed backends");
+  const known = store.commits.masks(host).flatMap((mask) => markLayout(mask) ?? []);
+  return known.length > 0 ? known : [marks];
 }
 
 /**

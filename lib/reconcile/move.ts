@@ -1,7 +1,9 @@
 import type { Engine } from "../engine/engine.ts";
 import { hasTranslated } from "../host/conntrack/translated.ts";
+import { contains, type Prefix } from "../model/address.ts";
 import { addressOfKey, type EngineName, type Forwarding } from "../model/service.ts";
-import type { DesiredState } from "../model/state.ts";
+import type { DesiredState, PlacedService } from "../model/state.ts";
+import { knownLayouts } from "./flows.ts";
 import { type Memory, recall, type Rememberer } from "./memory.ts";
 import { servicesOn } from "./place.ts";
 import type { Run } from "./request.ts";
@@ -92,7 +94,8 @@ export function isAwaited(
 ): boolean {
   const isLeft = services.length === 0 && request.loaded.config.services.length > 0;
   if (!usesNat || !isLeft || !record) return false;
-  return hasTranslated(machine.kernel.sockets, { marks, backends: knownBackends(machine) });
+  const layouts = knownLayouts(machine, marks);
+  return hasTranslated(machine.kernel.sockets, { layouts, backends: knownBackends(machine) });
 }
 
 /** Why conntrack has to see the packets of services that have moved to IPVS. */
@@ -106,12 +109,24 @@ const MOVED = "connections that nft translates, from before services moved to IP
  */
 export function watchingMoved(run: Run): string | undefined {
   const { machine, request: { loaded: { config } }, engineOf } = run;
-  const isMoving = movesOf(run).some(({ from, to }) => from === "nft" && to === "ipvs");
-  if (!isMoving && committedWatcher(machine) !== MOVED) return undefined;
-  if (!recall(machine, "nft").record) return undefined;
   const vips = servicesOn(config, engineOf, { name: "ipvs" }).flatMap(({ vip }) => vip);
-  const sought = { marks: config.marks, backends: knownBackends(machine), vips };
+  if (vips.length === 0 || !recall(machine, "nft").record) return undefined;
+  if (committedWatcher(machine) !== MOVED && !areLeft(run, vips)) return undefined;
+  const layouts = knownLayouts(machine, config.marks);
+  const sought = { layouts, backends: knownBackends(machine), vips };
   return hasTranslated(machine.kernel.sockets, sought) ? MOVED : undefined;
+}
+
+/** Whether nft has served one of these VIPs for a service that leaves it, whatever it is called by now. */
+function areLeft({ machine: { store, host }, engineOf }: Run, vips: readonly Prefix[]): boolean {
+  const leaving = [...store.commits.services("nft", host)]
+    .filter(([name]) => engineOf.get(name) !== "nft")
+    .map(([, json]) => JSON.parse(json) as PlacedService);
+  return leaving.some(({ vip }) => vip.some((one) => vips.some((other) => overlap(one, other))));
+}
+
+function overlap(a: Prefix, b: Prefix): boolean {
+  return contains(a, b) || contains(b, a);
 }
 
 /** Whether it is for a while only that conntrack sees the packets of services on IPVS. */

@@ -7,7 +7,8 @@ import type { SocketsPort } from "../../sys/ports.ts";
 
 /** Connections that are looked for. */
 export interface Translated {
-  readonly marks: MarkLayout;
+  /** In which their marks may be. */
+  readonly layouts: readonly MarkLayout[];
   /** Answers come from one of these, in canonical form: others mark their connections, too. */
   readonly backends: ReadonlySet<string>;
   /** Clients asked one of these. @default whatever they asked */
@@ -21,18 +22,20 @@ export interface Translated {
  */
 export function hasTranslated(
   sockets: SocketsPort,
-  { marks, backends, vips }: Translated,
+  { layouts, backends, vips }: Translated,
 ): boolean {
   const isAsked = (text: string) => {
     const address = parseAddress(text);
     return !vips || address !== undefined && vips.some((vip) => contains(vip, address));
   };
+  const isOurs = (mark: number) => layouts.some((marks) => idOfMark(marks, mark) !== 0);
   const translated = { value: IPS_DST_NAT, mask: IPS_DST_NAT };
   return dumpKeys(
     sockets,
     { status: translated },
     ({ status, mark, orig, reply, tcp_state }) =>
-      (status & IPS_DST_NAT) !== 0 && idOfMark(marks, mark) !== 0 && !isEnded(tcp_state) &&
-      backends.has(reply.src) && isAsked(orig.dst),
+      (status & IPS_DST_NAT) !== 0 && isOurs(mark) && !isEnded(tcp_state) &&
+      backends.has(reply.src) &&
+      isAsked(orig.dst),
   ).length > 0;
 }

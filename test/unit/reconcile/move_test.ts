@@ -207,3 +207,30 @@ async function seen(rig: Rig, act: () => Promise<unknown>): Promise<string[]> {
   look();
   return states;
 }
+
+for (
+  const [what, config] of [
+    ["a service that is renamed as it moves", single('engine = "ipvs"').replace('"web"', '"www"')],
+    [
+      "a mark mask that changes with a move",
+      `[lb]\nmark_mask = "0xffff0000"\n${single('engine = "ipvs"')}`,
+    ],
+  ] as const
+) {
+  moveTest(`${what} cuts nothing that nft has translated`, async (rig) => {
+    rig.facts = BOTH;
+    await rig.run(single());
+    connect(rig);
+    await rig.run(config);
+    assert.ok(hasTable(rig), "what translates is still there");
+    const rules = rig.host.nft.table("ip lb-ipvs")?.collections;
+    assert.deepEqual(
+      [...rules?.get("to")?.elements.keys() ?? []],
+      [],
+      "conntrack sees its packets",
+    );
+    rig.host.netfilter.flows.length = 0;
+    await rig.run(config);
+    assert.ok(!hasTable(rig));
+  });
+}
