@@ -38,6 +38,13 @@ const CHANGED = stateOf([{
   ],
 }]);
 
+/** What may be refused half-way. */
+const TRANSITIONS = [
+  ["creation", NOTHING, CHANGED],
+  ["change", WANTED, CHANGED],
+  ["removal", CHANGED, WANTED],
+] as const;
+
 /** Random states, and pairs of which one comes after the other. */
 export interface Asked {
   readonly states: fc.Arbitrary<DesiredState>;
@@ -221,14 +228,15 @@ export function engineContract<Snapshot extends EngineSnapshot, Plan extends Eng
     await driver.settled(CHANGED);
   });
 
-  for (const from of [NOTHING, WANTED]) {
-    const what = from === NOTHING ? "creation" : "change";
+  for (const [what, from, to] of TRANSITIONS) {
     test(`a ${what} that the kernel refuses half-way leaves everything as it was`, async (driver) => {
-      await driver.apply(from);
-      const planned = await driver.plan(CHANGED);
-      await driver.refuses({ ...planned, plan: driver.rig.spoil(planned.plan) }, KernelError);
-      await driver.apply(CHANGED);
-      await driver.settled(CHANGED);
+      for (const spoil of driver.rig.spoils) {
+        await driver.apply(from);
+        const planned = await driver.plan(to);
+        await driver.refuses({ ...planned, plan: spoil(planned.plan) }, KernelError);
+        await driver.apply(to);
+        await driver.settled(to);
+      }
     });
   }
 

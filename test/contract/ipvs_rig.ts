@@ -56,7 +56,10 @@ export async function makeIpvsRig(host: IpvsHost): Promise<Rig<IpvsPlan>> {
     },
     connect: host.connect,
     counted: host.counted,
-    spoil: (plan) => ({ ...plan, steps: [...plan.steps, impossible(plan)] }),
+    spoils: [
+      (plan) => ({ ...plan, steps: [...plan.steps, impossible(plan)] }),
+      (plan) => ({ ...plan, unit_steps: withNonsense(plan.unit_steps) }),
+    ],
     close: host.close,
   };
 }
@@ -71,6 +74,19 @@ function impossible({ want }: IpvsPlan): IpvsPlan["steps"][number] {
   ];
   const wrong = { ...destination, upper_threshold: 1, lower_threshold: 2 };
   return { op: "set backend", key, destination: wrong, about: "nobody" };
+}
+
+/** The last of them is what is written last. */
+function withNonsense(steps: IpvsPlan["unit_steps"]): IpvsPlan["unit_steps"] {
+  return steps.map((step, index) =>
+    index < steps.length - 1 ? step : { ...step, text: `${step.text}\n${nonsense(step.name)}\n` }
+  );
+}
+
+function nonsense(unit: string): string {
+  return unit.startsWith("nft table ")
+    ? `add rule ${unit.slice("nft table ".length)} nowhere accept`
+    : "-A LB-IPVS -j LB-NOWHERE";
 }
 
 function tamperings(host: IpvsHost): Tampering[] {

@@ -45,14 +45,14 @@ export async function makeNftRig(host: NftHost): Promise<Rig<NftPlan>> {
     ruin: () => host.edit("flush set inet lb revision"),
     connect: host.connect,
     // A chain that rules still jump to: EBUSY, which no plan of ours can meet by being stale.
-    spoil: ({ write, ...plan }) => ({
+    spoils: [({ write, ...plan }) => ({
       ...plan,
       small: undefined,
       write(put) {
         write(put);
         put("delete chain inet lb refuse");
       },
-    }),
+    })],
     close: host.close,
   };
 }

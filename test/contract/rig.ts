@@ -27,7 +27,7 @@ export interface Rig<Plan> {
   connect(vip: string): Promise<void>;
   /** Waits until the kernel has counted what was connected, where that takes a while. */
   readonly counted?: () => Promise<void>;
-  /** The plan with something in it, near its end, that the kernel refuses. */
-  spoil(plan: Plan): Plan;
+  /** Ways to put something into a plan, near the end of one of its parts, that the kernel refuses. */
+  readonly spoils: readonly ((plan: Plan) => Plan)[];
   close(): void;
 }

@@ -8,7 +8,7 @@ import { type Applied, StalePlanError } from "../engine.ts";
 import { stepsBack } from "./back.ts";
 import { type Listings, listUnits, type Sought } from "./companion/listing.ts";
 import { foundUnits, recordedUnits } from "./companion/unit.ts";
-import { writeUnits } from "./companion/write.ts";
+import { type Before, takeUnitsBack, writeUnits } from "./companion/write.ts";
 import { leavingRecord } from "./leaving.ts";
 import { type Listed, listWith, readSnapshot, stampOf, textOf, tokenOf } from "./listing.ts";
 import { withMark } from "./mark.ts";
@@ -35,27 +35,14 @@ const STALE_ERRNOS: Readonly<Record<Step["op"], readonly string[]>> = {
   "delete idle backends": ["ENOENT", "ESRCH"],
 };
 
-/**
- * Engine.apply: where a step is refused, what was done before it is taken back. Rules of the packet filter
- * come last, because what took services away would be left without the rules that go with them.
- */
+/** Engine.apply: where something is refused, what was done before it is taken back. */
 export async function applyPlan(kernel: Kernel, plan: IpvsPlan, stamp: string): Promise<Applied> {
   if (plan.changes.length === 0) throw new TypeError("a plan without changes is not applied");
   const sought = soughtUnits(plan);
   const listings = await listUnits(kernel, sought);
-  const isRemoval = isRemovalOnly(plan);
-  if (isRemoval) {
-    withIpvs(kernel.sockets, (ipvs) => look(ipvs, plan, { stamp, listings }));
-    await writeUnits(kernel, plan.unit_steps, listings);
-  }
-  const done = withIpvs(kernel.sockets, (ipvs) => carryOut(ipvs, plan, { stamp, listings }));
-  if (!done && plan.want.present) throw new StalePlanError("ipvs", "IPVS is not loaded any more");
-  try {
-    if (!isRemoval) await writeUnits(kernel, plan.unit_steps, listings);
-  } catch (error) {
-    if (done) withIpvs(kernel.sockets, (ipvs) => takeBack(ipvs, done.before, plan.have));
-    throw error;
-  }
+  const before = { units: plan.have.units, listings, sought };
+  const carryOutAll = isRemovalOnly(plan) ? rulesFirst : stepsFirst;
+  const done = await carryOutAll(kernel, plan, stamp, before);
   const written = await listUnits(kernel, sought);
   const units = recordedUnits(plan.unit_steps, plan.want.units, foundUnits(written));
   // Somebody unloaded it, with everything that was to go.
@@ -65,6 +52,48 @@ export async function applyPlan(kernel: Kernel, plan: IpvsPlan, stamp: string): 
     isWhole: false,
     stamp: done.isAsPlanned ? stampOf(done.after, written) : undefined,
   };
+}
+
+/** @returns undefined where IPVS is not loaded */
+type CarryOut = (
+  kernel: Kernel,
+  plan: IpvsPlan,
+  stamp: string,
+  before: Before,
+) => Promise<Done | undefined>;
+
+/** What took services away would be left without the rules that go with them: so these come last. */
+const stepsFirst: CarryOut = async (kernel, plan, stamp, before) => {
+  const done = carryOutOn(kernel, plan, stamp, before);
+  try {
+    await writeUnits(kernel, plan.unit_steps, before);
+  } catch (error) {
+    if (done) withIpvs(kernel.sockets, (ipvs) => takeBack(ipvs, done.before, plan.have));
+    throw error;
+  }
+  return done;
+};
+
+const rulesFirst: CarryOut = async (kernel, plan, stamp, before) => {
+  withIpvs(kernel.sockets, (ipvs) => look(ipvs, plan, { stamp, listings: before.listings }));
+  await writeUnits(kernel, plan.unit_steps, before);
+  try {
+    return carryOutOn(kernel, plan, stamp, before);
+  } catch (error) {
+    await takeUnitsBack(kernel, plan.unit_steps, before);
+    throw error;
+  }
+};
+
+function carryOutOn(
+  { sockets }: Kernel,
+  plan: IpvsPlan,
+  stamp: string,
+  { listings }: Before,
+): Done | undefined {
+  const done = withIpvs(sockets, (ipvs) => carryOut(ipvs, plan, { stamp, listings }));
+  if (!done && plan.want.present) throw new StalePlanError("ipvs", "IPVS is not loaded any more");
+  return done;
 }
 
 function soughtUnits({ want, have }: IpvsPlan): Sought {

@@ -57,15 +57,22 @@ export async function observe(kernel: Kernel, committed?: Committed): Promise<Lo
     chains: committed !== undefined || isAnyOurs(listed),
     isKnown: (unit) => committed?.objects.has(unitObject(unit)) ?? false,
   });
-  const have = withUnits(readSnapshot(listed, committed, recorded), listings, committed);
+  const snapshot = readSnapshot(listed, committed, recorded);
+  const have = withUnits(snapshot, listings, committed, recorded);
   return { have, stamp: stampOf(listed, listings) };
 }
 
 /** Rules alone are something of the engine's, too. */
-function withUnits(snapshot: Snapshot, listings: Listings, committed?: Committed): Snapshot {
+function withUnits(
+  snapshot: Snapshot,
+  listings: Listings,
+  committed?: Committed,
+  recorded?: Snapshot,
+): Snapshot {
   if (listings.size === 0) return snapshot;
   const token = snapshot.token ?? committed?.token;
-  return { ...snapshot, present: true, units: foundUnits(listings, committed), token };
+  const units = foundUnits(listings, committed, recorded?.units);
+  return { ...snapshot, present: true, units, token };
 }
 
 /** Engine.stamp. */

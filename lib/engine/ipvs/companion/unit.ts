@@ -7,7 +7,7 @@ import { fingerprint } from "../../fingerprint.ts";
 export interface Unit {
   /** Fingerprint of our text; of a look at the kernel, what is known of whose it is. */
   readonly source: string;
-  /** What its program is given. Desired side only. */
+  /** What its program is given, or was given once where that is on record. */
   readonly text?: string;
   /** What it does, for people. Desired side only. */
   readonly detail?: string;
@@ -29,13 +29,21 @@ export function wantedUnit(text: string, detail: string): Unit {
   return { source: fingerprint(text), text, detail };
 }
 
-/** Units as they were found: ours and unchanged where their listing is on record. Pure. */
-export function foundUnits(listings: ReadonlyMap<string, string>, committed?: Committed): Units {
+/**
+ * Units as they were found: ours and unchanged where their listing is on record. Pure.
+ *
+ * @param written as `committed` should have them
+ */
+export function foundUnits(
+  listings: ReadonlyMap<string, string>,
+  committed?: Committed,
+  written?: Units,
+): Units {
   return new Map(Array.from(listings, ([name, words]) => {
     const listing = fingerprint(words);
     const recorded = committed?.objects.get(unitObject(name));
     const source = recorded?.listing === listing ? recorded.source : `unknown ${listing}`;
-    return [name, { source, listing }];
+    return [name, { source, listing, text: written?.get(name)?.text }];
   }));
 }
 

@@ -1,21 +1,75 @@
 import { XT_PROGRAMS } from "../../../kernel/saved_rules.ts";
 import { FAMILIES, type Family } from "../../../model/address.ts";
-import { KernelError } from "../../../model/error.ts";
+import { KernelError, LbError } from "../../../model/error.ts";
 import type { Kernel } from "../../../sys/ports.ts";
-import type { Listings } from "./listing.ts";
+import { type Listings, listUnits, type Sought } from "./listing.ts";
 import { NFT_TABLES, nftUnitName } from "./nft.ts";
-import type { UnitStep } from "./unit.ts";
+import type { Units, UnitStep } from "./unit.ts";
 import { XT_CHAIN, XT_ENTRANCES, XT_TABLES, type XtTable, xtUnitName } from "./xtables.ts";
 
 const TIMEOUT_MS = 120_000;
 
+/** What there was before anything was written. */
+export interface Before {
+  /** As lb wrote them, as far as that is on record. */
+  readonly units: Units;
+  readonly listings: Listings;
+  readonly sought: Sought;
+}
+
 /**
- * Carries the steps out: nft's tables in one transaction, each of iptables' in one of its own.
+ * Carries the steps out, all or none: nft's tables in one transaction, each of iptables' in one of its own.
  *
- * @param before what the kernel holds
  * @throws {KernelError} where one is refused
  */
 export async function writeUnits(
+  kernel: Kernel,
+  steps: readonly UnitStep[],
+  before: Before,
+): Promise<void> {
+  try {
+    await write(kernel, steps, before.listings);
+  } catch (error) {
+    await takeUnitsBack(kernel, steps, before);
+    throw error;
+  }
+}
+
+/** Writes back what there was, as far as the kernel lets us: the first refusal is the one worth telling. */
+export async function takeUnitsBack(
+  kernel: Kernel,
+  steps: readonly UnitStep[],
+  before: Before,
+): Promise<void> {
+  try {
+    const now = await listUnits(kernel, before.sought);
+    await write(kernel, unitsBack(steps, before, now), now);
+  } catch (error) {
+    if (!(error instanceof LbError)) throw error;
+  }
+}
+
+/** A table of nft's that is not on record as it was is not known well enough to be written again. */
+function unitsBack(
+  steps: readonly UnitStep[],
+  { units, listings }: Before,
+  now: Listings,
+): UnitStep[] {
+  const tables = NFT_TABLES.map(nftUnitName);
+  return steps.filter(({ name }) => now.get(name) !== listings.get(name)).flatMap(({ name }) => {
+    const words = listings.get(name);
+    if (words === undefined) return [{ name }];
+    const text = tables.includes(name) ? units.get(name)?.text : rulesIn(words);
+    return text === undefined ? [] : [{ name, text }];
+  });
+}
+
+function rulesIn(words: string): string {
+  return words.split("\n").filter((line) => line.startsWith(`-A ${XT_CHAIN} `)).join("\n");
+}
+
+/** @param before what the kernel holds */
+async function write(
   kernel: Kernel,
   steps: readonly UnitStep[],
   before: Listings,
