@@ -60,6 +60,8 @@ export class FakeIpvs {
   readonly services = new Map<string, FakeVirtual>();
   /** Requests that asked for a change. */
   writes = 0;
+  /** What was listed since it was last emptied: all services, or the destinations of one. */
+  readonly dumps: ("services" | "destinations")[] = [];
   /** What the module brings along. */
   onLoad: () => void = () => {};
   /** Called before each: to play somebody else who acts at that moment. */
@@ -102,8 +104,12 @@ export class FakeIpvs {
   #command(command: number, asked: Attributes): Answer {
     const given = attributesOf(asked.get(SERVICE) ?? new Uint8Array());
     const key = keyOf(given, SERVICE_KEY);
-    if (command === 4) return [...this.services.values()].map(serviceMessage);
+    if (command === 4) {
+      this.dumps.push("services");
+      return [...this.services.values()].map(serviceMessage);
+    }
     if (command === 8) {
+      this.dumps.push("destinations");
       return [...this.services.get(key)?.destinations.values() ?? []].map(destinationMessage);
     }
     this.writes++;

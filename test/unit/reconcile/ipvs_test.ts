@@ -1,6 +1,7 @@
 /** Whole runs on a machine whose kernel has IPVS as a module that is not loaded. */
 import assert from "node:assert/strict";
 import { KernelError, LbError } from "../../../lib/model/error.ts";
+import { settledOutcome } from "../../../lib/reconcile/settled.ts";
 import { listIpvsadm, runIpvsadm } from "../../fake/ipvsadm.ts";
 import { NOTHING, single } from "./configs.ts";
 import { FACTS, type Rig, withRig } from "./rig.ts";
@@ -76,6 +77,22 @@ ipvsTest(
     ]);
     assert.equal(rig.host.inside.ipvs.loaded, false);
     assert.deepEqual((await rig.run(text)).sysctls, sysctls);
+  },
+);
+
+ipvsTest(
+  "a run with nothing to do lists the services once, and the backends of each once",
+  async (rig) => {
+    const { ipvs } = rig.host.inside;
+    const ports = [80, 81, 82, 83, 84];
+    const text = single(ON_IPVS).replace("ports = [80]", `ports = [${ports}]`);
+    await rig.run(text);
+    await rig.run(text);
+    ipvs.dumps.length = 0;
+    const outcome = await settledOutcome(rig.machine, text, { dryRun: false });
+    assert.equal(outcome?.changed, false);
+    // The kernel lists destinations of one service at a time (ip_vs_genl_dump_dests()).
+    assert.deepEqual(ipvs.dumps, ["services", ...ports.map(() => "destinations")]);
   },
 );
 
