@@ -139,7 +139,8 @@ function ipvsRules(capabilities: readonly Capability[]): Capability {
     id: "ipvs-rules",
     purpose: "masquerading and marks beside IPVS",
     answer: best?.answer ?? "no",
-    evidence: (best ? [best] : ways).map(({ program, evidence }) => `by ${program}: ${evidence}`)
+    // The name of the module comes first: see modulesToLoad().
+    evidence: (best ? [best] : ways).map(({ program, evidence }) => `${evidence} (by ${program})`)
       .join("; "),
   };
 }
