@@ -89,7 +89,7 @@ export const ELSEWHERE: Readonly<Record<Exclude<MachineName, "own">, readonly El
     {
       path: "test/kernel/ipvs_mark_test.ts",
       why: "IPVS by mark, which nft gives",
-      only: /balanced by a mark/,
+      only: /by a mark, IPv6/,
     },
     {
       path: "test/kernel/ipvs_scheduler_test.ts",
