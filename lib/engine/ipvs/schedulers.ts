@@ -24,7 +24,7 @@ const SCHEDULERS: Partial<Record<Scheduler, IpvsScheduler>> = {
 };
 
 /** Slots of ip_vs_sh's table: 2^8, as every distribution builds it (CONFIG_IP_VS_SH_TAB_BITS). */
-const SH_SLOTS = 256;
+export const SH_SLOTS = 256;
 
 /**
  * The weights a scheduler is given. `sh` deals its 256 slots out to one backend after the other, each
@@ -35,9 +35,23 @@ export function kernelWeights(scheduler: Scheduler, weights: readonly number[]):
   if (scheduler !== "sh") return weights;
   const divisor = weights.reduce(greatestCommonDivisor, 0) || 1;
   const reduced = weights.map((weight) => weight / divisor);
-  const sum = reduced.reduce((total, weight) => total + weight, 0);
-  if (sum <= SH_SLOTS) return reduced;
-  return reduced.map((weight) => weight && Math.max(1, Math.floor(weight * SH_SLOTS / sum)));
+  return sum(reduced) <= SH_SLOTS ? reduced : dealt(reduced);
+}
+
+/** All slots: one to each that has a weight, the others by weight, the last ones to the largest remainders. */
+function dealt(weights: readonly number[]): readonly number[] {
+  const rest = SH_SLOTS - weights.filter((weight) => weight > 0).length;
+  const total = sum(weights);
+  const shares = weights.map((weight) => weight * rest / total);
+  const slots = shares.map((share) => share && 1 + Math.floor(share));
+  const byRemainder = [...shares.keys()].filter((index) => shares[index]! > 0)
+    .sort((a, b) => shares[b]! % 1 - shares[a]! % 1);
+  for (const index of byRemainder.slice(0, Math.max(0, SH_SLOTS - sum(slots)))) slots[index]!++;
+  return slots;
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0);
 }
 
 function greatestCommonDivisor(a: number, b: number): number {

@@ -1,14 +1,8 @@
-import type { Reason, Verdict } from "../../model/change.ts";
+import type { Verdict } from "../../model/change.ts";
 import type { Service } from "../../model/service.ts";
+import { type BackendLimit, type Limit, verdictOf } from "../limit.ts";
 import { isByMark } from "./by_mark.ts";
-import { ipvsScheduler } from "./schedulers.ts";
-
-/** A limit of this engine: where it shows in the config, when it applies, and why. */
-interface Limit {
-  readonly path: Reason["path"];
-  readonly applies: (service: Service) => boolean;
-  readonly why: string;
-}
+import { ipvsScheduler, SH_SLOTS } from "./schedulers.ts";
 
 /** As the kernel multiplies it with up to 1000 ticks a second in 32 bits (ip_vs_add_service()). */
 const TIMEOUT_MS_MAX = 4_000_000_000;
@@ -18,6 +12,12 @@ const LIMITS: readonly Limit[] = [
     path: ["scheduler"],
     applies: ({ scheduler }) => !ipvsScheduler(scheduler),
     why: "IPVS has no such scheduler; wrr is the nearest",
+  },
+  {
+    path: ["scheduler"],
+    applies: ({ scheduler, backends }) =>
+      scheduler === "sh" && backends.filter(({ weight }) => weight > 0).length > SH_SLOTS,
+    why: `sh of IPVS deals ${SH_SLOTS} slots out, one backend each at least; maglev has more`,
   },
   {
     path: ["persistence"],
@@ -71,43 +71,14 @@ const LIMITS: readonly Limit[] = [
     why: "IPVS refuses what is over a limit",
   },
   {
-    path: ["health"],
-    applies: ({ health }) => health !== undefined && health.type !== "none",
-    why: 'health checks are not built yet; leave health out, or write type = "none"',
-  },
-  {
-    path: ["drain"],
-    applies: ({ drain }) => drain !== undefined,
-    why: "drains are not built yet; weight 0 stops new connections and keeps the established ones",
-  },
-  {
-    path: ["balance", "slow_start"],
-    applies: ({ balance }) => balance.slow_start_ms > 0,
-    why: "slow start is not built yet",
-  },
-  {
     path: ["balance", "bound"],
     applies: ({ balance }) => balance.bound > 0,
     why: "IPVS has no bounded loads",
   },
-  {
-    path: ["snmp"],
-    applies: ({ snmp }) => snmp !== undefined,
-    why: "reading load by SNMP is not built yet",
-  },
 ];
 
 /** The same for single backends. */
-const BACKEND_LIMITS: readonly {
-  readonly key: string;
-  readonly applies: (backend: Service["backends"][number], service: Service) => boolean;
-  readonly why: string;
-}[] = [
-  {
-    key: "health",
-    applies: ({ health }) => health !== undefined && health.type !== "none",
-    why: "health checks are not built yet; leave health out",
-  },
+const BACKEND_LIMITS: readonly BackendLimit[] = [
   {
     key: "port",
     applies: ({ port }, service) =>
@@ -127,15 +98,7 @@ const BACKEND_LIMITS: readonly {
 
 /** Every reason why IPVS cannot serve a service. Pure. */
 export function supportsIpvs(service: Service): Verdict {
-  const reasons = [
-    ...LIMITS.filter(({ applies }) => applies(service))
-      .map(({ path, why }): Reason => ({ path, message: why })),
-    ...service.backends.flatMap((backend, index) =>
-      BACKEND_LIMITS.filter(({ applies }) => applies(backend, service))
-        .map(({ key, why }): Reason => ({ path: ["backend", index, key], message: why }))
-    ),
-  ];
-  return reasons.length === 0 ? { ok: true } : { ok: false, reasons };
+  return verdictOf(service, LIMITS, BACKEND_LIMITS);
 }
 
 /** Capabilities that only some services need. Pure. */

@@ -1,5 +1,5 @@
 import type { Service } from "../../../model/service.ts";
-import type { BackendLimit, Limit } from "../limit.ts";
+import type { BackendLimit, Limit } from "../../limit.ts";
 
 /** Schedulers that pick the same backend for every packet of a connection. */
 const HASHES: readonly string[] = ["sh", "maglev"];

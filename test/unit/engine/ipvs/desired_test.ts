@@ -77,6 +77,10 @@ Deno.test("weights for sh are shares that fit its 256 slots, and nobody with a w
   const uneven = kernelWeights("sh", [65_535, 1, 999]);
   assert.ok(uneven.every((weight) => weight >= 1), `${uneven}`);
   assert.ok(uneven.reduce((sum, weight) => sum + weight) <= 257);
+  const many = kernelWeights("sh", [65_535, ...new Array<number>(200).fill(1)]);
+  assert.equal(many.reduce((all, one) => all + one), 256);
+  assert.deepEqual([many[0], new Set(many.slice(1))], [56, new Set([1])]);
+  assert.deepEqual(kernelWeights("sh", [1000, 0, 1000, 1001]), [85, 0, 85, 86]);
   assert.deepEqual(kernelWeights("wrr", [65_535, 1]), [65_535, 1], "others take them as they are");
 });
 

@@ -1,0 +1,66 @@
+import type { Reason, Verdict } from "../model/change.ts";
+import type { Service } from "../model/service.ts";
+
+/** What an engine cannot do: where it shows in the config, when it applies, and why. */
+export interface Limit {
+  readonly path: Reason["path"];
+  readonly applies: (service: Service) => boolean;
+  readonly why: string;
+}
+
+/** The same of single backends; `key` is the backend's. */
+export interface BackendLimit {
+  readonly key: string;
+  readonly applies: (backend: Service["backends"][number], service: Service) => boolean;
+  readonly why: string;
+}
+
+/** What no engine can do in this version of lb. */
+const NOT_BUILT: readonly Limit[] = [
+  {
+    path: ["health"],
+    applies: ({ health }) => health !== undefined && health.type !== "none",
+    why: 'health checks are not built yet; leave health out, or write type = "none"',
+  },
+  {
+    path: ["drain"],
+    applies: ({ drain }) => drain !== undefined,
+    why: "drains are not built yet; weight 0 stops new connections and keeps the established ones",
+  },
+  {
+    path: ["balance", "slow_start"],
+    applies: ({ balance }) => balance.slow_start_ms > 0,
+    why: "slow start is not built yet",
+  },
+  {
+    path: ["snmp"],
+    applies: ({ snmp }) => snmp !== undefined,
+    why: "reading load by SNMP is not built yet",
+  },
+];
+
+const BACKEND_NOT_BUILT: readonly BackendLimit[] = [
+  {
+    key: "health",
+    applies: ({ health }) => health !== undefined && health.type !== "none",
+    why: "health checks are not built yet; leave health out",
+  },
+];
+
+/** Every reason why an engine with these limits cannot serve a service. Pure. */
+export function verdictOf(
+  service: Service,
+  limits: readonly Limit[],
+  backendLimits: readonly BackendLimit[] = [],
+): Verdict {
+  const ofBackends = [...backendLimits, ...BACKEND_NOT_BUILT];
+  const reasons = [
+    ...[...limits, ...NOT_BUILT].filter(({ applies }) => applies(service))
+      .map(({ path, why }): Reason => ({ path, message: why })),
+    ...service.backends.flatMap((backend, index) =>
+      ofBackends.filter(({ applies }) => applies(backend, service))
+        .map(({ key, why }): Reason => ({ path: ["backend", index, key], message: why }))
+    ),
+  ];
+  return reasons.length === 0 ? { ok: true } : { ok: false, reasons };
+}
