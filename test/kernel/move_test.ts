@@ -31,7 +31,7 @@ function download({ traffic, topology }: Lab) {
 async function served(lab: Lab, act: () => Promise<unknown>): Promise<void> {
   const steady = await lab.traffic.steady(lab.topology.client, {
     doors: DOORS,
-    per_second: 5,
+    per_second: PATIENCE > 1 ? 2 : 5,
     seconds_max: 60,
     timeout_ms: 20_000,
   });
