@@ -124,7 +124,10 @@ function engines(services: readonly Chosen[]): Record<string, string> {
 
 /** The engines in which the kernel has a VIP. */
 async function enginesWith(vip: string, must: Alone["must"]): Promise<string[]> {
-  const listings = { nft: ["nft", "list", "table", "inet", "lb"], ipvs: ["ipvsadm", "-Ln"] } as const;
+  const listings = {
+    nft: ["nft", "list", "table", "inet", "lb"],
+    ipvs: ["ipvsadm", "-Ln"],
+  } as const;
   const found: string[] = [];
   for (const [engine, argv] of Object.entries(listings)) {
     // What the kernel has not is in neither.
