@@ -1,6 +1,6 @@
 /** Every scheduler of IPVS, by its definition: real connections, `ipvsadm` as the witness. */
 import assert from "node:assert/strict";
-import { vipAddress } from "../../lib/demo/layout.ts";
+import { backendAddress, vipAddress } from "../../lib/demo/layout.ts";
 import { FAMILIES, type Family } from "../../lib/model/address.ts";
 import { holdMany, knock, manyNetworks, networkAddress } from "./clients.ts";
 import type { ServiceText } from "./config.ts";
@@ -65,11 +65,28 @@ for (const family of FAMILIES) {
       await knock(lab, doorOf(family, scheduler), 400);
       assert.deepEqual(await shares(lab, family, scheduler, 400), expected, scheduler);
     }
+    await isCounted(lab, family, "wrr", [300, 100]);
     for (const scheduler of Object.keys(HELD) as Name[]) await holdBoth(lab, family, scheduler);
     await manyNetworks(lab);
     await keepsClients(lab, family);
     await spreadsOneClient(lab, family);
   });
+}
+
+/** What `lb status` tells is what ipvsadm does. */
+async function isCounted(lab: Lab, family: Family, scheduler: Name, expected: readonly number[]) {
+  const { services } = await lab.balancer.json<Status>(0, "status");
+  const found = services.find(({ name }) => name === scheduler)?.backends ?? [];
+  const names = expected.map((_, index) => backendAddress(family, index));
+  const counts = names.map((name) => found.find(({ address }) => address === name));
+  assert.deepEqual(counts.map((one) => one?.new_connections), expected, "lb status");
+}
+
+interface Status {
+  readonly services: readonly {
+    readonly name: string;
+    readonly backends: readonly { readonly address: string; readonly new_connections: number }[];
+  }[];
 }
 
 async function holdBoth(lab: Lab, family: Family, scheduler: Name): Promise<void> {
