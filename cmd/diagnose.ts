@@ -76,7 +76,7 @@ async function readableConfig(
  * read the state.
  */
 async function readPast(places: Places): Promise<Pick<Findings, "journal" | "held" | "watched">> {
-  const [{ heldEngines, NOTHING_HELD }, { committedWatcher }] = await Promise.all([
+  const [{ heldEngines, NOTHING_HELD }, { committedTracking }] = await Promise.all([
     import("../lib/reconcile/selection.ts"),
     import("../lib/reconcile/tracking.ts"),
   ]);
@@ -85,8 +85,8 @@ async function readPast(places: Places): Promise<Pick<Findings, "journal" | "hel
   try {
     const journal = store.journal(context.hostIdentity(), () => context.clock.now_ms());
     const open = JOURNAL_RESOURCES.flatMap((resource) => journal.open(resource));
-    const watched = committedWatcher({ store, host: context.hostIdentity() });
-    return { journal: open, held: heldEngines(store), watched };
+    const tracking = committedTracking({ store, host: context.hostIdentity() });
+    return { journal: open, held: heldEngines(store), watched: tracking?.watched };
   } finally {
     store.close();
   }

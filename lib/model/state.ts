@@ -29,10 +29,12 @@ export interface Ingress {
 
 /** Conntrack and the packets of services that do without it. */
 export interface Tracking {
-  /** Whose rules decide by conntrack's state of them; undefined where nobody's do. */
+  /** What has conntrack see them, in words; undefined where nothing does. */
   readonly watched?: string;
   /** Addresses of backends whose answers conntrack has to see for the sake of other engines' services. */
   readonly shared: readonly string[];
+  /** Connections that another engine has translated are the reason for some of it: it ends with them. */
+  readonly awaits: boolean;
 }
 
 /** A backend as an engine sees it: with the id it keeps for life and the weight it has now. */

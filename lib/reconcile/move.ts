@@ -1,14 +1,15 @@
 import type { Engine } from "../engine/engine.ts";
-import { hasTranslated } from "../host/conntrack/translated.ts";
+import { translatedTo } from "../host/conntrack/translated.ts";
 import { contains, type Prefix } from "../model/address.ts";
-import { addressOfKey, type EngineName, type Forwarding } from "../model/service.ts";
+import { addressOfKey, type EngineName, type Forwarding, type Service } from "../model/service.ts";
 import type { DesiredState, PlacedService } from "../model/state.ts";
 import { knownLayouts } from "./flows.ts";
+import type { BackendRow } from "../store/ids.ts";
 import { type Memory, recall, type Rememberer } from "./memory.ts";
 import { servicesOn } from "./place.ts";
 import type { Run } from "./request.ts";
 import type { Chosen } from "./selection.ts";
-import { committedWatcher } from "./tracking.ts";
+import { addressesOf, committedTracking, type Watch } from "./tracking.ts";
 
 /** A service that goes from one engine to another. */
 interface Move {
@@ -95,26 +96,46 @@ export function isAwaited(
   const isLeft = services.length === 0 && request.loaded.config.services.length > 0;
   if (!usesNat || !isLeft || !record) return false;
   const layouts = knownLayouts(machine, marks);
-  return hasTranslated(machine.kernel.sockets, { layouts, backends: knownBackends(machine) });
+  const backends = knownBackends(machine);
+  return translatedTo(machine.kernel.sockets, { layouts, backends }).size > 0;
 }
 
 /** Why conntrack has to see the packets of services that have moved to IPVS. */
 const MOVED = "connections that nft translates, from before services moved to IPVS,";
 
 /**
- * Whether services on IPVS have connections that nft has translated, so that conntrack must not pass over
- * their packets.
+ * What of the packets of services on IPVS conntrack has to see, because nft has translated connections that go
+ * on.
  *
- * @returns who looks at conntrack's states then. @throws {KernelError} where the kernel cannot be asked
+ * @param rows the ids of all backends, as they are to be on record
+ * @throws {KernelError} where the kernel cannot be asked
  */
-export function watchingMoved(run: Run): string | undefined {
+export function watchTranslated(run: Run, rows: readonly BackendRow[]): Watch {
   const { machine, request: { loaded: { config } }, engineOf } = run;
-  const vips = servicesOn(config, engineOf, { name: "ipvs" }).flatMap(({ vip }) => vip);
-  if (vips.length === 0 || !recall(machine, "nft").record) return undefined;
-  if (committedWatcher(machine) !== MOVED && !areLeft(run, vips)) return undefined;
+  const balanced = servicesOn(config, engineOf, { name: "ipvs" });
+  if (balanced.length === 0 || !recall(machine, "nft").record) return {};
   const layouts = knownLayouts(machine, config.marks);
-  const sought = { layouts, backends: knownBackends(machine), vips };
-  return hasTranslated(machine.kernel.sockets, sought) ? MOVED : undefined;
+  const translated = (
+    backends: ReadonlySet<string>,
+    vips?: readonly Prefix[],
+  ) => [...translatedTo(machine.kernel.sockets, { layouts, backends, vips })];
+  const vips = balanced.flatMap(({ vip }) => vip);
+  const isMoving = committedTracking(machine)?.awaits || areLeft(run, vips);
+  if (isMoving && translated(knownBackends(machine), vips).length > 0) {
+    return { watched: MOVED, awaits: true };
+  }
+  const left = leftBackends(rows, balanced);
+  return left.size > 0 ? { answering: translated(left) } : {};
+}
+
+/** Backends of these services that have left some other service. */
+function leftBackends(
+  rows: readonly BackendRow[],
+  balanced: readonly Service[],
+): ReadonlySet<string> {
+  const released = rows.filter(({ released_at_ms }) => released_at_ms !== null);
+  const left = new Set(released.map(({ backend }) => addressOfKey(backend)));
+  return new Set(addressesOf(balanced).filter((address) => left.has(address)));
 }
 
 /** Whether nft has served one of these VIPs for a service that leaves it, whatever it is called by now. */
@@ -127,11 +148,6 @@ function areLeft({ machine: { store, host }, engineOf }: Run, vips: readonly Pre
 
 function overlap(a: Prefix, b: Prefix): boolean {
   return contains(a, b) || contains(b, a);
-}
-
-/** Whether it is for a while only that conntrack sees the packets of services on IPVS. */
-export function isForAWhile({ tracking }: DesiredState): boolean {
-  return tracking?.watched === MOVED;
 }
 
 /** Addresses of all backends that there are, or were not long ago. */

@@ -10,7 +10,7 @@ import { followsLoad } from "../scheduler/load.ts";
 import { type BackendName, type BackendRow, rowFinder } from "../store/ids.ts";
 import { type Links, NO_LINKS } from "./links.ts";
 import { isFollowed, type Loads, NO_LOADS, underLoad } from "./load.ts";
-import { trackingOf } from "./tracking.ts";
+import { trackingOf, type Watch } from "./tracking.ts";
 
 /** The names under which the store keeps the ids of all configured backends. */
 export function backendNames(services: readonly Service[]): BackendName[] {
@@ -22,8 +22,8 @@ export function backendNames(services: readonly Service[]): BackendName[] {
 /** What is known of the kernel's connections. */
 export interface Live {
   readonly loads?: Loads;
-  /** Whose rules look at conntrack's states of what IPVS balances, if anybody's. */
-  readonly watched?: string;
+  /** What needs conntrack's view of what IPVS balances. */
+  readonly watch?: Watch;
 }
 
 /**
@@ -36,7 +36,7 @@ export function placeServices(
   rows: readonly BackendRow[],
   facts: Pick<Facts, "capabilities">,
   { ways, ingress }: Links = NO_LINKS,
-  { loads = NO_LOADS, watched }: Live = {},
+  { loads = NO_LOADS, watch }: Live = {},
 ): DesiredState {
   const find = rowFinder(rows);
   const services = servicesOn(config, engineOf, engine)
@@ -48,7 +48,7 @@ export function placeServices(
       return { ...service, backends: weighted };
     });
   for (const service of services) refuseUnmarkable(service, config.marks);
-  const tracking = engine.name === "ipvs" ? trackingOf(config, engineOf, watched) : undefined;
+  const tracking = engine.name === "ipvs" ? trackingOf(config, engineOf, watch) : undefined;
   const lacks = lacking(engine, facts);
   return { services, marks: config.marks, ingress, lacks, ...(tracking && { tracking }) };
 }

@@ -16,10 +16,10 @@ import {
 } from "./host.ts";
 import { type Links, observeLinks, obstacles, refuseOffLink } from "./links.ts";
 import { isFollowed, observeLoads } from "./load.ts";
-import { trackingNotes } from "./tracking.ts";
+import { trackingNotes, type Watch } from "./tracking.ts";
 import { type Memory, recall, type View, viewOf, type ViewOptions } from "./memory.ts";
 import type { Outcome } from "./outcome.ts";
-import { isAwaited, moveNotes, movesOf, watchingMoved } from "./move.ts";
+import { isAwaited, moveNotes, movesOf, watchTranslated } from "./move.ts";
 import { backendNames, placeServices, servicesOn } from "./place.ts";
 import type { Run } from "./request.ts";
 import { enginesHere } from "./selection.ts";
@@ -47,8 +47,8 @@ export interface RunPlan {
   readonly target: Target;
   /** The ids of all backends, as they are to be on record. */
   readonly rows: readonly BackendRow[];
-  /** Whose rules look at conntrack's states of what IPVS balances, if anybody's. */
-  readonly watched?: string;
+  /** What needs conntrack's view of what IPVS balances. */
+  readonly watch: Watch;
   readonly tasks: readonly EngineTask[];
   readonly host: HostStages;
   /** What will be reported if all goes as planned. */
@@ -70,20 +70,22 @@ export async function planRun(run: Run, how: ViewOptions = {}): Promise<RunPlan>
   const target = findTarget(run);
   const links = await observeLinks(run.machine.kernel, config, run.engineOf, PATIENT_MS);
   if (target.isNew) refuseOffLink(links);
-  const watched = links.watched ?? watchingMoved(run);
+  const watch = links.watched === undefined
+    ? watchTranslated(run, rows)
+    : { watched: links.watched };
   const tasks: EngineTask[] = [];
   for (const engine of enginesHere(run.machine)) {
-    tasks.push(await planEngine(run, engine, { rows, target, links, watched }, how));
+    tasks.push(await planEngine(run, engine, { rows, target, links, watch }, how));
   }
   run.notes.push(...moveNotes(run), ...moduleNotes(run, tasks));
-  const host = planHost(run.machine, config, hostWant(config, run.engineOf, watched));
+  const host = planHost(run.machine, config, hostWant(config, run.engineOf, watch.watched));
   run.notes.push(...trackingNotes(host, links.watched));
   if (target.isNew) refuse(host);
   for (const object of hostDrift(host)) run.progress.drift.add(object);
   return {
     target,
     rows,
-    watched,
+    watch,
     tasks,
     host,
     outcome: outcomeOf(run, target, tasks, host, links),
@@ -129,7 +131,7 @@ function findTarget(run: Run): Target {
 async function planEngine(
   run: Run,
   engine: Engine,
-  { rows, target, links, watched }: Pick<RunPlan, "rows" | "target" | "watched"> & {
+  { rows, target, links, watch }: Pick<RunPlan, "rows" | "target" | "watch"> & {
     readonly links: Links;
   },
   how: ViewOptions,
@@ -149,7 +151,7 @@ async function planEngine(
   );
   const placed = placeServices(config, run.engineOf, engine, rows, facts, links, {
     loads,
-    watched,
+    watch,
   });
   const state = isAwaited(run, engine, placed, memory) ? { ...placed, lingers: true } : placed;
   const view = await viewOf(run.machine, engine, state, memory, how);

@@ -10,7 +10,6 @@ import type { EngineName } from "../model/service.ts";
 import { hostChanges, hostWant, planHost } from "./host.ts";
 import { directBackends } from "./links.ts";
 import { isFollowed } from "./load.ts";
-import { isForAWhile } from "./move.ts";
 import type { Outcome } from "./outcome.ts";
 import type { RunPlan } from "./plan.ts";
 import type { Machine, Run } from "./request.ts";
@@ -171,7 +170,7 @@ export function recordSettled(
   const { warnings, config } = request.loaded;
   const file = warnings[0]?.file ?? "";
   const counts = tasks.some(({ engine, state }) =>
-    state.lingers || isForAWhile(state) ||
+    state.lingers || state.tracking?.awaits ||
     state.services.some((service) => isFollowed(engine, service))
   );
   const known: Known = { file, outcome, direct: directBackends(config), counts };
@@ -200,7 +199,7 @@ export async function settleAfterChange(
   const left = planHost(
     run.machine,
     loaded.config,
-    hostWant(loaded.config, run.engineOf, plan.watched),
+    hostWant(loaded.config, run.engineOf, plan.watch.watched),
   );
   if (hostChanges(left).length === 0) recordSettled(run, plan, outcome, digest);
 }

@@ -12,7 +12,7 @@ import { observeLinks } from "./links.ts";
 import { observeLoads } from "./load.ts";
 import { committedOf, isUntouched, type Memory, recall } from "./memory.ts";
 import { betterNotes } from "./move.ts";
-import { committedWatcher } from "./tracking.ts";
+import { committedTracking } from "./tracking.ts";
 import { placeServices, servicesOn, weightReason } from "./place.ts";
 import type { Machine } from "./request.ts";
 import { type Chosen, heldEngines, selectAll } from "./selection.ts";
@@ -86,7 +86,7 @@ export async function readStatus(
   const drifted: string[] = [];
   const found = new Map<string, ServiceStatus>();
   const links = await observeLinks(machine.kernel, applied.loaded.config, engineOf, HASTY_MS);
-  const watched = links.watched ?? committedWatcher(machine);
+  const watched = links.watched ?? committedTracking(machine)?.watched;
   for (const engine of ENGINES) {
     const { config } = applied.loaded;
     const memory = recall(machine, engine.name);
@@ -95,7 +95,7 @@ export async function readStatus(
     const loads = observeLoads(machine, engine, services, memory, { marks, isCounted: false });
     const state = placeServices(config, engineOf, engine, rows, applied.facts, links, {
       loads,
-      watched,
+      watch: { watched },
     });
     if (state.services.length === 0 && !memory.record) continue;
     drifted.push(...await driftedObjects(machine, engine, state, memory));

@@ -5,35 +5,48 @@ import type { DesiredState, PlacedBackend, PlacedService, Tracking } from "../mo
 import type { HostStages } from "./host.ts";
 import { recall, type Rememberer } from "./memory.ts";
 
+/** What is known of connections and rules that need conntrack's view of what IPVS balances. */
+export interface Watch {
+  /** What has conntrack see all of it, in words, if anything does. */
+  readonly watched?: string;
+  /** Backends that answer connections which another engine has translated. */
+  readonly answering?: readonly string[];
+  /** Whether it is such connections for which conntrack sees all. */
+  readonly awaits?: boolean;
+}
+
 /**
  * What decides whether conntrack may pass over the packets of services on IPVS; undefined where there are
  * none. Pure.
- *
- * @param watched whose rules look at conntrack's states, if anybody's
  */
 export function trackingOf(
   { services }: Pick<Config, "services">,
   engineOf: ReadonlyMap<string, EngineName>,
-  watched?: string,
+  { watched, answering = [], awaits = false }: Watch = {},
 ): Tracking | undefined {
   const isOn = (engine: EngineName) => ({ name }: Service) => engineOf.get(name) === engine;
   const balanced = services.filter(isOn("ipvs"));
   if (balanced.length === 0) return undefined;
   const translated = services.filter(isOn("nft")).filter(({ forward }) => forward === "nat");
-  const others = new Set(addressesOf(translated));
+  const others = new Set([...addressesOf(translated), ...answering]);
   const shared = [...new Set(addressesOf(balanced))].filter((address) => others.has(address));
-  return { shared, ...(watched !== undefined && { watched }) };
+  return {
+    shared,
+    awaits: awaits || answering.length > 0,
+    ...(watched !== undefined && { watched }),
+  };
 }
 
-/** Whose rules looked at conntrack's states when services on IPVS were written last, if anybody's. */
-export function committedWatcher(
+/** What decided when services on IPVS were written last. */
+export function committedTracking(
   machine: Pick<Rememberer, "store" | "host">,
-): string | undefined {
+): Tracking | undefined {
   const { record } = recall(machine, "ipvs");
-  return record && (JSON.parse(record.frame_json) as Partial<DesiredState>).tracking?.watched;
+  return record && (JSON.parse(record.frame_json) as Partial<DesiredState>).tracking;
 }
 
-function addressesOf(services: readonly Service[]): string[] {
+/** Addresses of all backends of these services. */
+export function addressesOf(services: readonly Service[]): string[] {
   return services.flatMap(({ backends }) => backends.map(({ address }) => address.text));
 }
 

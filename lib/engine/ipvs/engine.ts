@@ -4,6 +4,7 @@ import type { BackendCounters, Engine } from "../engine.ts";
 import { applyPlan } from "./apply.ts";
 import { RULES_VARIANTS } from "./companion/units.ts";
 import { desiredSnapshot, narrowed } from "./desired.ts";
+import { disruptions } from "./disruptions.ts";
 import { driftOf } from "./drift.ts";
 import { listAll, observe, readSnapshot, readStamp } from "./listing.ts";
 import { type IpvsPlan, planIpvs } from "./plan.ts";
@@ -19,8 +20,7 @@ export const ipvsEngine: Engine<Snapshot, IpvsPlan> = {
   needs: needsOfIpvs,
   supports: supportsIpvs,
   desired: desiredSnapshot,
-  // Its own table of connections keeps each at its backend.
-  disruptions: () => [],
+  disruptions,
   narrowed,
   stamp: readStamp,
   observe,

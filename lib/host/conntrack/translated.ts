@@ -16,26 +16,27 @@ export interface Translated {
 }
 
 /**
- * Whether any connection goes on that lb's rules have translated.
+ * Who answers connections that go on and that lb's rules have translated. Of the connections nothing is kept.
  *
+ * @returns addresses of backends, in canonical form
  * @throws {KernelError} where the kernel has no conntrack netlink, or without CAP_NET_ADMIN
  */
-export function hasTranslated(
+export function translatedTo(
   sockets: SocketsPort,
   { layouts, backends, vips }: Translated,
-): boolean {
+): ReadonlySet<string> {
   const isAsked = (text: string) => {
     const address = parseAddress(text);
     return !vips || address !== undefined && vips.some((vip) => contains(vip, address));
   };
   const isOurs = (mark: number) => layouts.some((marks) => idOfMark(marks, mark) !== 0);
   const translated = { value: IPS_DST_NAT, mask: IPS_DST_NAT };
-  return dumpKeys(
-    sockets,
-    { status: translated },
-    ({ status, mark, orig, reply, tcp_state }) =>
-      (status & IPS_DST_NAT) !== 0 && isOurs(mark) && !isEnded(tcp_state) &&
-      backends.has(reply.src) &&
-      isAsked(orig.dst),
-  ).length > 0;
+  const found = new Set<string>();
+  dumpKeys(sockets, { status: translated }, ({ status, mark, orig, reply, tcp_state }) => {
+    const isWanted = (status & IPS_DST_NAT) !== 0 && isOurs(mark) && !isEnded(tcp_state) &&
+      backends.has(reply.src) && isAsked(orig.dst);
+    if (isWanted) found.add(reply.src);
+    return false;
+  });
+  return found;
 }

@@ -241,3 +241,16 @@ ipvsTest("a backend deleted by hand is drift, and comes back", async (rig) => {
   assert.deepEqual(drift, ["backend 198.51.100.11:80 of tcp 192.0.2.10:80"]);
   assert.equal(listed(rig), 2);
 });
+
+ipvsTest("who switches masquerade on or off is told what becomes of connections", async (rig) => {
+  const masqueraded = single(`${ON_IPVS}\nmasquerade = true`);
+  assert.deepEqual((await rig.run(masqueraded)).notes.filter(isOfConnections), []);
+  const { notes } = await rig.run(single(ON_IPVS));
+  assert.match(notes.join("\n"), /established connections of web break: masquerade ends/);
+  const planned = await rig.plan(masqueraded);
+  assert.match(planned.notes.join("\n"), /established connections of web break: masquerade begins/);
+  const weighted = single(ON_IPVS).replace("[[service.backend]]", "$&\n  weight = 7");
+  assert.deepEqual((await rig.run(weighted)).notes.filter(isOfConnections), []);
+});
+
+const isOfConnections = (note: string) => note.includes("connections");

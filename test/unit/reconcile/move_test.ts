@@ -234,3 +234,34 @@ for (
     assert.ok(!hasTable(rig));
   });
 }
+
+/** A service on each engine; one backend may be behind both. */
+function beside(...backends: readonly string[]): string {
+  const service = (name: string, vip: string, engine: string, addresses: readonly string[]) => `
+[[service]]
+name = "${name}"
+vip = "${vip}"
+ports = [80]
+engine = "${engine}"
+${addresses.map((address) => `  [[service.backend]]\n  address = "${address}"\n`).join("")}`;
+  return service("web", "192.0.2.10", "nft", backends) +
+    service("other", "192.0.2.11", "ipvs", [BACKEND]);
+}
+
+moveTest(
+  "conntrack sees a backend's answers until the last connection that nft has translated to it has ended",
+  async (rig) => {
+    const passedOver = () => [
+      ...rig.host.nft.table("ip lb-ipvs")!.collections.get("from")?.elements.keys() ?? [],
+    ];
+    rig.facts = BOTH;
+    await rig.run(beside(BACKEND, "198.51.100.12"));
+    connect(rig);
+    await rig.run(beside("198.51.100.12"));
+    assert.deepEqual(passedOver(), [], "what it passes over is translated no longer");
+    assert.equal((await rig.run(beside("198.51.100.12"))).changed, false);
+    rig.host.netfilter.flows.length = 0;
+    await rig.run(beside("198.51.100.12"));
+    assert.deepEqual(passedOver(), [`${BACKEND} . tcp . 80`]);
+  },
+);

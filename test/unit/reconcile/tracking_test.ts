@@ -37,8 +37,20 @@ Deno.test("answers of a backend that nft translates for another service are told
     serviceOf({ name: "other", ports: [81], backends: [SECOND] }),
   ];
   const engineOf = new Map([["web", "ipvs"], ["other", "nft"]] as const);
-  assert.deepEqual(trackingOf({ services }, engineOf), { shared: [SECOND.address] });
+  assert.deepEqual(trackingOf({ services }, engineOf), {
+    shared: [SECOND.address],
+    awaits: false,
+  });
+  assert.deepEqual(
+    trackingOf({ services }, engineOf, { answering: [FIRST.address, "192.0.2.9"] }),
+    {
+      shared: [FIRST.address, SECOND.address],
+      awaits: true,
+    },
+  );
   const all = new Map([["web", "ipvs"], ["other", "ipvs"]] as const);
-  assert.deepEqual(trackingOf({ services }, all, "chain c"), { shared: [], watched: "chain c" });
+  assert.deepEqual(trackingOf({ services }, all, { watched: "chain c" }), {
+    ...{ shared: [], awaits: false, watched: "chain c" },
+  });
   assert.equal(trackingOf({ services }, new Map([["web", "nft"]])), undefined);
 });

@@ -57,11 +57,11 @@ Deno.test("what masquerades is seen by conntrack, and nothing else of it is", ()
 });
 
 Deno.test("where somebody's rules look at states, conntrack sees all", () => {
-  assert.deepEqual(rulesOf([WEB], { watched: "chain input", shared: [] }), []);
+  assert.deepEqual(rulesOf([WEB], { watched: "chain input", shared: [], awaits: false }), []);
 });
 
 Deno.test("answers that other engines translate are seen by conntrack", () => {
-  assert.deepEqual(words(rulesOf([WEB], { shared: ["198.51.100.11"] })), [
+  assert.deepEqual(words(rulesOf([WEB], { shared: ["198.51.100.11"], awaits: false })), [
     "to tcp 203.0.113.10 80-80",
     "from tcp 198.51.100.12 8080-8080",
   ]);
