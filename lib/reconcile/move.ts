@@ -29,12 +29,20 @@ export function movesOf({ request, engineOf, engineWas }: Run): Move[] {
 
 /** What becomes of established connections, a sentence for all services that have it in common. Pure. */
 export function moveNotes(run: Run): string[] {
-  const groups = Map.groupBy(movesOf(run), (move) => `${move.from} to ${move.to}: ${fateOf(move)}`);
-  return Array.from(groups, ([words, moves]) => {
+  const all = movesOf(run);
+  const groups = Map.groupBy(all, (move) => `${move.from} to ${move.to}: ${fateOf(move)}`);
+  const notes = Array.from(groups, ([words, moves]) => {
     const names = listed(moves.map(({ name }) => name));
     return `${names} ${moves.length === 1 ? "moves" : "move"} from ${words}`;
   });
+  const isSwap = new Set(all.map(({ from }) => from)).size > 1;
+  return isSwap ? [...notes, SWAP_NOTE] : notes;
 }
+
+/** An engine is written in one go: what it gains cannot come before, and what it loses after, another's. */
+const SWAP_NOTE =
+  "services move both ways at once, and some are refused for a moment: what moves " +
+  "the one way in one apply, and the other way in the next, has no such moment";
 
 /** NAT lives on in conntrack, whoever chose the backend; every other table stays where it is. */
 function fateOf({ from, forward }: Move): string {

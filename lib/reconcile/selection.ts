@@ -10,6 +10,7 @@ import type { Facts } from "../capability/facts.ts";
 import type { LoadedConfig } from "../config/load.ts";
 import type { Engine } from "../engine/engine.ts";
 import { ENGINES } from "../engine/registry.ts";
+import type { Reason } from "../model/change.ts";
 import { LbError } from "../model/error.ts";
 import type { EngineName, Service } from "../model/service.ts";
 import type { Store } from "../store/store.ts";
@@ -73,6 +74,7 @@ export async function selectAll(
 ): Promise<Chosen[]> {
   const ground = groundOf(facts);
   const refusals = await settingRefusals(loaded);
+  const nearest = alternatives(ground);
   const chosen: Chosen[] = [];
   for (const [index, service] of loaded.config.services.entries()) {
     const asked = { configured: loaded.config.engine, held: held.get(service.name) };
@@ -85,14 +87,27 @@ export async function selectAll(
       const place = await placeOf(loaded, ["service", index, ...path]);
       refusals.push(`${place}: service ${service.name}: ${path.join(".")}: ${message}`);
     }
-    refusals.push(`service ${service.name}: ${alternativeText(service, asked, ground)}`);
+    refusals.push(`service ${service.name}: ${nearest(service, asked, selection.reasons)}`);
   }
   if (refusals.length === 0) return chosen;
   throw new LbError("unsupported", `${refusals.join("\n")}\nNothing was changed.`);
 }
 
-/** What comes nearest to a service that no engine can serve here, in words. Pure. */
-export function alternativeText(service: Service, asked: Asked, ground: Ground): string {
+/**
+ * Says what comes nearest to a service that no engine can serve here, in words. That is sought once for all
+ * services that are refused for the same reasons: there may be ten thousand.
+ */
+export function alternatives(ground: Ground) {
+  const known = new Map<string, string>();
+  return (service: Service, asked: Asked, reasons: readonly Reason[]): string => {
+    const key = JSON.stringify(reasons);
+    const text = known.get(key) ?? alternativeText(service, asked, ground);
+    known.set(key, text);
+    return text;
+  };
+}
+
+function alternativeText(service: Service, asked: Asked, ground: Ground): string {
   const nearest = nearestAlternative(service, asked, ground);
   return nearest
     ? `the nearest that works here: ${nearest.changes.join(" and ")} (engine ${nearest.engine})`

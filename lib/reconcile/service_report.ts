@@ -1,4 +1,5 @@
 import {
+  type Asked,
   type Ground,
   judgeEngines,
   type Judgement,
@@ -7,7 +8,7 @@ import {
 } from "../capability/select.ts";
 import type { EngineName, Service } from "../model/service.ts";
 import type { Config } from "../model/settings.ts";
-import { alternativeText, type Held } from "./selection.ts";
+import { alternatives, type Held } from "./selection.ts";
 
 /** What each engine would be for a service, and which one it is. */
 export interface ServiceReport {
@@ -25,17 +26,20 @@ export interface ServiceReport {
 
 /** Every service of a config, held against every engine. Pure. */
 export function reportServices(config: Config, held: Held, ground: Ground): ServiceReport[] {
-  return config.services.map((service) => reportService(service, config, held, ground));
+  const nearest = alternatives(ground);
+  return config.services.map((service) => {
+    const asked = { configured: config.engine, held: held.get(service.name) };
+    return reportService(service, asked, ground, nearest);
+  });
 }
 
 function reportService(
   service: Service,
-  { engine: configured }: Config,
-  held: Held,
+  asked: Asked,
   ground: Ground,
+  nearest: ReturnType<typeof alternatives>,
 ): ServiceReport {
   const { name } = service;
-  const asked = { configured, held: held.get(name) };
   const engines = judgeEngines(service, ground);
   const selection = selectEngine(service, asked, ground);
   if (selection.engine) {
@@ -46,5 +50,5 @@ function reportService(
   const usual = ground.reports.find(({ possible }) => possible)?.name ?? "nft";
   const reason = selection.reasons.map(({ message }) => message).join("; ");
   const chosen = named === "auto" ? usual : named;
-  return { name, chosen, reason, nearest: alternativeText(service, asked, ground), engines };
+  return { name, chosen, reason, nearest: nearest(service, asked, selection.reasons), engines };
 }

@@ -205,6 +205,9 @@ ipvsTest("a service moves from one engine to the other", async (rig) => {
   await rig.run(single('engine = "nft"'));
   assert.ok(rig.host.nft.table("inet lb"));
   assert.equal(listIpvsadm(rig.host.inside.ipvs), "");
+  const left = Object.keys(rig.host.proc.values).filter((key) => key.startsWith("net.ipv4.vs."));
+  assert.deepEqual(left, [], "with the last service its sysctls go, and the module");
+  assert.deepEqual(rig.journalled().filter((key) => key.startsWith("net.ipv4.vs.")), []);
 });
 
 ipvsTest("without nft's NAT, auto is IPVS, and nft is not even asked", async (rig) => {
