@@ -118,6 +118,18 @@ moveTest("an engine is kept over a reboot, and forgotten by an uninstall", async
   assert.equal(engineOf(await rig.run(WLC)), "ipvs");
 });
 
+moveTest("services that change places are told of a moment without", async (rig) => {
+  rig.facts = BOTH;
+  const two = (web: string, mail: string) =>
+    single(`engine = "${web}"`) +
+    single(`engine = "${mail}"`, "192.0.2.11").replace('"web"', '"mail"');
+  await rig.run(two("nft", "ipvs"));
+  const oneWay = await rig.run(two("ipvs", "ipvs"), { dryRun: true });
+  assert.ok(!oneWay.notes.some((note) => /both ways/.test(note)));
+  const { notes } = await rig.run(two("ipvs", "nft"));
+  assert.ok(notes.some((note) => /both ways at once/.test(note)), notes.join("\n"));
+});
+
 moveTest(
   "nft's table stays for connections that it translated, and goes after the last",
   async (rig) => {
