@@ -4,6 +4,20 @@ import type { Address, Family, Prefix } from "./address.ts";
 export const PROTOCOLS = ["tcp", "udp", "sctp"] as const;
 export type Protocol = typeof PROTOCOLS[number];
 
+/** IANA protocol numbers, as packets have them. */
+export const PROTOCOL_NUMBERS: Readonly<Record<Protocol, number>> = { tcp: 6, udp: 17, sctp: 132 };
+
+/** The protocol with this number; undefined of one that lb does not balance. */
+export function protocolOf(number: number): Protocol | undefined {
+  return PROTOCOLS.find((name) => PROTOCOL_NUMBERS[name] === number);
+}
+
+/** The number of the protocol that is called so; undefined of any other word. */
+export function protocolNumber(name: string): number | undefined {
+  const known = PROTOCOLS.find((protocol) => protocol === name);
+  return known && PROTOCOL_NUMBERS[known];
+}
+
 /** Data paths, in the order they are listed. */
 export const ENGINE_NAMES = ["nft", "nfqueue", "ipvs", "relay"] as const;
 export type EngineName = typeof ENGINE_NAMES[number];

@@ -1,4 +1,5 @@
 import { addressBytes, parseAddress } from "../../model/address.ts";
+import { protocolNumber } from "../../model/service.ts";
 import { isRaw, keyBytes, type KeyPart, padded } from "./key_type.ts";
 
 /** Words to bytes: the inverse of what key_type.ts reads. Undefined where they are no single value. */
@@ -9,14 +10,11 @@ const ENCODERS: Readonly<Record<number, Encode>> = {
   4: (text) => hostBytes(decimal(text)),
   7: address,
   8: address,
-  12: (text) => numberBytes(PROTOCOLS[text], 1),
+  12: (text) => numberBytes(protocolNumber(text), 1),
   13: (text) => numberBytes(decimal(text), 2),
   19: (text) => hostBytes(decimal(text)),
   23: (text) => hostBytes(priority(text)),
 };
-
-/** IANA protocol numbers. */
-const PROTOCOLS: Readonly<Record<string, number>> = { tcp: 6, udp: 17, sctp: 132 };
 
 /** The bytes of a key or value in lb's spelling; undefined where it is a range or something else. */
 export function valueBytes(parts: readonly KeyPart[], text: string): Uint8Array | undefined {

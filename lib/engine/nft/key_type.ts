@@ -1,3 +1,4 @@
+import { protocolOf } from "../../model/service.ts";
 import { addressFromBytes } from "../../model/address.ts";
 import { priorityOfId } from "./names.ts";
 
@@ -160,10 +161,8 @@ function addressText(bytes: Uint8Array): string {
   return addressFromBytes(bytes).text;
 }
 
-const PROTOCOL_NAMES: Readonly<Record<number, string>> = { 6: "tcp", 17: "udp", 132: "sctp" };
-
 function protocolText([number = 0]: Uint8Array): string {
-  return PROTOCOL_NAMES[number] ?? `${number}`;
+  return protocolOf(number) ?? `${number}`;
 }
 
 /** In full width, as lb writes it. */

@@ -1,8 +1,6 @@
+import { elementStatements } from "../element_statements.ts";
 import { type Counter, REVISION_SET, rulesOf, type Table } from "./snapshot.ts";
 import type { TableName } from "./table.ts";
-
-/** Elements per statement: nft's parser grows quadratic on very long lines. */
-const ELEMENTS_PER_STATEMENT = 1000;
 
 /** What a script makes of a table: its objects, the counters with what they begin at. */
 export type Declared = Pick<Table, "chains" | "collections" | "counters">;
@@ -95,10 +93,8 @@ export class Script {
   }
 
   #elements(verb: "add" | "delete", collection: string, items: readonly string[]): this {
-    for (let at = 0; at < items.length; at += ELEMENTS_PER_STATEMENT) {
-      const part = items.slice(at, at + ELEMENTS_PER_STATEMENT).join(", ");
-      this.#line(`${verb} element ${this.#table} ${collection} { ${part} }`);
-    }
+    const statements = elementStatements(verb, this.#table, collection, items);
+    for (const statement of statements) this.#line(statement);
     return this;
   }
 

@@ -1,12 +1,10 @@
 import { idMask, idOfMark, type MarkLayout, markOfId } from "../../model/mark.ts";
+import { PROTOCOL_NUMBERS } from "../../model/service.ts";
 import { deleteEntries } from "../../netlink/conntrack/delete.ts";
 import { type ConntrackFilter, dumpKeys } from "../../netlink/conntrack/dump.ts";
 import type { ConntrackEntry } from "../../netlink/conntrack/entry.ts";
 import { IPS_DST_NAT } from "../../netlink/conntrack/protocol.ts";
 import type { SocketsPort } from "../../sys/ports.ts";
-
-/** IANA protocol number. */
-export const UDP = 17;
 
 /** A backend that is gone. */
 export interface Gone {
@@ -66,7 +64,7 @@ function isStale(
   { protocol, status, mark, reply }: ConntrackEntry,
   searches: readonly Search[],
 ): boolean {
-  if (protocol !== UDP || (status & IPS_DST_NAT) === 0) return false;
+  if (protocol !== PROTOCOL_NUMBERS.udp || (status & IPS_DST_NAT) === 0) return false;
   return searches.some(({ layout, addresses }) =>
     addresses.get(idOfMark(layout, mark))?.has(reply.src) ?? false
   );

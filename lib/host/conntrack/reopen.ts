@@ -1,12 +1,10 @@
 import { contains, type Prefix } from "../../model/address.ts";
-import type { PortRange } from "../../model/service.ts";
+import { type PortRange, PROTOCOL_NUMBERS } from "../../model/service.ts";
 import { isEnded } from "../../netlink/conntrack/count.ts";
 import { dumpKeys } from "../../netlink/conntrack/dump.ts";
 import type { ConntrackEntry } from "../../netlink/conntrack/entry.ts";
 import { letReopen } from "../../netlink/conntrack/reopen.ts";
 import type { SocketsPort } from "../../sys/ports.ts";
-
-const TCP = 6;
 
 /** A backend that takes no new connections, as a service's packets come to it. */
 export interface Retired {
@@ -32,7 +30,7 @@ export function freePorts(sockets: SocketsPort, retired: readonly Retired[]): nu
     sockets,
     {},
     (entry) =>
-      entry.protocol === TCP && !isEnded(entry.tcp_state) &&
+      entry.protocol === PROTOCOL_NUMBERS.tcp && !isEnded(entry.tcp_state) &&
       (byBackend.get(entry.reply.src)?.some((one) => isOf(one, entry)) ?? false),
   );
   return letReopen(sockets, entries);

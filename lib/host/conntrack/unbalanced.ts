@@ -1,11 +1,10 @@
 import { type Address, contains, isSingle, type Prefix } from "../../model/address.ts";
-import type { Backend, Service } from "../../model/service.ts";
+import { type Backend, PROTOCOL_NUMBERS, type Service } from "../../model/service.ts";
 import { deleteEntries } from "../../netlink/conntrack/delete.ts";
 import { dumpKeys } from "../../netlink/conntrack/dump.ts";
 import type { ConntrackEntry } from "../../netlink/conntrack/entry.ts";
 import { IPS_DST_NAT } from "../../netlink/conntrack/protocol.ts";
 import type { SocketsPort } from "../../sys/ports.ts";
-import { UDP } from "./flush.ts";
 
 /** Spares reading what is balanced, which on a balancer is most. */
 const UNTRANSLATED = { status: { value: 0, mask: IPS_DST_NAT } };
@@ -32,7 +31,9 @@ export function flushUnbalanced(sockets: SocketsPort, services: readonly Balance
   const before = dumpKeys(
     sockets,
     UNTRANSLATED,
-    (entry) => entry.protocol === UDP && (entry.status & IPS_DST_NAT) === 0 && isOurs(entry),
+    (entry) =>
+      entry.protocol === PROTOCOL_NUMBERS.udp && (entry.status & IPS_DST_NAT) === 0 &&
+      isOurs(entry),
   );
   return deleteEntries(sockets, before);
 }

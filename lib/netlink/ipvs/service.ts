@@ -1,14 +1,11 @@
 import { type Address, type Family, formatEndpoint, fullLength } from "../../model/address.ts";
-import type { Protocol } from "../../model/service.ts";
+import { type Protocol, PROTOCOL_NUMBERS, protocolOf } from "../../model/service.ts";
 import { type AttributeReader, DecodeError, readAttributes } from "../attribute_reader.ts";
 import type { AttributeWriter } from "../attribute_writer.ts";
 import { familyNumber } from "../family.ts";
 import { GENLMSGHDR_BYTES } from "../genetlink.ts";
 import { inetAddress, inetBytes } from "./inet.ts";
 import { CMD_ATTR, SVC_ATTR } from "./protocol.ts";
-
-/** IANA's numbers. */
-const PROTOCOL_NUMBERS: Readonly<Record<Protocol, number>> = { tcp: 6, udp: 17, sctp: 132 };
 
 /** What a virtual service is known by: protocol, address and port, or a firewall mark. */
 export type ServiceKey =
@@ -108,8 +105,7 @@ function fromWire(wire: WireService): VirtualService | undefined {
 
 function keyOf(wire: WireService, family: Family): ServiceKey | undefined {
   if (wire.fwmark !== undefined) return { family, fwmark: wire.fwmark };
-  const protocol = (Object.keys(PROTOCOL_NUMBERS) as Protocol[])
-    .find((name) => PROTOCOL_NUMBERS[name] === wire.protocol);
+  const protocol = protocolOf(wire.protocol);
   return protocol && { protocol, address: inetAddress(wire.address, family), port: wire.port };
 }
 

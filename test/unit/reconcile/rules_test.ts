@@ -149,3 +149,19 @@ rulesTest(
     assert.deepEqual(rig.host.nft.tables, ["ip lb-ipvs"]);
   },
 );
+
+rulesTest("a program that hangs, or is refused, is told as the nft engine's is", async (rig) => {
+  const answers = [
+    [{ code: 124, stderr: "" }, /nft -f .* no answer within 120 s/],
+    [{ code: 1, stderr: "Error: Cannot allocate memory\n^^^^\n" }, /allocate memory \(ENOMEM\)/],
+  ] as const;
+  for (const [answer, words] of answers) {
+    rig.host.answerRun = ([program]) => program === "nft" ? { stdout: "", ...answer } : undefined;
+    await assert.rejects(rig.run(ON_IPVS), (error) => {
+      assert.ok(error instanceof LbError);
+      assert.match(error.message, words);
+      return true;
+    });
+    assert.equal(isListed(rig), false);
+  }
+});

@@ -6,6 +6,7 @@ import {
   isSingle,
   type Prefix,
 } from "../../../model/address.ts";
+import { elementStatements } from "../../element_statements.ts";
 import type { PortRange } from "../../../model/service.ts";
 import { type CompanionRule, describeRules, type Flow, isExact, ofFamily } from "./rule.ts";
 import { type Unit, wantedUnit } from "./unit.ts";
@@ -212,17 +213,9 @@ function elementOf({ address, protocol, ports: { first, last } }: Flow): string 
   return `${formatPrefix(address)} . ${protocol} . ${first === last ? first : `${first}-${last}`}`;
 }
 
-/** Elements per statement: nft's parser grows quadratic on very long lines. */
-const ELEMENTS_PER_STATEMENT = 1_000;
-
 function setText(table: string, { kind, name, declaration, elements }: NftSet): string[] {
-  const count = Math.ceil(elements.length / ELEMENTS_PER_STATEMENT);
   return [
     `add ${kind} ${table} ${name} { ${declaration} }`,
-    ...Array.from({ length: count }, (_, index) => {
-      const at = index * ELEMENTS_PER_STATEMENT;
-      const part = elements.slice(at, at + ELEMENTS_PER_STATEMENT).join(", ");
-      return `add element ${table} ${name} { ${part} }`;
-    }),
+    ...elementStatements("add", table, name, elements),
   ];
 }

@@ -1,13 +1,12 @@
 import { XT_PROGRAMS } from "../../../kernel/saved_rules.ts";
 import { FAMILIES, type Family } from "../../../model/address.ts";
-import { KernelError, LbError } from "../../../model/error.ts";
+import { LbError } from "../../../model/error.ts";
 import type { Kernel } from "../../../sys/ports.ts";
+import { runWriter } from "../../program.ts";
 import { type Listings, listUnits, type Sought } from "./listing.ts";
 import { NFT_TABLES, nftUnitName } from "./nft.ts";
 import type { Units, UnitStep } from "./unit.ts";
 import { XT_CHAIN, XT_ENTRANCES, XT_TABLES, type XtTable, xtUnitName } from "./xtables.ts";
-
-const TIMEOUT_MS = 120_000;
 
 /** What there was before anything was written. */
 export interface Before {
@@ -95,7 +94,9 @@ async function writeTables(kernel: Kernel, text: string): Promise<void> {
   // A file, not a pipe: it is still there to be read when an operator wonders what was refused.
   const path = `${kernel.runDir}/ipvs.nft`;
   kernel.files.replace(path, text, 0o600);
-  await run(kernel, ["nft", "-f", path], "nft tables lb-ipvs");
+  const names = NFT_TABLES.map(({ family, name }) => `${family} ${name}`);
+  const object = `table ${names.join(", ")}`;
+  await runWriter(kernel.process, ["nft", "-f", path], { operation: "nft -f", object });
 }
 
 /** Input of iptables-restore: the chain in place of whatever has its name, or gone. */
@@ -111,22 +112,13 @@ function chainText(table: XtTable, text: string | undefined, found: string): str
 
 async function writeChains(kernel: Kernel, family: Family, text: string): Promise<void> {
   const program = `${XT_PROGRAMS[family]}-restore`;
-  await run(kernel, [program, "-w", "--noflush"], `chains ${XT_CHAIN}`, text);
+  await runWriter(kernel.process, [program, "-w", "--noflush"], {
+    operation: program,
+    object: `chains ${XT_CHAIN}`,
+    stdin: text,
+  });
 }
 
 function deletion(rule: string): string {
   return rule.replace(/^-A /, "-D ");
-}
-
-async function run(
-  { process }: Kernel,
-  argv: readonly [string, ...string[]],
-  object: string,
-  stdin?: string,
-): Promise<void> {
-  const { code, stderr } = await process.run(argv, { stdin, timeout_ms: TIMEOUT_MS });
-  if (code === 0) return;
-  const lines = stderr.split("\n").filter((line) => line.trim() && !/^[\s^]*$/.test(line));
-  const message = lines.slice(0, 4).join(" / ") || `exit code ${code}`;
-  throw new KernelError({ operation: argv.join(" "), object: `rules of ${object}`, message });
 }

@@ -9,7 +9,7 @@ import {
   isSingle,
   type Prefix,
 } from "../../../model/address.ts";
-import { familiesOf, type PortRange } from "../../../model/service.ts";
+import { familiesOf, type PortRange, PROTOCOL_NUMBERS } from "../../../model/service.ts";
 import type { DesiredState, PlacedBackend, PlacedService } from "../../../model/state.ts";
 import type { Draft } from "../draft.ts";
 import { backendNames, priorityOfId, serviceNames } from "../names.ts";
@@ -187,9 +187,6 @@ function quotedKey({ protocol }: PlacedService, vip: Prefix, { first, last }: Po
     " . ",
   );
 }
-
-/** IANA protocol numbers. */
-const PROTOCOL_NUMBERS = { tcp: 6, udp: 17, sctp: 132 } as const;
 
 function hexText(bytes: Uint8Array): string {
   return `0x${bytes.toHex()}`;
