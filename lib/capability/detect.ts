@@ -1,4 +1,5 @@
 import { kernelRelease } from "../kernel/modules.ts";
+import { RULES_WAYS } from "../model/rules_way.ts";
 import type { Kernel } from "../sys/ports.ts";
 import type { Answer, Capability, Facts } from "./facts.ts";
 import {
@@ -30,12 +31,6 @@ const PASSIVE_ANSWERS: Readonly<Record<Presence, Answer>> = {
 
 /** Modules say nothing of the program. */
 const XT_LEGACY = "xt-legacy";
-
-/** What can hold the rules that go with IPVS, and what each takes. */
-const IPVS_RULES_WAYS: readonly { readonly program: string; readonly ids: readonly string[] }[] = [
-  { program: "nft", ids: ["nft-program", "nft-notrack", "nft-masquerade"] },
-  { program: "iptables-legacy", ids: [XT_LEGACY] },
-];
 
 const ANSWERS_WORST_FIRST: readonly Answer[] = ["no", "unknown", "loadable", "yes"];
 
@@ -126,8 +121,8 @@ async function legacyProgram(
 
 /** Either will do: nft's tables come first, where both can. */
 function ipvsRules(capabilities: readonly Capability[]): Capability {
-  const ways = IPVS_RULES_WAYS.map(({ program, ids }) => {
-    const parts = capabilities.filter(({ id }) => ids.includes(id));
+  const ways = RULES_WAYS.map(({ program, needs }) => {
+    const parts = capabilities.filter(({ id }) => needs.includes(id));
     const worst = ANSWERS_WORST_FIRST.find((answer) =>
       parts.some((part) => part.answer === answer)
     );

@@ -98,6 +98,9 @@ export const NFT_PROBES: readonly Probe[] = [
     ]],
     rules: "add table ip t; " +
       "add chain ip t c { type filter hook prerouting priority -300; policy accept; }; " +
+      "add map ip t m { typeof ip daddr . meta l4proto . th dport : meta mark; }; " +
+      "add rule ip t c meta mark set ip daddr . meta l4proto . th dport map @m; " +
+      "add rule ip t c ct state invalid ct original ip daddr 192.0.2.1 drop; " +
       "add rule ip t c fib daddr type != local notrack",
   },
   {

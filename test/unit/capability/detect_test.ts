@@ -385,3 +385,16 @@ Deno.test("sctp is a matter of the kernel's config: conntrack alone proves nothi
   machine.write(`/boot/config-${RELEASE}`, "CONFIG_NF_CONNTRACK=m\nCONFIG_NF_CT_PROTO_SCTP=y\n");
   assert.equal(await answer(), "yes");
 });
+
+/** Words of what is written beside IPVS. */
+const WRITTEN = ["flags interval", "ct original", "notrack", "masquerade", "meta mark set"];
+
+Deno.test("rules beside IPVS are not nft's on a kernel that refuses any part of them", async () => {
+  for (const word of WRITTEN) {
+    const machine = builtIn();
+    machine.refusals.set(word, ENOENT);
+    const { evidence } = await machine.capability("ipvs-rules");
+    assert.match(evidence, /^by iptables-legacy: /, word);
+  }
+  assert.match((await builtIn().capability("ipvs-rules")).evidence, /^by nft: /);
+});

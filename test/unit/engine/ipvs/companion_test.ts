@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { nftUnits } from "../../../../lib/engine/ipvs/companion/nft.ts";
 import { type CompanionRule, companionRules } from "../../../../lib/engine/ipvs/companion/rule.ts";
 import { xtUnits } from "../../../../lib/engine/ipvs/companion/xtables.ts";
+import { ipvsEngine } from "../../../../lib/engine/ipvs/engine.ts";
 import type { Tracking } from "../../../../lib/model/state.ts";
 import { FakeNft } from "../../../fake/nft.ts";
 import { type ServiceSpec, stateOf } from "../../../fake/services.ts";
@@ -165,4 +166,13 @@ Deno.test("rules that were changed, or taken away, are drift, and come back", as
   }
   await rig.apply();
   assert.deepEqual(nft.tables, [], "nothing is left");
+});
+
+Deno.test("where nft's sets take no ranges, iptables has the rules, or nobody", () => {
+  const unitsOf = (...lacks: readonly string[]) => [
+    ...ipvsEngine.desired({ ...stateOf([WEB]), lacks }).units.keys(),
+  ];
+  assert.deepEqual(unitsOf(), ["nft table ip lb-ipvs"]);
+  assert.deepEqual(unitsOf("nft-interval"), ["iptables-legacy table raw"]);
+  assert.deepEqual(unitsOf("nft-interval", "xt-legacy"), []);
 });
