@@ -1,7 +1,7 @@
 /** The marks by which IPVS knows services, on packets; what IPVS makes of them is ipvs_mark_test.ts's. */
 import assert from "node:assert/strict";
-import { nftUnits } from "../../lib/engine/ipvs/companion/nft.ts";
-import { companionRules } from "../../lib/engine/ipvs/companion/rule.ts";
+import { nftUnits } from "../../lib/engine/ipvs/rules/nft.ts";
+import { ipvsRules } from "../../lib/engine/ipvs/rules/rule.ts";
 import { serviceMarks } from "../../lib/engine/ipvs/by_mark.ts";
 import { stateOf } from "../fake/services.ts";
 import { able } from "./able.ts";
@@ -58,7 +58,7 @@ Deno.test({
   ),
   fn: () =>
     inNamespaces(1, async ([name]) => {
-      const texts = nftUnits(companionRules(STATE)).map(([, { text }]) => text);
+      const texts = nftUnits(ipvsRules(STATE)).map(([, { text }]) => text);
       await run(name, "ip", "link", "set", "lo", "up");
       await run(name, "ip", "route", "add", "local", "203.0.113.0/24", "dev", "lo");
       await run(name, "ip", "address", "add", "2001:db8:1::11/128", "dev", "lo", "nodad");

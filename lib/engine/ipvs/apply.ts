@@ -6,21 +6,15 @@ import type { Kernel } from "../../sys/ports.ts";
 import type { Recorded } from "../../model/state.ts";
 import { type Applied, StalePlanError } from "../engine.ts";
 import { stepsBack } from "./back.ts";
-import { type Listings, listUnits, type Sought } from "./companion/listing.ts";
-import { foundUnits, recordedUnits } from "./companion/unit.ts";
-import { type Before, takeUnitsBack, writeUnits } from "./companion/write.ts";
+import { type Listings, listUnits, type Sought } from "./rules/listing.ts";
+import { foundUnits, recordedUnits } from "./rules/unit.ts";
+import { type Before, takeUnitsBack, writeUnits } from "./rules/write.ts";
 import { leavingRecord } from "./leaving.ts";
-import { type Listed, listWith, readSnapshot, stampOf, textOf, tokenOf } from "./listing.ts";
+import { type Listed, listWith, readSnapshot, stampOf } from "./listing.ts";
 import { withMark } from "./mark.ts";
 import type { IpvsPlan } from "./plan.ts";
-import {
-  connectionsOf,
-  placeObject,
-  placeSource,
-  type Snapshot,
-  type Virtual,
-  virtualSource,
-} from "./snapshot.ts";
+import { connectionsOf, placeObject, type Snapshot } from "./snapshot.ts";
+import { disturbance, refuseStale } from "./stale.ts";
 import type { Step } from "./steps.ts";
 import { markOfText } from "./tag.ts";
 
@@ -137,49 +131,6 @@ function look(ipvs: IpvsConnection, plan: IpvsPlan, { stamp, listings }: Planned
   const isAlone = stampOf(before, listings) === stamp;
   if (!isAlone) refuseStale(plan, before);
   return { before, isAlone };
-}
-
-/** Somebody was there since the plan was made: at anything that it depends on? */
-function refuseStale({ want, have }: IpvsPlan, before: readonly Listed[]): void {
-  const now = readSnapshot(before);
-  const isTaken = [...want.virtuals.keys()].some((key) =>
-    now.foreign.has(key) || !have.virtuals.has(key) && now.virtuals.has(key)
-  );
-  const isOther = [...have.virtuals].some(([key, virtual]) => !matches(virtual, now, key));
-  const token = now.present ? tokenOf(before, { token: have.token ?? "" }) : undefined;
-  if (!isTaken && !isOther && token === have.token) return;
-  throw new StalePlanError("ipvs", "IPVS changed since the plan was made");
-}
-
-/** Whether a virtual service is as expected; what takes no new connections may be there besides. */
-function matches(expected: Virtual, { virtuals }: Snapshot, key: string): boolean {
-  const found = virtuals.get(key);
-  if (!found || virtualSource(found) !== virtualSource(expected)) return false;
-  const isThere = [...expected.places].every(([name, place]) => {
-    const there = found.places.get(name);
-    return there !== undefined && placeSource(there) === placeSource(place);
-  });
-  return isThere &&
-    [...found.places].every(([name, { destination }]) =>
-      expected.places.has(name) || destination.weight === 0
-    );
-}
-
-/** The first thing that is not as the plan and nobody else would have left it. */
-function disturbance(
-  { want, have }: IpvsPlan,
-  before: readonly Listed[],
-  after: readonly Listed[],
-): string | undefined {
-  const now = readSnapshot(after);
-  const isTouched = (key: string) => want.virtuals.has(key) || have.virtuals.has(key);
-  const untouched = (listed: readonly Listed[]) =>
-    new Map(listed.filter(({ name }) => !isTouched(name)).map((one) => [one.name, textOf(one)]));
-  const [texts, found] = [untouched(before), untouched(after)];
-  return [...want.virtuals].find(([key, virtual]) => !matches(virtual, now, key))?.[0] ??
-    [...have.virtuals.keys()].find((key) => !want.virtuals.has(key) && now.virtuals.has(key)) ??
-    [...texts].find(([key, text]) => found.get(key) !== text)?.[0] ??
-    [...found.keys()].find((key) => !texts.has(key));
 }
 
 /** What is there besides what is wanted stays for its connections' sake. */

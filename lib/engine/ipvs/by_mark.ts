@@ -1,3 +1,4 @@
+import { fingerprint32 } from "../../model/fingerprint.ts";
 import { isSingle } from "../../model/address.ts";
 import type { MarkLayout } from "../../model/mark.ts";
 import type { Service } from "../../model/service.ts";
@@ -24,7 +25,7 @@ export function serviceMarks(
 ): ReadonlyMap<string, number> {
   const taken = new Set<number>();
   const found = services.filter(isByMark).toSorted(byAge).map(({ name }) => {
-    let value = hash(name);
+    let value = fingerprint32(name);
     while (taken.has(markOf(marks, value))) value++;
     const mark = markOf(marks, value);
     taken.add(mark);
@@ -46,13 +47,4 @@ function firstId({ backends }: PlacedService): number {
 function markOf({ mask, shift }: MarkLayout, value: number): number {
   const count = mask / 2 ** shift;
   return (1 + value % count) * 2 ** shift;
-}
-
-/** FNV-1a, 32 bits. */
-function hash(text: string): number {
-  let hash = 0x811c9dc5;
-  for (let index = 0; index < text.length; index++) {
-    hash = Math.imul(hash ^ text.charCodeAt(index), 0x01000193);
-  }
-  return hash >>> 0;
 }

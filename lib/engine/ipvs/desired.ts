@@ -8,7 +8,7 @@ import {
 } from "../../netlink/ipvs/protocol.ts";
 import { familyOfKey, type ServiceKey, serviceKeyText } from "../../netlink/ipvs/service.ts";
 import { serviceMarks } from "./by_mark.ts";
-import { desiredUnits } from "./companion/units.ts";
+import { desiredUnits } from "./rules/units.ts";
 import { ipvsScheduler, kernelWeights } from "./schedulers.ts";
 import { EMPTY_SNAPSHOT, type Place, placeEntry, type Snapshot, type Virtual } from "./snapshot.ts";
 

@@ -1,5 +1,5 @@
 import type { Committed } from "../engine.ts";
-import { unitDrift } from "./companion/unit.ts";
+import { unitDrift } from "./rules/unit.ts";
 import { desiredSnapshot } from "./desired.ts";
 import { isLeaving } from "./leaving.ts";
 import {

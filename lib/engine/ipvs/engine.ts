@@ -2,7 +2,7 @@ import type { DesiredState } from "../../model/state.ts";
 import type { Kernel } from "../../sys/ports.ts";
 import type { BackendCounters, Engine } from "../engine.ts";
 import { applyPlan } from "./apply.ts";
-import { RULES_VARIANTS } from "./companion/units.ts";
+import { RULES_VARIANTS } from "./rules/units.ts";
 import { desiredSnapshot, narrowed } from "./desired.ts";
 import { disruptions } from "./disruptions.ts";
 import { driftOf } from "./drift.ts";

@@ -3,9 +3,9 @@ import { type CountedDestination, destinationKeyText } from "../../netlink/ipvs/
 import { serviceKeyText, type VirtualService } from "../../netlink/ipvs/service.ts";
 import type { Kernel, SocketsPort } from "../../sys/ports.ts";
 import type { Committed, Look } from "../engine.ts";
-import { fingerprint } from "../fingerprint.ts";
-import { type Listings, listUnits } from "./companion/listing.ts";
-import { foundUnits, unitObject } from "./companion/unit.ts";
+import { fingerprint } from "../../model/fingerprint.ts";
+import { type Listings, listUnits } from "./rules/listing.ts";
+import { foundUnits, unitObject } from "./rules/unit.ts";
 import { desiredSnapshot } from "./desired.ts";
 import { leavingId } from "./leaving.ts";
 import {

@@ -2,7 +2,7 @@ import type { Change } from "../../model/change.ts";
 import { LbError } from "../../model/error.ts";
 import { serviceKeyText } from "../../netlink/ipvs/service.ts";
 import type { EnginePlan } from "../engine.ts";
-import { unitChanges, type UnitStep, unitSteps } from "./companion/unit.ts";
+import { unitChanges, type UnitStep, unitSteps } from "./rules/unit.ts";
 import {
   connectionsOf,
   type Place,

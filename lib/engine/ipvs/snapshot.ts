@@ -10,7 +10,7 @@ import {
 import type { Protocol } from "../../model/service.ts";
 import type { ServiceKey } from "../../netlink/ipvs/service.ts";
 import type { EngineSnapshot } from "../engine.ts";
-import type { Units } from "./companion/unit.ts";
+import type { Units } from "./rules/unit.ts";
 
 /** A backend of a virtual service. */
 export interface Place {

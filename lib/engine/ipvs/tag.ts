@@ -1,3 +1,4 @@
+import { fingerprint32 } from "../../model/fingerprint.ts";
 import { SVC_F_HASHED } from "../../netlink/ipvs/protocol.ts";
 
 /**
@@ -37,10 +38,7 @@ export function taggedFlags(plain: number, mark: number): number {
 
 /** The mark for a run's token: never 0. */
 export function markFor(token: string): number {
-  let hash = 0x811c9dc5;
-  for (let index = 0; index < token.length; index++) {
-    hash = Math.imul(hash ^ token.charCodeAt(index), 0x01000193);
-  }
+  const hash = fingerprint32(token);
   // Folded, because the low half alone hardly depends on the last characters.
   return (hash >>> 16 ^ hash & MARK_MAX) % MARK_MAX + 1;
 }

@@ -1,6 +1,6 @@
 import type { StaticChain } from "./base_rules.ts";
 import { declaredHeader } from "./header.ts";
-import { fingerprint } from "../fingerprint.ts";
+import { fingerprint } from "../../model/fingerprint.ts";
 import type { Chain, Collection, Counter, Table } from "./snapshot.ts";
 
 /** A table in the making: collects objects, each name once. */

@@ -1,3 +1,4 @@
+import { LANES, lanesText, mixed } from "../../model/fingerprint.ts";
 import { type AttributeReader, readAttributes } from "../attribute_reader.ts";
 import { NFGENMSG_BYTES } from "../nfnetlink.ts";
 import type { NetlinkConnection, Request } from "../request.ts";
@@ -63,8 +64,8 @@ export class RuleDigester {
   #rules = 0;
   #first_handle = 0;
   #last_handle = 0;
-  #low = 0x811c9dc5;
-  #high = 0x050c5d1f;
+  #low: number = LANES.low;
+  #high: number = LANES.high;
 
   /** Reads an NFT_MSG_NEWRULE. Nothing is kept of it, and nothing copied. @throws {DecodeError} */
   add(body: DataView): void {
@@ -78,7 +79,7 @@ export class RuleDigester {
   result(): RuleDigest {
     return {
       rules: this.#rules,
-      digest: hex(this.#high) + hex(this.#low),
+      digest: lanesText(this.#low, this.#high),
       first_handle: this.#first_handle,
       last_handle: this.#last_handle,
     };
@@ -91,18 +92,14 @@ export class RuleDigester {
 
   #mix(body: DataView, { start, end }: AttributeReader): void {
     // The length goes before it: the same expressions cut into other rules are another chain.
-    let low = Math.imul(this.#low ^ (end - start), 0x01000193);
-    let high = Math.imul(this.#high ^ (end - start + this.#rules), 0x01000193);
+    let low = mixed(this.#low, end - start);
+    let high = mixed(this.#high, end - start + this.#rules);
     for (let at = start; at < end; at++) {
       const byte = body.getUint8(at);
-      low = Math.imul(low ^ byte, 0x01000193);
-      high = Math.imul(high ^ (byte + at - start), 0x01000193);
+      low = mixed(low, byte);
+      high = mixed(high, byte + at - start);
     }
     this.#low = low;
     this.#high = high;
   }
-}
-
-function hex(lane: number): string {
-  return (lane >>> 0).toString(16).padStart(8, "0");
 }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { isByMark, serviceMarks } from "../../../../lib/engine/ipvs/by_mark.ts";
-import { companionRules } from "../../../../lib/engine/ipvs/companion/rule.ts";
+import { ipvsRules } from "../../../../lib/engine/ipvs/rules/rule.ts";
 import { desiredSnapshot, narrowed } from "../../../../lib/engine/ipvs/desired.ts";
 import { DEFAULT_MARK_MASK, markLayout } from "../../../../lib/model/mark.ts";
 import { serviceOf, type ServiceSpec, stateOf } from "../../../fake/services.ts";
@@ -51,7 +51,7 @@ Deno.test("packets to each of its ports get the mark, those of another service's
   const exact = { name: "exact", vip: ["203.0.113.3"], ports: [8005] };
   const beside = { name: "beside", vip: ["203.0.113.99"], ports: [8005] };
   const other = { name: "other", vip: ["203.0.113.3"], ports: [8005], protocol: "udp" } as const;
-  const rules = companionRules(stateOf([RANGE, exact, beside, other]));
+  const rules = ipvsRules(stateOf([RANGE, exact, beside, other]));
   const found = rules.flatMap((rule) => rule.kind === "mark" ? [rule] : []);
   assert.deepEqual(
     found.map(({ flow: { address, ports }, mark }) => [address.text, ports.first, mark]),
@@ -129,7 +129,7 @@ Deno.test("rules and marks are the same in whatever order the record has the ser
   }));
   const state = { ...stateOf([...names, empty]), marks: markLayout(0x1ff)! };
   const turned = { ...state, services: state.services.toReversed() };
-  assert.deepEqual(companionRules(turned), companionRules(state));
+  assert.deepEqual(ipvsRules(turned), ipvsRules(state));
   assert.deepEqual(
     new Map([...serviceMarks(turned)].sort()),
     new Map([...serviceMarks(state)].sort()),

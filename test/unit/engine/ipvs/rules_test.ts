@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { nftUnits } from "../../../../lib/engine/ipvs/companion/nft.ts";
-import { type CompanionRule, companionRules } from "../../../../lib/engine/ipvs/companion/rule.ts";
-import { xtUnits } from "../../../../lib/engine/ipvs/companion/xtables.ts";
+import { nftUnits } from "../../../../lib/engine/ipvs/rules/nft.ts";
+import { type IpvsRule, ipvsRules } from "../../../../lib/engine/ipvs/rules/rule.ts";
+import { xtUnits } from "../../../../lib/engine/ipvs/rules/xtables.ts";
 import { ipvsEngine } from "../../../../lib/engine/ipvs/engine.ts";
 import type { Tracking } from "../../../../lib/model/state.ts";
 import { FakeNft } from "../../../fake/nft.ts";
@@ -21,7 +21,7 @@ const SIX: ServiceSpec = {
 };
 
 function rulesOf(services: readonly ServiceSpec[], tracking?: Tracking) {
-  return companionRules({ ...stateOf(services), tracking });
+  return ipvsRules({ ...stateOf(services), tracking });
 }
 
 function textsOf(units: ReturnType<typeof nftUnits>): string[] {
@@ -29,7 +29,7 @@ function textsOf(units: ReturnType<typeof nftUnits>): string[] {
 }
 
 /** What a rule is, in a word and its ends. */
-function words(rules: readonly CompanionRule[]): string[] {
+function words(rules: readonly IpvsRule[]): string[] {
   return rules.map((rule) => {
     const { address, protocol, ports } = rule.flow;
     const kind = rule.kind === "untracked" ? rule.side : rule.kind;
@@ -119,7 +119,7 @@ Deno.test("a range's mark is given way to by that of an exact port", () => {
     ...flow(80, 80),
     address: { family: 4, text: "203.0.113.10", length: 32 } as const,
   };
-  const marks: CompanionRule[] = [
+  const marks: IpvsRule[] = [
     { kind: "mark", flow: exact, mark: 7 },
     { kind: "mark", flow: flow(1, 100), mark: 9 },
   ];

@@ -1,6 +1,6 @@
 import { XT_PROGRAMS } from "../../../kernel/saved_rules.ts";
 import { FAMILIES, type Family, formatPrefix } from "../../../model/address.ts";
-import { type CompanionRule, describeRules, type Flow, ofFamily } from "./rule.ts";
+import { describeRules, type Flow, type IpvsRule, ofFamily } from "./rule.ts";
 import { type Unit, wantedUnit } from "./unit.ts";
 
 /** lb's chain in each table, jumped to from a built-in one. */
@@ -37,7 +37,7 @@ export function xtUnitName({ family, table }: XtUnit): string {
 }
 
 /** The chains for these rules; an empty one is not there. Pure. */
-export function xtUnits(rules: readonly CompanionRule[]): (readonly [string, Unit])[] {
+export function xtUnits(rules: readonly IpvsRule[]): (readonly [string, Unit])[] {
   return XT_UNITS.flatMap((unit) => {
     const own = ofFamily(rules, unit.family).filter((rule) => LINES[rule.kind][unit.table]);
     const lines = own.flatMap((rule) => LINES[rule.kind][unit.table]!(rule));
@@ -47,36 +47,36 @@ export function xtUnits(rules: readonly CompanionRule[]): (readonly [string, Uni
   });
 }
 
-type Writer = (rule: CompanionRule) => string[];
+type Writer = (rule: IpvsRule) => string[];
 
 /** What each kind of rule is in each table. */
-const LINES: Readonly<Record<CompanionRule["kind"], Partial<Record<XtTable, Writer>>>> = {
+const LINES: Readonly<Record<IpvsRule["kind"], Partial<Record<XtTable, Writer>>>> = {
   untracked: { raw: untracked },
   // What conntrack calls INVALID is not translated: see nft.ts.
   masquerade: { mangle: invalid, nat: masqueraded },
   mark: { mangle: marked },
 };
 
-function untracked(rule: CompanionRule): string[] {
+function untracked(rule: IpvsRule): string[] {
   if (rule.kind !== "untracked") return [];
   if (rule.side === "to") return [`${toText(rule.flow)} -j CT --notrack`];
   // Answers to connections that this machine masquerades for somebody else come to its own address.
   return [`${fromText(rule.flow)} -m addrtype ! --dst-type LOCAL -j CT --notrack`];
 }
 
-function invalid(rule: CompanionRule): string[] {
+function invalid(rule: IpvsRule): string[] {
   if (rule.kind !== "masquerade") return [];
   return [toText(rule.flow), fromText(rule.backend)]
     .map((flow) => `${flow} -m conntrack --ctstate INVALID -j DROP`);
 }
 
-function masqueraded(rule: CompanionRule): string[] {
+function masqueraded(rule: IpvsRule): string[] {
   if (rule.kind !== "masquerade") return [];
   const vip = formatPrefix(rule.flow.address);
   return [`${toText(rule.backend)} -m conntrack --ctorigdst ${vip} -j MASQUERADE`];
 }
 
-function marked(rule: CompanionRule): string[] {
+function marked(rule: IpvsRule): string[] {
   if (rule.kind !== "mark") return [];
   return [`${toText(rule.flow)} -j MARK --set-xmark ${rule.mark}/0xffffffff`];
 }

@@ -21,7 +21,7 @@ export interface Flow {
 }
 
 /** One rule, whatever program writes it. */
-export type CompanionRule =
+export type IpvsRule =
   /** Conntrack passes over requests to a service, or answers from a backend. */
   | { readonly kind: "untracked"; readonly side: "to" | "from"; readonly flow: Flow }
   /** Connections to a service leave for the backend with an address of this machine's. */
@@ -32,9 +32,9 @@ export type CompanionRule =
 const ALL_PORTS: PortRange = { first: 0, last: 65_535 };
 
 /** The rules that go with these services, the same in whatever order they come from the record. Pure. */
-export function companionRules(
+export function ipvsRules(
   state: Pick<DesiredState, "services" | "tracking" | "marks">,
-): CompanionRule[] {
+): IpvsRule[] {
   const services = state.services.toSorted((a, b) => a.name < b.name ? -1 : 1);
   const rules = [
     ...services.flatMap((service) => rulesOf(service, state.tracking)),
@@ -44,7 +44,7 @@ export function companionRules(
   return [...new Map(rules.map((rule) => [JSON.stringify(rule), rule])).values()];
 }
 
-function rulesOf(service: PlacedService, tracking: DesiredState["tracking"]): CompanionRule[] {
+function rulesOf(service: PlacedService, tracking: DesiredState["tracking"]): IpvsRule[] {
   if (service.masquerade) return masqueraded(service);
   return tracking?.watched === undefined ? untracked(service, tracking?.shared ?? []) : [];
 }
@@ -56,7 +56,7 @@ function rulesOf(service: PlacedService, tracking: DesiredState["tracking"]): Co
 function markRules(
   services: readonly PlacedService[],
   marks: ReadonlyMap<string, number>,
-): CompanionRule[] {
+): IpvsRule[] {
   const flowsOf = (isMarked: boolean) =>
     services.filter(({ name }) => marks.has(name) === isMarked)
       .flatMap((service) => requestsOf(service).map((flow) => ({ flow, name: service.name })));
@@ -83,14 +83,14 @@ function isWithin(exact: Flow, { address, protocol, ports }: Flow): boolean {
     exact.ports.last <= ports.last;
 }
 
-function masqueraded(service: PlacedService): CompanionRule[] {
+function masqueraded(service: PlacedService): IpvsRule[] {
   return requestsOf(service).flatMap((flow) =>
     backendsOf(service, flow).map((backend) => ({ kind: "masquerade", flow, backend } as const))
   );
 }
 
 /** @param shared backends, as {@linkcode endpointText} has them, whose answers conntrack has to see */
-function untracked(service: PlacedService, shared: readonly string[]): CompanionRule[] {
+function untracked(service: PlacedService, shared: readonly string[]): IpvsRule[] {
   const requests = requestsOf(service);
   // Other answers do not pass this machine.
   const answers = service.forward === "nat"
@@ -123,12 +123,12 @@ function portsAt({ port }: PlacedBackend, asked: PortRange): PortRange {
 }
 
 /** The rules of one IP version. */
-export function ofFamily(rules: readonly CompanionRule[], family: Family): CompanionRule[] {
+export function ofFamily(rules: readonly IpvsRule[], family: Family): IpvsRule[] {
   return rules.filter(({ flow }) => flow.address.family === family);
 }
 
 /** How many there are of each kind, for people. */
-export function describeRules(rules: readonly CompanionRule[]): string {
+export function describeRules(rules: readonly IpvsRule[]): string {
   const words = rules.map((rule) =>
     rule.kind === "untracked" ? WORDS[rule.side] : WORDS[rule.kind]
   );

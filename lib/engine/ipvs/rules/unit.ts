@@ -1,7 +1,7 @@
 import type { Change } from "../../../model/change.ts";
 import type { Recorded } from "../../../model/state.ts";
 import type { Committed } from "../../engine.ts";
-import { fingerprint } from "../../fingerprint.ts";
+import { fingerprint } from "../../../model/fingerprint.ts";
 
 /** What is written in one piece: a table of nft's, or lb's chain in a table of iptables'. */
 export interface Unit {

@@ -8,7 +8,7 @@ import {
 } from "../../../model/address.ts";
 import { elementStatements } from "../../element_statements.ts";
 import type { PortRange } from "../../../model/service.ts";
-import { type CompanionRule, describeRules, type Flow, isExact, ofFamily } from "./rule.ts";
+import { describeRules, type Flow, type IpvsRule, isExact, ofFamily } from "./rule.ts";
 import { type Unit, wantedUnit } from "./unit.ts";
 
 /** A table for each IP version: inet tables have no nat before linux 5.2. */
@@ -25,7 +25,7 @@ export function nftUnitName({ family, name }: typeof NFT_TABLES[number]): string
 }
 
 /** The tables for these rules; one without any is not there. Pure. */
-export function nftUnits(rules: readonly CompanionRule[]): (readonly [string, Unit])[] {
+export function nftUnits(rules: readonly IpvsRule[]): (readonly [string, Unit])[] {
   return FAMILIES.flatMap((family, index) => {
     const own = ofFamily(rules, family);
     if (own.length === 0) return [];
@@ -35,7 +35,7 @@ export function nftUnits(rules: readonly CompanionRule[]): (readonly [string, Un
 }
 
 /** Statements that put the table in place of whatever has its name. */
-function tableText(rules: readonly CompanionRule[], family: Family): string {
+function tableText(rules: readonly IpvsRule[], family: Family): string {
   const table = `${ADDRESS[family]} ${NFT_TABLES[0].name}`;
   const parts = PARTS.flatMap((part) => part(rules, family));
   const chains = new Set(parts.flatMap(({ rules }) => rules.map(([chain]) => chain)));
@@ -71,13 +71,13 @@ interface Part {
   readonly rules: readonly (readonly [keyof typeof HOOKS, string])[];
 }
 
-const PARTS: readonly ((rules: readonly CompanionRule[], family: Family) => Part[])[] = [
+const PARTS: readonly ((rules: readonly IpvsRule[], family: Family) => Part[])[] = [
   untracked,
   marked,
   masqueraded,
 ];
 
-function untracked(rules: readonly CompanionRule[], family: Family): Part[] {
+function untracked(rules: readonly IpvsRule[], family: Family): Part[] {
   const flows = (side: "to" | "from") =>
     rules.flatMap((rule) => rule.kind === "untracked" && rule.side === side ? [rule.flow] : []);
   return [
@@ -94,7 +94,7 @@ function untracked(rules: readonly CompanionRule[], family: Family): Part[] {
  * What has the mark of a range gets that of an exact port after it. Only where IPVS is next: until then a
  * packet has the bits that others gave it, by which it may be routed.
  */
-function marked(rules: readonly CompanionRule[], family: Family): Part[] {
+function marked(rules: readonly IpvsRule[], family: Family): Part[] {
   const marks = rules.flatMap((rule) => rule.kind === "mark" ? [rule] : []);
   const key = keyOf("daddr", family);
   return partition(marks).filter(({ all }) => all.length > 0).map(({ all, isRange }) => {
@@ -112,7 +112,7 @@ function marked(rules: readonly CompanionRule[], family: Family): Part[] {
  * What conntrack calls INVALID is not translated: without the drop, IPVS would send it on with the client's
  * address, take a reset for the end of a connection that goes on, and this machine would refuse an answer.
  */
-function masqueraded(rules: readonly CompanionRule[], family: Family): Part[] {
+function masqueraded(rules: readonly IpvsRule[], family: Family): Part[] {
   const own = rules.flatMap((rule) => rule.kind === "masquerade" ? [rule] : []);
   if (own.length === 0) return [];
   const vips = widest(own.map(({ flow }) => flow.address));
