@@ -5,6 +5,7 @@ import { process } from "../../lib/sys/process.ts";
 import type { RunResult } from "../../lib/sys/ports.ts";
 import { serviceText } from "./config.ts";
 import { LB } from "./harness.ts";
+import { PATIENCE } from "./patience.ts";
 
 /** A machine that lb has never run on, and one service that it could have. */
 export interface Alone {
@@ -17,6 +18,9 @@ export interface Alone {
 }
 
 const ON_NFT = serviceText({ weights: [1], more: 'engine = "nft"' });
+
+/** For one run of lb. */
+const timeout_ms = 60_000 * PATIENCE;
 
 /** Gives an act a machine of its own, with this config. */
 export async function alone(
@@ -31,7 +35,7 @@ export async function alone(
     await Deno.writeTextFile(config, text, { mode: 0o600 });
     await mustRun(process, ["ip", "netns", "add", name]);
     await act({
-      lb: (...args) => process.run(inside(name, [...LB, ...args, ...places])),
+      lb: (...args) => process.run(inside(name, [...LB, ...args, ...places]), { timeout_ms }),
       argv: (...args) => inside(name, [...LB, ...args, ...places]),
       async must(...argv) {
         const { code, stdout, stderr } = await process.run(inside(name, argv));
