@@ -45,6 +45,8 @@ export interface Setup {
 export interface Outcome {
   /** How long each connection took, those of the first round left out. */
   readonly times_ms: readonly number[];
+  /** How long all of these took together, with their ends. */
+  readonly elapsed_ms: number;
   /** New connections that came to the first backend after its weight was taken, or it was. */
   readonly dead: number;
 }
@@ -74,6 +76,9 @@ export async function withServers<T>(
   }
 }
 
+/** Each scenario has ports of its own: IPVS has no connections of theirs yet. */
+let nextPort = 20_000;
+
 async function play(
   lab: Lab,
   accepted: readonly number[],
@@ -86,16 +91,24 @@ async function play(
   await setup.up(lab);
   const before = total(accepted);
   const vip = door(4, 10, how === "close" ? 81 : 80);
-  const where = [vip.address, `${vip.port}`, CLIENT[4]];
-  const client = inside(lab, lab.topology.client, "client", ...where, `${ports}`, `${rounds}`, how);
+  const numbers = [vip.port, nextPort, ports, rounds].map(String);
+  nextPort += ports;
+  const [unused] = accepted;
+  const client = inside(
+    ...[lab, lab.topology.client, "client"] as const,
+    ...[vip.address, CLIENT[4], how, ...numbers],
+  );
   assert.equal((await client.lines.next()).value, "ended");
   await settled(accepted, before + ports);
   if (then) await setup.change(lab, then);
   const first = accepted[0]!;
+  assert.ok(first > unused!, "some were at the first backend");
+  const begun_ms = performance.now();
   await client.closeInput();
   const times_ms: number[] = JSON.parse((await client.lines.next()).value);
+  const elapsed_ms = performance.now() - begun_ms;
   await settled(accepted, before + ports * (rounds + 1));
-  return { times_ms, dead: then ? accepted[0]! - first : 0 };
+  return { times_ms, elapsed_ms, dead: then ? accepted[0]! - first : 0 };
 }
 
 function inside(lab: Lab, namespace: string, ...args: string[]): Child {
@@ -140,8 +153,11 @@ export function byLb(name: string, options: { more?: string; before?: Rules } = 
   };
 }
 
-/** Set up by hand, with kube-proxy's sysctls (linux 5.9 and later). */
-export function byKubeProxy(name: string, before: Rules): Setup {
+/** As kube-proxy sets them from linux 5.9 on. */
+const KUBE_PROXY = ["conntrack=1", "conn_reuse_mode=1", "expire_nodest_conn=1"];
+
+/** Set up by hand. @param settings of net.ipv4.vs */
+export function byHand(name: string, before: Rules, settings = KUBE_PROXY): Setup {
   const [vip, backends] = [door(4).address, [0, 1].map((index) => backendAddress(4, index))];
   const service = (offset: number) => ["-t", `${vip}:${80 + offset}`];
   const backend = (offset: number, index: number) => ["-r", `${backends[index]}:${PORT + offset}`];
@@ -152,7 +168,8 @@ export function byKubeProxy(name: string, before: Rules): Setup {
       assert.equal(code, 0, stderr);
       await must(lab, "ipvsadm", "-C");
       await withRules(lab, before);
-      await must(lab, "sysctl", "-q", "-w", "net.ipv4.ip_forward=1", ...KUBE_PROXY);
+      const keys = settings.map((key) => `net.ipv4.vs.${key}`);
+      await must(lab, "sysctl", "-q", "-w", "net.ipv4.ip_forward=1", ...keys);
       await must(lab, "ip", "address", "replace", `${vip}/32`, "dev", "lo");
       for (const offset of [0, 1]) {
         await must(lab, "ipvsadm", "-A", ...service(offset), "-s", "rr");
@@ -169,9 +186,6 @@ export function byKubeProxy(name: string, before: Rules): Setup {
   };
 }
 
-const KUBE_PROXY = ["conntrack=1", "conn_reuse_mode=1", "expire_nodest_conn=1"]
-  .map((key) => `net.ipv4.vs.${key}`);
-
 /** Argument lists of iptables. */
 type Rules = readonly (readonly string[])[];
 
@@ -182,6 +196,11 @@ export const RULES = {
   masquerading: [
     ["-A", "INPUT", "-m", "conntrack", "--ctstate", "NEW"],
     ["-t", "nat", "-A", "POSTROUTING", "-p", "tcp", "--dport", "9000:9001", "-j", "MASQUERADE"],
+  ],
+  untracking: [
+    ["-A", "INPUT", "-m", "conntrack", "--ctstate", "NEW"],
+    ["-t", "raw", "-A", "PREROUTING", "-p", "tcp", "--dport", "80:81", "-j", "CT", "--notrack"],
+    ["-t", "raw", "-A", "PREROUTING", "-p", "tcp", "--sport", "9000:9001", "-j", "CT", "--notrack"],
   ],
 } as const satisfies Record<string, Rules>;
 

@@ -58,7 +58,8 @@ export function kernelTests(options: LabOptions) {
     });
 }
 
-async function buildLab({ backends, one_arm }: LabOptions): Promise<Lab> {
+/** A lab that nobody else uses. Whoever builds it closes its traffic and its topology. */
+export async function buildLab({ backends, one_arm }: LabOptions): Promise<Lab> {
   // Every test file is an isolate of its own, but they share the process id.
   const serial = crypto.getRandomValues(new Uint16Array(1))[0]!;
   const topology = await buildTopology(process, files, {
@@ -89,7 +90,7 @@ const PATIENT_CONNTRACK = [
 ];
 
 /** Takes away, by other means than lb's, whatever an earlier test left in balancer and client. */
-async function forget({ topology, balancer }: Lab): Promise<void> {
+export async function forget({ topology, balancer }: Lab): Promise<void> {
   const { run } = balancer;
   await run(["nft", "flush", "ruleset"]);
   // There only where a test of IPVS can run at all.

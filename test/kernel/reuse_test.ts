@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { SLOW_MS } from "../../lib/demo/role/spec.ts";
 import {
-  byKubeProxy,
+  byHand,
   byLb,
   RULES,
   type Scenario,
@@ -23,7 +23,7 @@ const SLOW = { ports: 6, rounds: 1 };
 test("set up as kube-proxy does it, every connection that follows silence waits a second", async (lab) => {
   const [scenario] = SCENARIOS.filter(({ how, then }) => how === "reset" && !then);
   await withServers(lab, async (run) => {
-    const kubeProxy = byKubeProxy("kube-proxy's settings", RULES.counting);
+    const kubeProxy = byHand("kube-proxy's settings", RULES.counting);
     const { times_ms } = await run(kubeProxy, scenario!, SLOW);
     assert.equal(times_ms.filter((time) => time > SLOW_MS).length, SLOW.ports, `${times_ms}`);
   });

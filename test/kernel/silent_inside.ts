@@ -3,7 +3,7 @@
  * connection at PORT as soon as it is there, without a word, as machines do that lose their power; at PORT + 1
  * it closes each, before the client does. It prints a line for each.
  *
- * `client VIP PORT SOURCE PORTS ROUNDS HOW` makes a connection from each of so many ports, ends it, says so,
+ * `client VIP SOURCE HOW PORT FIRST PORTS ROUNDS` makes a connection from each of so many ports, ends it, says so,
  * and waits for a line; then it makes them again from the same ports, so many rounds, and prints how long each
  * took in ms. HOW they end: `close` waits for the server to close; `forget` tells nobody; `reset` forgets too,
  * after a reset that shows the balancer an end in which nobody else believes.
@@ -26,11 +26,12 @@ const libc = Deno.dlopen("libc.so.6", LIBC).symbols;
 const [AF_INET, SOCK_STREAM, SOCK_RAW, IPPROTO_TCP] = [2, 1, 3, 6] as const;
 const [SOL_SOCKET, SO_REUSEADDR, SO_RCVTIMEO, SO_SNDTIMEO] = [1, 2, 20, 21] as const;
 const TCP_REPAIR = 19;
-const FIRST_PORT = 41_000;
 const CONNECT_S = 4;
 
 /** Whoever started this may have died, and an accept waits for ever. */
-const LIFE_S = 300;
+const LIFE_S = 1_800;
+
+const BACKLOG = 2_048;
 
 /** struct sockaddr_in. */
 function sockaddr(address: string, port: number): Uint8Array<ArrayBuffer> {
@@ -57,7 +58,8 @@ function listen(port: number): number {
   const fd = must(libc.socket(AF_INET, SOCK_STREAM, 0), "socket");
   libc.setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, Int32Array.of(1), 4);
   must(libc.bind(fd, sockaddr("0.0.0.0", port), 16), "bind");
-  must(libc.listen(fd, 128), "listen");
+  // A client that is faster than this server would lose a SYN where the queue is full.
+  must(libc.listen(fd, BACKLOG), "listen");
   return fd;
 }
 
@@ -126,10 +128,17 @@ const ENDS: Readonly<Record<string, (fd: number, way: Way, source_port: number) 
   },
 };
 
-function request(way: Way, ports: number, rounds: number, how: string): void {
+/** How many connections from how many ports. */
+interface Size {
+  readonly first_port: number;
+  readonly ports: number;
+  readonly rounds: number;
+}
+
+function request(way: Way, { first_port, ports, rounds }: Size, how: string): void {
   const once = () =>
     Array.from({ length: ports }, (_, index) => {
-      const source_port = FIRST_PORT + index;
+      const source_port = first_port + index;
       const [fd, took_ms] = open(way.vip, way.port, way.source, source_port);
       ENDS[how]!(fd, way, source_port);
       return Math.round(took_ms);
@@ -148,6 +157,7 @@ if (role === "server") {
   console.log("ready");
   await Promise.all(loops);
 } else {
-  const [vip = "", port, source = "", ports, rounds, how = ""] = rest;
-  request({ vip, port: Number(port), source }, Number(ports), Number(rounds), how);
+  const [vip = "", source = "", how = "", ...numbers] = rest;
+  const [port = 0, first_port = 0, ports = 0, rounds = 0] = numbers.map(Number);
+  request({ vip, port, source }, { first_port, ports, rounds }, how);
 }

@@ -97,7 +97,11 @@ export const ELSEWHERE: Readonly<Record<Exclude<MachineName, "own">, readonly El
       only: /definition says|, IPv6/,
     },
     { path: "test/kernel/reuse_test.ts", why: "IPVS, and the delay it is known for" },
-    { path: "test/kernel/ipvs_masquerade_test.ts", why: "its rules, by nft", only: /IPv4|rules/ },
+    {
+      path: "test/kernel/ipvs_masquerade_test.ts",
+      why: "its rules, by nft",
+      only: /answers come back, IPv4|rules/,
+    },
     {
       path: "test/kernel/balance_test.ts",
       why: "each way to choose: in turn, by weight, by hash; tcp and udp",
