@@ -13,6 +13,7 @@ import { ENGINES } from "../engine/registry.ts";
 import type { Reason } from "../model/change.ts";
 import { LbError } from "../model/error.ts";
 import type { EngineName, Service } from "../model/service.ts";
+import type { EnginesByName } from "../store/revisions.ts";
 import type { Store } from "../store/store.ts";
 import type { Machine } from "./request.ts";
 
@@ -26,7 +27,7 @@ export interface Chosen {
 }
 
 /** The engines that services are on, by their names. */
-export type Held = ReadonlyMap<string, EngineName>;
+export type Held = EnginesByName;
 
 /** Every service is chosen for anew. */
 export const NOTHING_HELD: Held = new Map();

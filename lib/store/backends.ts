@@ -40,6 +40,8 @@ export class Backends {
 
   /** Makes the table hold exactly these rows; only what differs is written. */
   save(rows: readonly BackendRow[]): void {
+    const known = this.all();
+    if (rows.length === known.length && rows.every((row, at) => sameRow(row, known[at]))) return;
     this.#db.transaction(() => {
       const before = new Map(this.all().map((row) => [row.id, row]));
       const changed = rows.filter((row) => !sameRow(row, before.get(row.id)));
