@@ -88,9 +88,10 @@ async function denortCanBeHad(): Promise<boolean> {
 
 /**
  * lb lives for a second beside what else the machine does: memory counts for more than the time that
- * collecting garbage takes. At 10,000 services the peak is 290 MB with these, 410 MB without.
+ * collecting garbage takes, and nobody waits on its pauses. While V8 marks in small steps, garbage piles up
+ * beside them. At 10,000 services the peak is 250 MB with these, 410 MB without, in the same time.
  */
-const V8_FLAGS = "--max-semi-space-size=8,--heap-growing-percent=40";
+const V8_FLAGS = "--max-semi-space-size=4,--heap-growing-percent=40,--no-incremental-marking";
 
 async function compile(output: string): Promise<void> {
   const made = `${output}.${Deno.pid}.new`;

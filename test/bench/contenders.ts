@@ -10,8 +10,6 @@ export interface Contender {
   /** For the page, half a sentence. */
   readonly what: string;
   readonly needs: readonly ProgramName[];
-  /** Whether clients connect to the VIP, or to the backends themselves. */
-  readonly balances: boolean;
   /** Sets the balancer up, which has just been reset. */
   start(lab: TrafficLab): Promise<Running>;
 }
@@ -28,22 +26,14 @@ export const MAP = "nft-map";
 export const NGINX = "nginx-stream";
 export const LB_NAT = "lb-nat";
 export const LB_DR = "lb-dr";
-export const ROUTED = "routed";
 
 /** In the order they are measured: those whose ratio matters most stand side by side. */
 export const CONTENDERS: readonly Contender[] = [
   {
     name: DIRECT,
-    what: "no balancing: the client knows a backend, the router forwards",
+    what:
+      "no balancing: the router has routes to the VIP over all backends, and picks by address and port",
     needs: [],
-    balances: false,
-    start: () => Promise.resolve(IN_KERNEL),
-  },
-  {
-    name: ROUTED,
-    what: "no balancing either: routes to the VIP over all backends, by a hash of address and port",
-    needs: [],
-    balances: true,
     async start(lab) {
       await onBackends(lab, BACKEND_SETTINGS);
       await lab.must(["sysctl", "-q", "-w", "net.ipv4.fib_multipath_hash_policy=1"]);
@@ -64,7 +54,6 @@ export const CONTENDERS: readonly Contender[] = [
       'lb apply with forward = "dr", scheduler maglev; answers come back through the balancer, ' +
       "which routes them, as it does on the direct route",
     needs: [],
-    balances: true,
     async start(lab) {
       await onBackends(lab, BACKEND_SETTINGS);
       const running = await startLb(lab, "dr");
@@ -81,7 +70,6 @@ export const CONTENDERS: readonly Contender[] = [
     name: MAP,
     what: "a hand-written nft rule: dnat to numgen inc map, in a table with nothing else",
     needs: [],
-    balances: true,
     async start(lab) {
       await lab.must(["nft", "-f", lab.write("map.nft", mapRuleset(lab.backends))]);
       return IN_KERNEL;
@@ -91,14 +79,12 @@ export const CONTENDERS: readonly Contender[] = [
     name: LB_NAT,
     what: 'lb apply with forward = "nat": counters, connection marks and refusals included',
     needs: [],
-    balances: true,
     start: (lab) => startLb(lab, "nat"),
   },
   {
     name: "nftlb",
     what: "nftlb from Debian, mode dnat, scheduler rr",
     needs: ["nftlb"],
-    balances: true,
     async start(lab) {
       const config = lab.write("nftlb.json", nftlbConfig(lab.backends));
       await lab.must([...lab.programs.argv("nftlb"), "-e", "-c", config]);
@@ -109,7 +95,6 @@ export const CONTENDERS: readonly Contender[] = [
     name: "haproxy",
     what: "HAProxy from Debian, mode tcp, splice-auto, a thread per core",
     needs: ["haproxy"],
-    balances: true,
     start(lab) {
       const config = lab.write("haproxy.cfg", haproxyConfig(lab.backends));
       return startProxy(lab, [...lab.programs.argv("haproxy"), "-db", "-f", config]);
@@ -119,7 +104,6 @@ export const CONTENDERS: readonly Contender[] = [
     name: NGINX,
     what: "nginx stream from Debian, a worker per core",
     needs: ["nginx"],
-    balances: true,
     start(lab) {
       const folder = lab.path("stream");
       Deno.mkdirSync(folder, { recursive: true });

@@ -1,9 +1,9 @@
 import { CLIENT } from "../../lib/demo/layout.ts";
 import type { Child } from "../../lib/sys/ports.ts";
-import type { Contender, Running } from "./contenders.ts";
+import type { Running } from "./contenders.ts";
 import { cpuTimes, type CpuUse, endedChildrenSeconds, processSeconds } from "./cpu.ts";
 import type { TrafficLab } from "./lab.ts";
-import { BACKEND_PORT, BIG_FILE, VIP, VIP_PORT } from "./servers.ts";
+import { BIG_FILE, VIP, VIP_PORT } from "./servers.ts";
 
 /** What one measurement of one contender came to. */
 export interface Sample {
@@ -29,7 +29,6 @@ export interface Load {
   };
   measure(
     lab: TrafficLab,
-    contender: Contender,
     running: Running,
     seconds: number,
   ): Promise<Sample>;
@@ -41,22 +40,17 @@ const CONNECTIONS = 64;
 /** A transfer's first second is slow start, not throughput. */
 const WARM_UP_MS = 500;
 
-/**
- * A new connection per request, as many as the machine can: a closed loop. All go to one address and port,
- * whoever the contender is: with four of them a client finds its ports with less work, and the direct route
- * looked 13 % cheaper than it is (linux 6.18; plain routes to one VIP lost as much).
- */
+/** A new connection per request, as many as the machine can: a closed loop. */
 export const CONNECTION_LOAD: Load = {
   name: "connections",
   title: "Connections per second",
   per: { unit: "connections/s", amount: 1, cost: "µs", cost_per_second: 1e6 },
-  async measure(lab, contender, running, seconds) {
-    const door = doorsOf(lab, contender)[0]!;
+  async measure(lab, running, seconds) {
     const meter = startMeter(lab, running, endedChildrenSeconds);
     const client = lab.start(lab.topology.client, [
       ...lab.programs.argv("wrk"),
       ...["-t", `${lab.backends.length}`, "-c", `${CONNECTIONS}`, "-d", `${seconds}s`],
-      ...["-H", "Connection: close", `http://${door}/`],
+      ...["-H", "Connection: close", `http://${DOOR}/`],
     ]);
     const said = await Array.fromAsync(client.lines);
     const { code, stderr } = await client.ended;
@@ -71,9 +65,8 @@ export const DOWNLOAD_LOAD: Load = {
   name: "downloads",
   title: "Long downloads",
   per: { unit: "GiB/s", amount: 1 << 30, cost: "ms", cost_per_second: 1e3 },
-  async measure(lab, contender, running, seconds) {
-    const doors = doorsOf(lab, contender);
-    const clients = lab.backends.map((_, index) => download(lab, doors[index % doors.length]!));
+  async measure(lab, running, seconds) {
+    const clients = lab.backends.map(() => download(lab));
     try {
       await sleep(WARM_UP_MS);
       const pids = clients.map(({ pid }) => pid);
@@ -92,15 +85,12 @@ export const DOWNLOAD_LOAD: Load = {
   },
 };
 
-/** The addresses that clients connect to. */
-function doorsOf(lab: TrafficLab, { balances }: Contender): string[] {
-  if (balances) return [`${VIP}:${VIP_PORT}`];
-  return lab.backends.map((address) => `${address}:${BACKEND_PORT}`);
-}
+/** The address and port that clients connect to, whoever the contender is. */
+const DOOR = `${VIP}:${VIP_PORT}`;
 
 /** One connection, over which the same file comes again and again: it lies in memory, and never ends. */
-function download(lab: TrafficLab, door: string): Child {
-  const url = `http://${door}/${BIG_FILE}?[1-1000000]`;
+function download(lab: TrafficLab): Child {
+  const url = `http://${DOOR}/${BIG_FILE}?[1-1000000]`;
   return lab.start(lab.topology.client, [
     ...lab.programs.argv("curl"),
     ...["--silent", "--fail", "--interface", CLIENT[4], "--output", "/dev/null", url],

@@ -40,11 +40,11 @@ export function pageMarkdown(results: Results): string {
 function howText(pairs: number, seconds: number): string {
   return `Client, balancer and four backends are network namespaces of one machine, joined by veth
 and a bridge; everything competes for the same cores, so a rate says what the whole way costs, and
-the direct route says what it costs without a balancer: its packets take the same wires, and the
-balancer's machine routes them both ways. Every contender serves the same VIP on IPv4 and hands it
-to the same backends in turn (\`lb-dr\` and \`routed\` by a hash of the client's address and port);
-on the direct route there is one backend, for one address with every contender: clients that know
-four find their ports with less work, which once made that route look 13 % cheaper. They are
+the direct route says what it costs without a balancer: its packets take the same wires to the same
+backends, and the balancer's machine routes them both ways. Every contender has the same VIP on IPv4
+and hands it to the same backends in turn (\`direct\` and \`lb-dr\` by a hash of the client's address
+and port). A client that knew the backends' own addresses would open its connections with less work,
+since it finds free ports sooner: that is no part of what a balancer costs. They are
 measured ${seconds} s each in ${pairs} rounds, in one order and then in the opposite one (ABBA),
 each set up anew, with an empty conntrack table. A ratio is taken within a round and the median is
 of those ratios, so that a machine that is slower for a while is so for both.

@@ -62,7 +62,7 @@ async function measureOne(lab: TrafficLab, load: Load, contender: Contender, sec
   await lab.reset();
   const running = await contender.start(lab);
   try {
-    return await load.measure(lab, contender, running, seconds);
+    return await load.measure(lab, running, seconds);
   } finally {
     await running.stop();
   }
