@@ -6,7 +6,7 @@ import { abbaRounds } from "../order.ts";
 import { findPrograms } from "../programs.ts";
 import { BACKEND_PORT, lbConfig, VIP, VIP_PORT } from "../servers.ts";
 import { whileStanding } from "../standing.ts";
-import type { Contender, Running } from "../contenders.ts";
+import type { Running } from "../contenders.ts";
 import { savedText, servicesText } from "./config.ts";
 import type { IpvsResult, IpvsSpec } from "./result.ts";
 
@@ -51,7 +51,7 @@ async function connections(
     for (const name of order) {
       await forget(lab);
       await STARTS[name](lab);
-      const sample = await CONNECTION_LOAD.measure(lab, asContender(name), IN_KERNEL, seconds);
+      const sample = await CONNECTION_LOAD.measure(lab, IN_KERNEL, seconds);
       if (sample.errors > 0) throw new Error(`${name}: ${sample.errors} errors`);
       rates[name].push(sample.amount / sample.seconds);
     }
@@ -60,10 +60,6 @@ async function connections(
 }
 
 const IN_KERNEL: Running = { pids: [], stop: () => Promise.resolve() };
-
-function asContender(name: Name): Contender {
-  return { name, what: name, needs: [], balances: true, start: () => Promise.resolve(IN_KERNEL) };
-}
 
 async function applies(lab: TrafficLab, { pairs }: IpvsSpec): Promise<IpvsResult["apply"]> {
   const times = { lb: [] as number[], ipvsadm: [] as number[], unchanged: [] as number[] };
