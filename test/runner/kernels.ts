@@ -96,7 +96,13 @@ export const ELSEWHERE: Readonly<Record<Exclude<MachineName, "own">, readonly El
       why: "IPVS's schedulers as Debian builds them",
       only: /definition says|, IPv6/,
     },
-    { path: "test/kernel/reuse_test.ts", why: "IPVS, and the delay it is known for" },
+    {
+      path: "test/kernel/reuse_test.ts",
+      why:
+        "the delay IPVS is known for; not yet that lb's set-up has none: some of the servers' words do " +
+        "not arrive here",
+      only: /^set up as kube-proxy/,
+    },
     {
       path: "test/kernel/ipvs_masquerade_test.ts",
       why: "its rules, by nft",
