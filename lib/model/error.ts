@@ -44,6 +44,11 @@ export interface KernelRefusal {
   readonly message: string;
 }
 
+/** Whether the kernel refused by one of these errnos. */
+export function isRefusal(error: unknown, errnos: readonly string[]): error is KernelError {
+  return error instanceof KernelError && errnos.includes(error.refusal.errno ?? "");
+}
+
 /** The kernel refused a change or a read. `code` is `kernel-refused` unless privilege was missing. */
 export class KernelError extends LbError {
   override readonly name = "KernelError";

@@ -1,4 +1,4 @@
-import { KernelError } from "../model/error.ts";
+import { isRefusal, KernelError } from "../model/error.ts";
 import type { RawSocket, SocketsPort } from "../sys/ports.ts";
 import type { AttributeWriter } from "./attribute_writer.ts";
 import {
@@ -70,6 +70,28 @@ export class NetlinkConnection {
   transact(request: Request, visit: (message: Message) => void = () => {}): void {
     this.#send(request, NLM_F_ACK);
     this.#collect(request, visit);
+  }
+
+  /**
+   * The same where some refusals are an answer.
+   *
+   * @param errnos by which the kernel says so
+   * @returns false where it refused by one of them
+   * @throws {KernelError} with any other errno
+   * @throws {DecodeError}
+   */
+  transactUnless(
+    errnos: readonly string[],
+    request: Request,
+    visit: (message: Message) => void = () => {},
+  ): boolean {
+    try {
+      this.transact(request, visit);
+      return true;
+    } catch (error) {
+      if (isRefusal(error, errnos)) return false;
+      throw error;
+    }
   }
 
   /**

@@ -1,4 +1,4 @@
-import { KernelError } from "../../model/error.ts";
+import { isRefusal } from "../../model/error.ts";
 import { fitsMark, type MarkLayout } from "../../model/mark.ts";
 import type { DesiredState, PlacedService } from "../../model/state.ts";
 import { countActive } from "../../netlink/conntrack/count.ts";
@@ -29,7 +29,7 @@ import { needsOfNft, supportsNft } from "./supports.ts";
 import { INET_NAT, tableId, tableNames } from "./table.ts";
 
 /** Errnos by which a plan against an older state fails: what it deletes is gone, what it creates is there. */
-const STALE_ERRNOS = new Set(["ENOENT", "EEXIST"]);
+const STALE_ERRNOS = ["ENOENT", "EEXIST"];
 
 /** Balancing in the kernel by nft maps: tables of lb's own, changed in one transaction at a time. */
 export const nftEngine: Engine<Snapshot, NftPlan> = {
@@ -120,7 +120,7 @@ async function commit(kernel: Kernel, plan: NftPlan): Promise<void> {
   try {
     await runTransaction(kernel, plan);
   } catch (error) {
-    if (error instanceof KernelError && STALE_ERRNOS.has(error.refusal.errno ?? "")) {
+    if (isRefusal(error, STALE_ERRNOS)) {
       throw new StalePlanError("nft", "the table changed since the plan was made", {
         cause: error,
       });

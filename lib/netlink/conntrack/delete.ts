@@ -1,4 +1,3 @@
-import { KernelError } from "../../model/error.ts";
 import type { SocketsPort } from "../../sys/ports.ts";
 import { nfgenmsg } from "../nfnetlink.ts";
 import {
@@ -28,13 +27,7 @@ export function deleteEntries(sockets: SocketsPort, entries: Iterable<EntryKey>)
 
 /** Deletes one entry of a protocol with ports. @returns false where it was not there */
 export function deleteEntry(connection: NetlinkConnection, entry: EntryKey): boolean {
-  try {
-    connection.transact(deleteRequest(entry));
-    return true;
-  } catch (error) {
-    if (error instanceof KernelError && error.refusal.errno === "ENOENT") return false;
-    throw error;
-  }
+  return connection.transactUnless(["ENOENT"], deleteRequest(entry));
 }
 
 /** The tuple is never left out: without one the kernel deletes every entry. */

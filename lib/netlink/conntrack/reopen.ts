@@ -1,4 +1,3 @@
-import { KernelError } from "../../model/error.ts";
 import type { SocketsPort } from "../../sys/ports.ts";
 import { nfgenmsg } from "../nfnetlink.ts";
 import { NETLINK_NETFILTER, type Request, withNetlink } from "../request.ts";
@@ -18,12 +17,7 @@ export function letReopen(sockets: SocketsPort, entries: Iterable<EntryKey>): nu
   return withNetlink(sockets, NETLINK_NETFILTER, (connection) => {
     let count = 0;
     for (const entry of entries) {
-      try {
-        connection.transact(reopenRequest(entry));
-        count++;
-      } catch (error) {
-        if (!(error instanceof KernelError) || error.refusal.errno !== "ENOENT") throw error;
-      }
+      if (connection.transactUnless(["ENOENT"], reopenRequest(entry))) count++;
     }
     return count;
   });

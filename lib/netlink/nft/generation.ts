@@ -1,4 +1,3 @@
-import { KernelError } from "../../model/error.ts";
 import type { SocketsPort } from "../../sys/ports.ts";
 import { DecodeError, readAttributes } from "../attribute_reader.ts";
 import { nfgenmsg, NFGENMSG_BYTES } from "../nfnetlink.ts";
@@ -49,16 +48,11 @@ const NEVER = 0xffffffff;
  * @throws {KernelError} without CAP_NET_ADMIN
  */
 export function awaitCommit(connection: NetlinkConnection): void {
-  try {
-    connection.transact({
-      operation: "wait for a commit",
-      object: "nft ruleset",
-      type: NFT.BATCH_BEGIN,
-      header: Uint8Array.of(0, 0, 0, NFT.NFNL_SUBSYS_NFTABLES),
-      attributes: (writer) => writer.u32be(NFT.NFNL_BATCH_GENID, NEVER),
-    });
-  } catch (error) {
-    if (error instanceof KernelError && error.refusal.errno === "ERESTART") return;
-    throw error;
-  }
+  connection.transactUnless(["ERESTART"], {
+    operation: "wait for a commit",
+    object: "nft ruleset",
+    type: NFT.BATCH_BEGIN,
+    header: Uint8Array.of(0, 0, 0, NFT.NFNL_SUBSYS_NFTABLES),
+    attributes: (writer) => writer.u32be(NFT.NFNL_BATCH_GENID, NEVER),
+  });
 }

@@ -1,4 +1,4 @@
-import { KernelError } from "../../model/error.ts";
+import { isRefusal } from "../../model/error.ts";
 import { type AttributeReader, readAttributes } from "../attribute_reader.ts";
 import { NFGENMSG_BYTES } from "../nfnetlink.ts";
 import type { NetlinkConnection } from "../request.ts";
@@ -53,7 +53,7 @@ export function dumpSets(connection: NetlinkConnection, table: TableId): ListedS
 
 /** Whether the kernel said that there is no such table or set. */
 export function isAbsence(error: unknown): boolean {
-  return error instanceof KernelError && error.refusal.errno === "ENOENT";
+  return isRefusal(error, ["ENOENT"]);
 }
 
 /** Reads an NFT_MSG_NEWSET. @throws {DecodeError} */

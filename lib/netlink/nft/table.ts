@@ -1,4 +1,4 @@
-import { KernelError } from "../../model/error.ts";
+import { isRefusal } from "../../model/error.ts";
 import type { SocketsPort } from "../../sys/ports.ts";
 import type { AttributeWriter } from "../attribute_writer.ts";
 import { readAttributes } from "../attribute_reader.ts";
@@ -49,7 +49,7 @@ export function withNftIfAny<Result>(
   try {
     return withNft(sockets, use);
   } catch (error) {
-    if (isRefusal(error, "EPROTONOSUPPORT")) return undefined;
+    if (isRefusal(error, ["EPROTONOSUPPORT"])) return undefined;
     throw error;
   }
 }
@@ -63,13 +63,9 @@ export function dumpTables(connection: NetlinkConnection): ListedTable[] {
     return dumpAll(connection);
   } catch (error) {
     // What no part of the kernel answers to is invalid (nfnetlink_rcv_msg()).
-    if (isRefusal(error, "EINVAL")) return [];
+    if (isRefusal(error, ["EINVAL"])) return [];
     throw error;
   }
-}
-
-function isRefusal(error: unknown, errno: string): boolean {
-  return error instanceof KernelError && error.refusal.errno === errno;
 }
 
 function dumpAll(connection: NetlinkConnection): ListedTable[] {

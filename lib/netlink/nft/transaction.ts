@@ -1,4 +1,4 @@
-import { KernelError } from "../../model/error.ts";
+import { isRefusal, KernelError } from "../../model/error.ts";
 import type { NetlinkConnection, Request } from "../request.ts";
 import { type ElementChange, elementRequests } from "./element_change.ts";
 import { type ModulusChange, modulusRequest } from "./modulus.ts";
@@ -32,13 +32,13 @@ export function commitSmall(
     );
     return true;
   } catch (error) {
-    if (error instanceof KernelError && TOO_LARGE.has(error.refusal.errno ?? "")) return false;
+    if (isRefusal(error, TOO_LARGE)) return false;
     throw error;
   }
 }
 
 /** By which a socket refuses to send (netlink_sendmsg, linux 6.18): 208 KiB, unless somebody set it otherwise. */
-const TOO_LARGE = new Set(["EMSGSIZE", "ENOBUFS"]);
+const TOO_LARGE = ["EMSGSIZE", "ENOBUFS"];
 
 function missing({ chain, rule, from }: ModulusChange): never {
   throw new KernelError({

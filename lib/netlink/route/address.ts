@@ -5,12 +5,12 @@ import {
   type Family,
   fullLength,
 } from "../../model/address.ts";
-import { KernelError } from "../../model/error.ts";
 import type { SocketsPort } from "../../sys/ports.ts";
 import { DecodeError, readAttributes } from "../attribute_reader.ts";
 import { NLM_F_CREATE, NLM_F_EXCL } from "../codec.ts";
 import { familyNumber, familyOf } from "../family.ts";
 import { NETLINK_ROUTE, type Request, withNetlink } from "../request.ts";
+import { changes } from "./change.ts";
 
 /** linux/rtnetlink.h and if_addr.h. */
 const RTM_NEWADDR = 20;
@@ -100,7 +100,7 @@ export function addAddress(
     if (address.family === 6) writer.bytes(IFA_CACHEINFO, NEVER_PREFERRED);
   };
   const flags = NLM_F_CREATE | NLM_F_EXCL;
-  return succeeds(sockets, { ...request, flags, attributes }, ["EEXIST"]) ? "added" : "exists";
+  return changes(sockets, { ...request, flags, attributes }, ["EEXIST"]) ? "added" : "exists";
 }
 
 /**
@@ -115,7 +115,7 @@ export function deleteAddress(
   address: Address,
 ): "deleted" | "absent" {
   const request = change("delete", RTM_DELADDR, ifindex, address);
-  return succeeds(sockets, request, ["EADDRNOTAVAIL", "ENODEV"]) ? "deleted" : "absent";
+  return changes(sockets, request, ["EADDRNOTAVAIL", "ENODEV"]) ? "deleted" : "absent";
 }
 
 function change(operation: string, type: number, ifindex: number, address: Address): Request {
@@ -137,14 +137,4 @@ function ifaddrmsg(family: Family, ifindex: number): Uint8Array {
   view.setUint8(2, family === 6 ? IFA_F_NODAD : 0);
   view.setUint32(4, ifindex, true);
   return new Uint8Array(view.buffer);
-}
-
-function succeeds(sockets: SocketsPort, request: Request, harmless: readonly string[]): boolean {
-  try {
-    withNetlink(sockets, NETLINK_ROUTE, (connection) => connection.transact(request));
-    return true;
-  } catch (error) {
-    if (error instanceof KernelError && harmless.includes(error.refusal.errno ?? "")) return false;
-    throw error;
-  }
 }

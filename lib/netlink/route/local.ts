@@ -1,27 +1,20 @@
 import { addressBytes, formatPrefix, fullLength, type Prefix } from "../../model/address.ts";
-import { KernelError } from "../../model/error.ts";
 import type { SocketsPort } from "../../sys/ports.ts";
 import { DecodeError } from "../attribute_reader.ts";
 import { NLM_F_CREATE, NLM_F_EXCL } from "../codec.ts";
 import { familyNumber } from "../family.ts";
 import { NETLINK_ROUTE, type NetlinkConnection, type Request, withNetlink } from "../request.ts";
+import { changes } from "./change.ts";
+import { NO_ROUTE, RTA_DST, RTA_OIF, RTM_GETROUTE, RTMSG_BYTES, RTN_LOCAL } from "./rtmsg.ts";
 
 /** linux/rtnetlink.h. */
 const RTM_NEWROUTE = 24;
 const RTM_DELROUTE = 25;
-const RTM_GETROUTE = 26;
-const RTMSG_BYTES = 12;
-const RTA_DST = 1;
-const RTA_OIF = 4;
-const RTN_LOCAL = 2;
 const RT_TABLE_LOCAL = 255;
 const RTPROT_STATIC = 4;
 const RT_SCOPE_HOST = 254;
 /** The answer is the entry of the table, not what follows from it (linux 4.13). */
 const RTM_F_FIB_MATCH = 0x2000;
-
-/** No way there: an address that nobody knows is not this machine's. */
-const NO_ROUTE: readonly string[] = ["ENETUNREACH", "EHOSTUNREACH", "EACCES", "EINVAL"];
 
 /** Of these prefixes, those that a route makes this machine's own as a whole. @throws {KernelError} */
 export function localPrefixes(sockets: SocketsPort, prefixes: readonly Prefix[]): Prefix[] {
@@ -37,11 +30,11 @@ function isLocal(connection: NetlinkConnection, prefix: Prefix): boolean {
   const header = rtmsg(prefix, { length: fullLength(prefix.family), flags: RTM_F_FIB_MATCH });
   let isFound = false;
   const request = requestOf("look up", RTM_GETROUTE, header, prefix);
-  try {
-    connection.transact(request, ({ body }) => isFound = isLocalRoute(body, prefix.length));
-  } catch (error) {
-    if (!isErrno(error, NO_ROUTE)) throw error;
-  }
+  connection.transactUnless(
+    NO_ROUTE,
+    request,
+    ({ body }) => isFound = isLocalRoute(body, prefix.length),
+  );
   return isFound;
 }
 
@@ -65,7 +58,7 @@ export function addLocalRoute(
 ): "added" | "exists" {
   const request = change("add", RTM_NEWROUTE, ifindex, prefix);
   const flags = NLM_F_CREATE | NLM_F_EXCL;
-  return succeeds(sockets, { ...request, flags }, ["EEXIST"]) ? "added" : "exists";
+  return changes(sockets, { ...request, flags }, ["EEXIST"]) ? "added" : "exists";
 }
 
 /** Takes such a route away. @returns `absent` where there is none @throws {KernelError} */
@@ -75,7 +68,7 @@ export function deleteLocalRoute(
   prefix: Prefix,
 ): "deleted" | "absent" {
   const request = change("delete", RTM_DELROUTE, ifindex, prefix);
-  return succeeds(sockets, request, ["ESRCH", "ENODEV"]) ? "deleted" : "absent";
+  return changes(sockets, request, ["ESRCH", "ENODEV"]) ? "deleted" : "absent";
 }
 
 function change(operation: string, type: number, ifindex: number, prefix: Prefix): Request {
@@ -119,18 +112,4 @@ function rtmsg(
   header.set([familyNumber(family), length, 0, 0, table, protocol, scope, type]);
   new DataView(header.buffer).setUint32(8, flags, true);
   return header;
-}
-
-function succeeds(sockets: SocketsPort, request: Request, harmless: readonly string[]): boolean {
-  try {
-    withNetlink(sockets, NETLINK_ROUTE, (connection) => connection.transact(request));
-    return true;
-  } catch (error) {
-    if (isErrno(error, harmless)) return false;
-    throw error;
-  }
-}
-
-function isErrno(error: unknown, names: readonly string[]): boolean {
-  return error instanceof KernelError && names.includes(error.refusal.errno ?? "");
 }

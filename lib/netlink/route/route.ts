@@ -1,26 +1,18 @@
 import { type Address, addressBytes, addressFromBytes, fullLength } from "../../model/address.ts";
-import { KernelError } from "../../model/error.ts";
 import type { SocketsPort } from "../../sys/ports.ts";
 import { DecodeError, readAttributes } from "../attribute_reader.ts";
 import type { Message } from "../codec.ts";
 import { familyNumber, familyOf } from "../family.ts";
 import { NETLINK_ROUTE, type Request, withNetlink } from "../request.ts";
+import { NO_ROUTE, RTA_DST, RTA_OIF, RTM_GETROUTE, RTMSG_BYTES, RTN_LOCAL } from "./rtmsg.ts";
 
 /** linux/rtnetlink.h. */
-const RTM_GETROUTE = 26;
-const RTMSG_BYTES = 12;
-const RTA_DST = 1;
-const RTA_OIF = 4;
 const RTA_GATEWAY = 5;
 const RTA_VIA = 18;
 const RTN_UNICAST = 1;
-const RTN_LOCAL = 2;
 
 /** `struct rtvia` begins with the address family. */
 const RTVIA_FAMILY_BYTES = 2;
-
-/** No way there, as the kernel puts it for unreachable, prohibit and blackhole routes, and for none. */
-const NO_ROUTE: readonly string[] = ["ENETUNREACH", "EHOSTUNREACH", "EACCES", "EINVAL"];
 
 /** The way packets of this machine's take to an address. */
 export interface Route {
@@ -45,11 +37,7 @@ export function routesTo(
     addresses.map((address) => {
       let route: Route | undefined;
       const read = ({ body }: Message) => void (route = readRoute(body));
-      try {
-        connection.transact(question(address), read);
-      } catch (error) {
-        if (!isNoRoute(error)) throw error;
-      }
+      connection.transactUnless(NO_ROUTE, question(address), read);
       return route;
     }));
 }
@@ -82,10 +70,6 @@ function gatewayAddress(bytes: Uint8Array): Address {
     throw new DecodeError(`a gateway of ${bytes.length} bytes`);
   }
   return addressFromBytes(bytes);
-}
-
-function isNoRoute(error: unknown): boolean {
-  return error instanceof KernelError && NO_ROUTE.includes(error.refusal.errno ?? "");
 }
 
 function question(address: Address): Request {
