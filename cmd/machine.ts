@@ -42,8 +42,7 @@ export async function withMachine<T>(
 /** What this kernel can do: probed once per boot, nft version and set of modules. */
 async function knownFacts(kernel: Kernel, store: Store, host: HostIdentity): Promise<Facts> {
   const key = await factsKey(kernel, host);
-  const known = store.facts.get(key);
-  const held = known === undefined ? undefined : refresh(kernel, JSON.parse(known) as Facts);
+  const held = heldFacts(kernel, store, key);
   if (held) return held;
   const facts = await detect(kernel);
   remember(kernel, store, key, facts);
@@ -52,9 +51,13 @@ async function knownFacts(kernel: Kernel, store: Store, host: HostIdentity): Pro
 
 /** The same for a reader, which cannot remember what it finds. */
 export async function readFacts(kernel: Kernel, store: Store, host: HostIdentity): Promise<Facts> {
-  const known = store.facts.get(await factsKey(kernel, host));
-  const held = known === undefined ? undefined : refresh(kernel, JSON.parse(known) as Facts);
-  return held ?? await detect(kernel);
+  return heldFacts(kernel, store, await factsKey(kernel, host)) ?? await detect(kernel);
+}
+
+/** What was remembered; undefined where nothing was, or it holds no longer. */
+function heldFacts(kernel: Kernel, store: Store, key: FactsKey): Facts | undefined {
+  const known = store.facts.get(key);
+  return known === undefined ? undefined : refresh(kernel, JSON.parse(known) as Facts);
 }
 
 /**

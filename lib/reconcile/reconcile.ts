@@ -11,7 +11,7 @@ import type { Outcome } from "./outcome.ts";
 import { planRun, type RunPlan } from "./plan.ts";
 import { failRevision, recordQuietPass, saveCounters } from "./record.ts";
 import type { Machine, Progress, ReconcileRequest, Run } from "./request.ts";
-import { type Chosen, heldEngines, selectAll } from "./selection.ts";
+import { heldEngines, selectAll } from "./selection.ts";
 import {
   inputsDigest,
   isLookDue,
@@ -31,13 +31,13 @@ const RETRY_PAUSE_MS = 20;
  */
 export async function reconcile(machine: Machine, request: ReconcileRequest): Promise<Outcome> {
   const { clock } = machine.kernel;
-  const held = request.held ?? heldEngines(machine.store);
-  const chosen = await selectAll(request.loaded, machine.facts, held);
+  const engineWas = heldEngines(machine.store);
+  const chosen = await selectAll(request.loaded, machine.facts, request.held ?? engineWas);
   const deadline_ms = clock.now_ms() + request.patience_ms;
   const progress: Progress = { drift: new Set(), marks: new Map(), changes: [], sysctls: [] };
   for (;;) {
     try {
-      const outcome = await attempt(newRun(machine, request, chosen, progress));
+      const outcome = await attempt(newRun(machine, request, { chosen, engineWas, progress }));
       if (outcome) return outcome;
     } catch (error) {
       if (!(error instanceof StalePlanError)) throw error;
@@ -106,8 +106,7 @@ async function planWithLook(run: Run, unused: ViewOptions["unused"]): Promise<Ru
 function newRun(
   machine: Machine,
   request: ReconcileRequest,
-  chosen: readonly Chosen[],
-  progress: Progress,
+  { chosen, engineWas, progress }: Pick<Run, "chosen" | "engineWas" | "progress">,
 ): Run {
   const engineOf = new Map(chosen.map(({ name, engine }) => [name, engine]));
   const now_ms = machine.kernel.clock.now_ms();
@@ -116,7 +115,7 @@ function newRun(
     request,
     chosen,
     engineOf,
-    engineWas: heldEngines(machine.store),
+    engineWas,
     progress,
     now_ms,
     notes: [],
