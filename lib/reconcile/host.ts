@@ -73,7 +73,6 @@ export function hostWant(
   return {
     engines: [...new Set(engineOf.values())],
     families: familiesServed(config),
-    masquerade: config.services.some(({ masquerade }) => masquerade),
     ipvs: [...new Set(onIpvs.map(({ forward }) => forward))],
     ipvs_conntrack: isTracked(onIpvs, watched),
     ipvs_persistence: onIpvs.some(({ persistence }) => persistence),

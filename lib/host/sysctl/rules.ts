@@ -7,8 +7,6 @@ import { hasFix } from "./kernel.ts";
 export interface Need {
   readonly engines: readonly EngineName[];
   readonly families: readonly Family[];
-  /** Some service rewrites the source address too. */
-  readonly masquerade: boolean;
   /** The ways by which services on IPVS forward. */
   readonly ipvs: readonly Forwarding[];
   /** Conntrack has to see what IPVS balances: it masquerades, or somebody's rules look at states. */
@@ -25,7 +23,6 @@ export interface Need {
 export const NO_NEED: Need = {
   engines: [],
   families: [],
-  masquerade: false,
   ipvs: [],
   ipvs_conntrack: false,
   ipvs_persistence: false,
