@@ -1,3 +1,4 @@
+import { concat } from "../model/bytes.ts";
 import { isRefusal, KernelError } from "../model/error.ts";
 import type { RawSocket, SocketsPort } from "../sys/ports.ts";
 import type { AttributeWriter } from "./attribute_writer.ts";
@@ -131,7 +132,7 @@ export class NetlinkConnection {
     const sent = [begin, ...requests, end];
     const acknowledged = requests.length;
     const messages = sent.map((one, at) => this.#encode(one, at === acknowledged ? NLM_F_ACK : 0));
-    this.#socket.send(joined(messages));
+    this.#socket.send(concat(...messages));
     let refused: KernelError | undefined;
     for (const message of this.#answers(first)) {
       const at = message.sequence - first;
@@ -182,16 +183,6 @@ export class NetlinkConnection {
     }
     throw new DecodeError(`more than ${STRAY_MESSAGES_MAX} answers to other requests`);
   }
-}
-
-function joined(parts: readonly Uint8Array[]): Uint8Array {
-  const bytes = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const part of parts) {
-    bytes.set(part, at);
-    at += part.length;
-  }
-  return bytes;
 }
 
 function isEnding({ type }: Message): boolean {

@@ -1,5 +1,6 @@
 import { type Address, addressBytes } from "../model/address.ts";
-import { concat, ethernetFrame, MAC_BYTES, requireMac, u16 } from "./ethernet.ts";
+import { concat } from "../model/bytes.ts";
+import { ethernetFrame, MAC_BYTES, requireMac, u16 } from "./ethernet.ts";
 
 const ETH_P_ARP = 0x0806;
 const ETH_P_IP = 0x0800;

@@ -1,10 +1,7 @@
+import { concat } from "../model/bytes.ts";
+
 /** Bytes of an ethernet address. */
 export const MAC_BYTES = 6;
-
-/** Puts byte strings behind each other. */
-export function concat(...parts: readonly (Uint8Array | readonly number[])[]): Uint8Array {
-  return Uint8Array.from(parts.flatMap((part) => Array.from(part)));
-}
 
 /** An ethernet II frame, without the padding and checksum that the hardware adds. */
 export function ethernetFrame(

@@ -1,6 +1,7 @@
 import { type Address, addressBytes } from "../model/address.ts";
 import { internetChecksum } from "./checksum.ts";
-import { concat, ethernetFrame, requireMac, u16 } from "./ethernet.ts";
+import { concat } from "../model/bytes.ts";
+import { ethernetFrame, requireMac, u16 } from "./ethernet.ts";
 
 const ETH_P_IPV6 = 0x86dd;
 const IPPROTO_ICMPV6 = 58;

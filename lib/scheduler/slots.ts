@@ -1,4 +1,5 @@
 import { type Address, addressBytes } from "../model/address.ts";
+import { concat } from "../model/bytes.ts";
 import { backendKey, type Scheduler } from "../model/service.ts";
 import type { PlacedBackend } from "../model/state.ts";
 import { interleave } from "./interleave.ts";
@@ -72,13 +73,7 @@ export function hashKey(fields: readonly HashField[], source: Address, port: num
   const parts = fields.map((field) =>
     field === "saddr" ? addressBytes(source) : Uint8Array.of(port >> 8, port & 0xff, 0, 0)
   );
-  const key = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    key.set(part, at);
-    at += part.length;
-  }
-  return key;
+  return concat(...parts);
 }
 
 /**

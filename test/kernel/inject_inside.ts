@@ -4,7 +4,8 @@
  */
 import { addressBytes, parseAddress } from "../../lib/model/address.ts";
 import { internetChecksum } from "../../lib/packet/checksum.ts";
-import { concat, ethernetFrame, u16 } from "../../lib/packet/ethernet.ts";
+import { concat } from "../../lib/model/bytes.ts";
+import { ethernetFrame, u16 } from "../../lib/packet/ethernet.ts";
 import { sockets } from "../../lib/sys/socket.ts";
 
 /** What to send. */
