@@ -6,27 +6,9 @@ import { qemu } from "../../kernel/machine/qemu.ts";
 import { uml } from "../../kernel/machine/uml.ts";
 import { median } from "../statistics.ts";
 import type { DelayResult } from "./delay_result.ts";
+import { runInside } from "./run_inside.ts";
 
 const LIMIT_MS = 3_600_000;
-
-async function measure(name: string, connections: string): Promise<DelayResult> {
-  const guest = name === "qemu" ? qemu : uml;
-  const folder = await Deno.makeTempDir({ prefix: "lb-bench-" });
-  try {
-    await guest.prepare();
-    const program = new URL("delay_inside.ts", import.meta.url).pathname;
-    const { code, stdout, stderr } = await guest.run({
-      argv: [Deno.execPath(), "run", "-A", "--cached-only", program, connections],
-      folder,
-      env: { NO_COLOR: "1" },
-      timeout_ms: LIMIT_MS,
-    });
-    if (code !== 0) throw new Error(`it ended with ${code}: ${stderr.trim()}`);
-    return JSON.parse(stdout.trim().split("\n").at(-1) ?? "");
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-}
 
 function table(head: readonly string[], rows: readonly (readonly (string | number)[])[]): string {
   return [head, head.map(() => "---"), ...rows].map((row) => `| ${row.join(" | ")} |`).join("\n");
@@ -54,4 +36,7 @@ function tables({ kernel, rows, rates }: DelayResult): string {
 }
 
 const [name = "uml", connections = "2000"] = Deno.args;
-console.log(tables(await measure(name, connections)));
+const guest = name === "qemu" ? qemu : uml;
+console.log(
+  tables(await runInside(guest, "delay_inside.ts", connections, LIMIT_MS) as DelayResult),
+);

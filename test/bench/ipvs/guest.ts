@@ -1,9 +1,9 @@
-import { Unavailable } from "../../kernel/machine/machine.ts";
 import { qemu } from "../../kernel/machine/qemu.ts";
 import { uml } from "../../kernel/machine/uml.ts";
 import { findPrograms } from "../programs.ts";
 import type { Progress } from "../progress.ts";
 import type { IpvsResult, IpvsSpec } from "./result.ts";
+import { runInside } from "./run_inside.ts";
 
 /** The kernels with IPVS that every machine can have: this one's own may lack it. */
 const GUESTS = [uml, qemu];
@@ -34,7 +34,12 @@ export async function measureIpvs(
   const results: GuestResult[] = [];
   for (const guest of GUESTS) {
     try {
-      const result = await inside(guest, spec);
+      const result = await runInside(
+        guest,
+        "inside.ts",
+        JSON.stringify(spec),
+        LIMIT_MS,
+      ) as IpvsResult;
       results.push({ machine: guest.what, ...result });
       progress.step(plannedSeconds(spec) / GUESTS.length, `IPVS on ${guest.what}`);
     } catch (error) {
@@ -44,23 +49,4 @@ export async function measureIpvs(
     }
   }
   return results;
-}
-
-/** @throws {Unavailable} where this machine cannot have it; {Error} with what it said */
-async function inside(guest: typeof GUESTS[number], spec: IpvsSpec): Promise<IpvsResult> {
-  const folder = await Deno.makeTempDir({ prefix: "lb-bench-" });
-  try {
-    await guest.prepare();
-    const program = new URL("inside.ts", import.meta.url).pathname;
-    const { code, stdout, stderr } = await guest.run({
-      argv: [Deno.execPath(), "run", "-A", "--cached-only", program, JSON.stringify(spec)],
-      folder,
-      env: { NO_COLOR: "1" },
-      timeout_ms: LIMIT_MS,
-    });
-    if (code !== 0) throw new Unavailable(`it ended with ${code}: ${stderr.trim()}`);
-    return JSON.parse(stdout.trim().split("\n").at(-1) ?? "");
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
 }
