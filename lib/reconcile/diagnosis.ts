@@ -7,7 +7,7 @@ import { addressResource } from "../host/address/address.ts";
 import { homeless, placementNotes } from "../host/address/placement.ts";
 import { asNamedNow, renameNotes, renames } from "../host/renamed.ts";
 import { type LeftSysctl, leftSysctls } from "../host/sysctl/left.ts";
-import type { Need } from "../host/sysctl/rules.ts";
+import type { Need } from "../host/need.ts";
 import { reportSysctlValues, type SysctlValueReport } from "../host/sysctl/report.ts";
 import type { JournalEntry } from "../model/journal.ts";
 import type { EngineName } from "../model/service.ts";

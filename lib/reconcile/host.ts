@@ -18,7 +18,7 @@ import { withArriving } from "../host/sysctl/arriving.ts";
 import { reportSysctls } from "../host/sysctl/apply.ts";
 import { exactRelease } from "../host/sysctl/kernel.ts";
 import type { SysctlStep } from "../host/sysctl/plan.ts";
-import { type Need, NO_NEED } from "../host/sysctl/rules.ts";
+import { type Need, NO_NEED } from "../host/need.ts";
 import { sysctlResource } from "../host/sysctl/sysctl.ts";
 import type { SysctlWant } from "../host/sysctl/wanted.ts";
 import { kernelRelease } from "../kernel/modules.ts";

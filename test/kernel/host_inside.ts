@@ -7,7 +7,7 @@ import { addressResource } from "../../lib/host/address/address.ts";
 import { interfacesAfter, type VipService } from "../../lib/host/address/placement.ts";
 import type { StepsResult } from "../../lib/host/resource.ts";
 import { pathOf } from "../../lib/host/sysctl/key.ts";
-import type { Need } from "../../lib/host/sysctl/rules.ts";
+import type { Need } from "../../lib/host/need.ts";
 import { sysctlResource } from "../../lib/host/sysctl/sysctl.ts";
 import { openStore } from "../../lib/store/store.ts";
 import { clock } from "../../lib/sys/clock.ts";

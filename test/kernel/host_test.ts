@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { inside, mustRun, namespaceName, removeNamespaces } from "../../lib/demo/namespace.ts";
 import type { VipService } from "../../lib/host/address/placement.ts";
-import { type Need, NO_NEED } from "../../lib/host/sysctl/rules.ts";
+import { type Need, NO_NEED } from "../../lib/host/need.ts";
 import { parsePrefix } from "../../lib/model/address.ts";
 import { process } from "../../lib/sys/process.ts";
 import type { HostInput, HostResult } from "./host_inside.ts";

@@ -3,7 +3,7 @@ import type { JournalEntry, JournalRecord } from "../../model/journal.ts";
 import { loadIpvs, withIpvs } from "../../netlink/ipvs/connection.ts";
 import type { FilesPort, Kernel } from "../../sys/ports.ts";
 import { type HostPlan, type HostResource, nothingDone, type Step } from "../resource.ts";
-import type { Need } from "../sysctl/rules.ts";
+import type { Need } from "../need.ts";
 
 /** What services need loaded before anything else, because it brings sysctls along. */
 const MODULE = "ip_vs";

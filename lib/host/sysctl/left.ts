@@ -1,6 +1,6 @@
 import type { FilesPort } from "../../sys/ports.ts";
 import { readSysctl } from "./observe.ts";
-import type { Need } from "./rules.ts";
+import type { Need } from "../need.ts";
 
 /** A sysctl that has to do with balancing, and that lb does not set. */
 export interface LeftRule {

@@ -2,7 +2,8 @@ import type { JournalEntry } from "../../model/journal.ts";
 import { companionOf, companionsOf, ruleOf, rulesOf } from "./companion.ts";
 import { keyFor } from "./key.ts";
 import type { SysctlValues } from "./observe.ts";
-import type { Need, Rule } from "./rules.ts";
+import type { Need } from "../need.ts";
+import type { Rule } from "./rules.ts";
 import { sysctlChange, type SysctlStep } from "./step.ts";
 
 /** Puts back every journalled value that no rule needs any more: last written, first put back. */

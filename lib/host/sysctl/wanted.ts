@@ -1,8 +1,9 @@
 import type { JournalEntry } from "../../model/journal.ts";
 import type { Interface } from "../interface.ts";
+import type { Need } from "../need.ts";
 import { isSingleKey, keyFor } from "./key.ts";
 import type { SysctlValues } from "./observe.ts";
-import type { Candidate, Need, Rule } from "./rules.ts";
+import type { Candidate, Rule } from "./rules.ts";
 
 /** What the services need, and on which interfaces it may have to hold. */
 export interface SysctlWant {

@@ -3,7 +3,8 @@ import assert from "node:assert/strict";
 import { applySysctls } from "../../../lib/host/sysctl/apply.ts";
 import { observeSysctls } from "../../../lib/host/sysctl/observe.ts";
 import { planSysctls } from "../../../lib/host/sysctl/plan.ts";
-import { type Need, NO_NEED, SYSCTL_RULES } from "../../../lib/host/sysctl/rules.ts";
+import { type Need, NO_NEED } from "../../../lib/host/need.ts";
+import { SYSCTL_RULES } from "../../../lib/host/sysctl/rules.ts";
 import { FakeJournal, FakeProc, type Values } from "./proc.ts";
 
 /** A machine without interfaces, with its journal. */

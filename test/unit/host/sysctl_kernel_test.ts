@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import { LEFT_SYSCTLS, leftSysctls } from "../../../lib/host/sysctl/left.ts";
 import { exactRelease, hasFix } from "../../../lib/host/sysctl/kernel.ts";
-import { type Need, NO_NEED, SYSCTL_RULES } from "../../../lib/host/sysctl/rules.ts";
+import { type Need, NO_NEED } from "../../../lib/host/need.ts";
+import { SYSCTL_RULES } from "../../../lib/host/sysctl/rules.ts";
 import { wantedSysctls } from "../../../lib/host/sysctl/wanted.ts";
 import { FakeFiles } from "../../fake/files.ts";
 

@@ -4,7 +4,8 @@ import { applySysctls, reportSysctls } from "../../../lib/host/sysctl/apply.ts";
 import { keyFor, pathOf } from "../../../lib/host/sysctl/key.ts";
 import { observeSysctls } from "../../../lib/host/sysctl/observe.ts";
 import { planSysctls } from "../../../lib/host/sysctl/plan.ts";
-import { type Need, NO_NEED, SYSCTL_RULES } from "../../../lib/host/sysctl/rules.ts";
+import { type Need, NO_NEED } from "../../../lib/host/need.ts";
+import { SYSCTL_RULES } from "../../../lib/host/sysctl/rules.ts";
 import type { Interface } from "../../../lib/host/interface.ts";
 import { errno, FakeJournal, FakeProc, freshValues, link, type Values } from "./proc.ts";
 
