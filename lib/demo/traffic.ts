@@ -50,6 +50,8 @@ export interface Downloads {
   /** How many of them come from which backend. */
   readonly per_backend: Readonly<Record<string, number>>;
   readonly result: Promise<DownloadsResult>;
+  /** Lets each of them end with its next piece; one that gets none is broken. */
+  finish(): Promise<DownloadsResult>;
 }
 
 /**
@@ -91,7 +93,12 @@ export function makeTraffic(children: ChildrenPort, self: readonly string[]): Tr
     },
     async download(namespace, spec) {
       const client = await startClient<DownloadsResult>(namespace, { role: "downloads", ...spec });
-      return { per_backend: client.per_backend, result: client.result() };
+      const result = client.result();
+      const finish = async () => {
+        await client.role.child.closeInput();
+        return await result;
+      };
+      return { per_backend: client.per_backend, result, finish };
     },
     async close() {
       const all = [...running];

@@ -4,7 +4,7 @@ import { clientSource, vipAddress } from "../../lib/demo/layout.ts";
 import { FAMILIES, type Family } from "../../lib/model/address.ts";
 import type { ServiceText } from "./config.ts";
 import { kernelTests, type Lab } from "./harness.ts";
-import { apply, must, refusesTcp, send } from "./steps.ts";
+import { apply, LONG, must, refusesTcp, send } from "./steps.ts";
 
 const test = kernelTests({ backends: 3, need: "ipvs" });
 
@@ -110,7 +110,7 @@ test("a mark's backend that goes keeps its connections, and a route that was tak
   const downloads = await lab.traffic.download(lab.topology.client, {
     doors: [door],
     count: 4,
-    seconds: 6,
+    seconds: LONG,
   });
   assert.deepEqual(downloads.per_backend, { b1: 3, b2: 1 });
   const without = services(4).map((one) =>
@@ -123,6 +123,6 @@ test("a mark's backend that goes keeps its connections, and a route that was tak
   const { drift } = await lab.balancer.json<{ drift: string[] }>(1, "reconcile");
   assert.deepEqual(drift, [`lo ${NETWORKS[4]}`]);
   await answersOf(lab, INSIDE[4], [80], 2);
-  const { completed, broken } = await downloads.result;
+  const { completed, broken } = await downloads.finish();
   assert.deepEqual({ completed, broken }, { completed: 4, broken: 0 });
 });

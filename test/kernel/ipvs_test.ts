@@ -5,7 +5,7 @@ import type { RequestsResult } from "../../lib/demo/role/spec.ts";
 import { FAMILIES, type Family } from "../../lib/model/address.ts";
 import { door, type ServiceText } from "./config.ts";
 import { kernelTests, type Lab } from "./harness.ts";
-import { allAnswered, apply, must, refusesTcp, send } from "./steps.ts";
+import { allAnswered, apply, LONG, must, refusesTcp, send } from "./steps.ts";
 
 const test = kernelTests({ backends: 3, need: "ipvs" });
 
@@ -129,7 +129,7 @@ for (const family of FAMILIES) {
     const downloads = await lab.traffic.download(lab.topology.client, {
       doors: [door(family)],
       count: 6,
-      seconds: 6,
+      seconds: LONG,
     });
     assert.deepEqual(downloads.per_backend, { b1: 3, b2: 3 });
     await onIpvs(lab, { weights: [1], families: [family] });
@@ -138,7 +138,7 @@ for (const family of FAMILIES) {
     assert.deepEqual(after.per_backend, { b1: 20 });
     const unchanged = await lab.balancer.json<{ changed: boolean }>(0, "apply");
     assert.equal(unchanged.changed, false, "there is nothing to do as long as they go on");
-    const { completed, broken } = await downloads.result;
+    const { completed, broken } = await downloads.finish();
     assert.deepEqual({ completed, broken }, { completed: 6, broken: 0 });
   });
 }

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { door } from "./config.ts";
 import { kernelTests } from "./harness.ts";
-import { apply, must, send } from "./steps.ts";
+import { apply, LONG, must, send } from "./steps.ts";
 
 const test = kernelTests({ backends: 2 });
 
@@ -23,7 +23,7 @@ test("who has many connections gets fewer of the next ones, a step at each recon
     return per_backend["b2"] ?? 0;
   };
   await apply(lab, { ...WEB, weights: [1, 0] });
-  const spec = { doors: [door(4)], count: DOWNLOADS, seconds: 6 };
+  const spec = { doors: [door(4)], count: DOWNLOADS, seconds: LONG };
   const downloads = await traffic.download(topology.client, spec);
   await apply(lab, { ...WEB, weights: [1, 1] });
   const shares = [await share()];
@@ -35,7 +35,7 @@ test("who has many connections gets fewer of the next ones, a step at each recon
   assert.ok(shares[0]! > 125 && shares.at(-1)! > 210, shares.join());
   const { stdout } = await balancer.lb("status");
   assert.match(stdout, /of 1 \(follows its connections\)/);
-  const { broken } = await downloads.result;
+  const { broken } = await downloads.finish();
   assert.equal(broken, 0);
   for (let round = 0; round < 6; round++) await balancer.json(0, "reconcile");
   const { changed } = await balancer.json<{ changed: boolean }>(0, "reconcile");

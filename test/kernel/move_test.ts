@@ -4,15 +4,12 @@ import { FAMILIES } from "../../lib/model/address.ts";
 import { door } from "./config.ts";
 import { kernelTests, type Lab } from "./harness.ts";
 import { PATIENCE } from "./patience.ts";
-import { apply, must } from "./steps.ts";
+import { apply, LONG, must } from "./steps.ts";
 
 const test = kernelTests({ backends: 2, need: "both" });
 
 const DOORS = FAMILIES.map((family) => door(family));
 const WEB = { weights: [1, 1], port: 8080 };
-
-/** Longer than a run of lb takes, on an emulated processor too. */
-const SECONDS = PATIENCE > 1 ? 45 : 8;
 
 interface Moved {
   readonly notes: readonly string[];
@@ -24,7 +21,7 @@ const hasTable = async ({ balancer }: Lab) =>
 const isListed = async (lab: Lab) => (await must(lab, "ipvsadm", "-Ln")).includes("203.0.113.10");
 
 function download({ traffic, topology }: Lab) {
-  return traffic.download(topology.client, { doors: DOORS, count: 4, seconds: SECONDS });
+  return traffic.download(topology.client, { doors: DOORS, count: 4, seconds: LONG });
 }
 
 /** Runs lb under requests, of which none may fail. */
@@ -51,7 +48,7 @@ test("from nft to IPVS and back no request fails; connections that nft translate
   });
   assert.ok(await isListed(lab));
   assert.ok(await hasTable(lab), "there are connections that it has translated");
-  const { completed, broken } = await kept.result;
+  const { completed, broken } = await kept.finish();
   assert.deepEqual({ completed, broken }, { completed: 4, broken: 0 });
   await balancer.json(0, "reconcile");
   assert.ok(!await hasTable(lab), "there are none any more");

@@ -39,6 +39,9 @@ export function allAnswered(result: RequestsResult): void {
   assert.deepEqual({ failed, errors, slow }, { failed: 0, errors: {}, slow: 0 });
 }
 
+/** Of downloads that go on until the test lets them end, however slow the machine is: seconds, at most. */
+export const LONG = 300;
+
 /** Runs a program in the balancer's namespace, which has to succeed. @returns what it printed */
 export async function must({ balancer }: Lab, ...argv: string[]): Promise<string> {
   const { code, stdout, stderr } = await balancer.run(argv);

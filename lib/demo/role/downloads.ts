@@ -1,4 +1,4 @@
-import { get } from "./http.ts";
+import { get, type RequestOptions } from "./http.ts";
 import type { DownloadsSpec, RoleEvent } from "./spec.ts";
 import { count, type RequestEnd, tallyDownloads } from "./tally.ts";
 
@@ -9,6 +9,7 @@ const SILENCE_MS = 10_000;
 export async function download(
   spec: DownloadsSpec,
   say: (event: RoleEvent) => void,
+  stop: AbortSignal,
 ): Promise<void> {
   const flowing: string[] = [];
   const heard = (backend: string) => {
@@ -16,7 +17,7 @@ export async function download(
     if (flowing.length === spec.count) say({ event: "ready", per_backend: count(flowing) });
   };
   const ends = await Promise.all(
-    Array.from({ length: spec.count }, (_, index) => one(spec, index, heard)),
+    Array.from({ length: spec.count }, (_, index) => one(spec, index, { onHead: heard, stop })),
   );
   say({ event: "result", result: tallyDownloads(ends) });
 }
@@ -24,13 +25,13 @@ export async function download(
 async function one(
   spec: DownloadsSpec,
   index: number,
-  onHead: (backend: string) => void,
+  options: Pick<RequestOptions, "onHead" | "stop">,
 ): Promise<RequestEnd> {
   const began = performance.now();
   const door = spec.doors[index % spec.doors.length]!;
   try {
     const path = `/download?seconds=${spec.seconds}`;
-    const { backend } = await get(door, path, { timeout_ms: SILENCE_MS, onHead });
+    const { backend } = await get(door, path, { timeout_ms: SILENCE_MS, ...options });
     return { ok: true, backend, ms: performance.now() - began };
   } catch (error) {
     return { ok: false, error: error instanceof Error ? error.message : String(error) };

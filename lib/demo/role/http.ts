@@ -13,6 +13,8 @@ export interface RequestOptions {
   readonly timeout_ms: number;
   /** Called with the backend's name when the head of the answer is here. */
   readonly onHead?: (backend: string) => void;
+  /** Once aborted, the next piece is the last one wanted: what came until then is the answer. */
+  readonly stop?: AbortSignal;
 }
 
 /**
@@ -25,14 +27,17 @@ export function get(door: Door, path: string, options: RequestOptions): Promise<
   return new Promise((resolve, reject) => {
     const socket = open(door, options);
     let text = "";
-    let announced = false;
+    let head: Head | undefined;
     socket.setEncoding("latin1");
     socket.on("data", (chunk) => {
       text += chunk;
-      if (announced || !options.onHead) return;
-      const head = parseHead(text);
-      announced = head !== undefined;
-      if (head) options.onHead(head.backend);
+      if (!head) {
+        head = parseHead(text);
+        if (head) options.onHead?.(head.backend);
+      }
+      if (!head || !options.stop?.aborted) return;
+      resolve(answerOf(head, text));
+      socket.destroy();
     });
     socket.on("end", () => settle(text, resolve, reject));
     socket.on("error", (error) => reject(new Error(nameOf(error))));
@@ -57,7 +62,11 @@ function settle(text: string, resolve: (answer: Answer) => void, reject: (error:
   const head = parseHead(text);
   if (!head || text.length - head.bytes !== head.length) return reject(new Error("cut short"));
   if (head.status !== 200) return reject(new Error(`status ${head.status}`));
-  resolve({ backend: head.backend, body: text.slice(head.bytes) });
+  resolve(answerOf(head, text));
+}
+
+function answerOf(head: Head, text: string): Answer {
+  return { backend: head.backend, body: text.slice(head.bytes) };
 }
 
 interface Head {

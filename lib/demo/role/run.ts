@@ -30,7 +30,7 @@ async function play(spec: RoleSpec, stop: AbortSignal): Promise<void> {
     case "steady":
       return await (await import("./requests.ts")).sendSteadily(spec, say, stop);
     case "downloads":
-      return await (await import("./downloads.ts")).download(spec, say);
+      return await (await import("./downloads.ts")).download(spec, say, stop);
   }
 }
 

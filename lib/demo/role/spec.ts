@@ -65,7 +65,10 @@ export interface SteadySpec extends Requests {
   readonly seconds_max: number;
 }
 
-/** `count` downloads at once, each of which takes `seconds`. Says `ready` when all of them flow. */
+/**
+ * `count` downloads at once, each of which takes `seconds`, or until stdin closes: then each ends with its next
+ * piece, and one that gets no more is broken. Says `ready` when all of them flow.
+ */
 export interface DownloadsSpec {
   readonly role: "downloads";
   readonly doors: readonly Door[];
