@@ -1,18 +1,18 @@
 /** No connection set up by lb waits the second that IPVS is known for, and none goes to a dead backend. */
 import assert from "node:assert/strict";
 import { SLOW_MS } from "../../lib/demo/role/spec.ts";
-import {
-  byHand,
-  byLb,
-  RULES,
-  type Scenario,
-  SCENARIOS,
-  type Setup,
-  withServers,
-} from "./delay_rig.ts";
+import { type Outcome, type Scenario, SCENARIOS, withServers } from "./delay_rig.ts";
+import { byHand, byLb, RULES, type Setup } from "./delay_setups.ts";
 import { kernelTests } from "./harness.ts";
+import { PATIENCE } from "./patience.ts";
 
 const test = kernelTests({ backends: 2, need: "ipvs" });
+
+/**
+ * What takes longer has waited for a SYN that was lost: whatever the machine, linux sends it again after a
+ * second at the earliest (TCP_TIMEOUT_INIT). An emulated processor may hold up a connection for half of that.
+ */
+const LIMIT_MS = PATIENCE > 1 ? 900 : SLOW_MS;
 
 /** Connections in each scenario: of few ports, or, where something happens once, of many. */
 const [FEW, MANY] = [{ ports: 20, rounds: 10 }, { ports: 200, rounds: 1 }];
@@ -24,8 +24,8 @@ test("set up as kube-proxy does it, every connection that follows silence waits 
   const [scenario] = SCENARIOS.filter(({ how, then }) => how === "reset" && !then);
   await withServers(lab, async (run) => {
     const kubeProxy = byHand("kube-proxy's settings", RULES.counting);
-    const { times_ms } = await run(kubeProxy, scenario!, SLOW);
-    assert.equal(times_ms.filter((time) => time > SLOW_MS).length, SLOW.ports, `${times_ms}`);
+    const [outcome] = await run(kubeProxy, [scenario!], SLOW);
+    assert.equal(slowOf(outcome!), SLOW.ports, `${outcome!.times_ms}`);
   });
 });
 
@@ -39,20 +39,20 @@ const SETUPS: readonly Setup[] = [
 for (const setup of SETUPS) {
   test(`set up by lb, none waits and none goes to the dead: ${setup.name}`, async (lab) => {
     await withServers(lab, async (run) => {
-      for (const scenario of SCENARIOS) await check(run, setup, scenario);
+      for (const [changes, scenarios] of Map.groupBy(SCENARIOS, ({ then }) => then !== undefined)) {
+        const outcomes = await run(setup, scenarios, changes ? MANY : FEW);
+        scenarios.forEach((scenario, index) => check(setup, scenario, outcomes[index]!));
+      }
     });
   });
 }
 
-async function check(
-  run: Parameters<Parameters<typeof withServers>[1]>[0],
-  setup: Setup,
-  scenario: Scenario,
-): Promise<void> {
-  const { times_ms, dead } = await run(setup, scenario, scenario.then ? MANY : FEW);
-  const slow = times_ms.filter((time) => time > SLOW_MS).length;
-  console.log(
-    `${setup.name}, ${scenario.what}: ${slow} of ${times_ms.length} slow, ${dead} to the dead`,
-  );
-  assert.deepEqual({ slow, dead }, { slow: 0, dead: 0 }, scenario.what);
+function check({ name }: Setup, { what }: Scenario, outcome: Outcome): void {
+  const { times_ms: times, dead } = outcome;
+  console.log(`${name}, ${what}: the longest of ${times.length} took ${Math.max(...times)} ms`);
+  assert.deepEqual({ slow: slowOf(outcome), dead }, { slow: 0, dead: 0 }, what);
+}
+
+function slowOf({ times_ms }: Outcome): number {
+  return times_ms.filter((time) => time > LIMIT_MS).length;
 }

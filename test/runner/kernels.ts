@@ -98,10 +98,7 @@ export const ELSEWHERE: Readonly<Record<Exclude<MachineName, "own">, readonly El
     },
     {
       path: "test/kernel/reuse_test.ts",
-      why:
-        "the delay IPVS is known for; not yet that lb's set-up has none: here the servers report a few " +
-        "connections less than the client has, and it is not known why",
-      only: /^set up as kube-proxy/,
+      why: "the delay IPVS is known for, with NOTRACK by nft and on two processors",
     },
     {
       path: "test/kernel/ipvs_masquerade_test.ts",

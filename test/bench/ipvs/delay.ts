@@ -14,7 +14,7 @@ function table(head: readonly string[], rows: readonly (readonly (string | numbe
   return [head, head.map(() => "---"), ...rows].map((row) => `| ${row.join(" | ")} |`).join("\n");
 }
 
-function tables({ kernel, rows, rates }: DelayResult): string {
+function tables({ kernel, rows, rates, overflows, drops }: DelayResult): string {
   return [
     `Linux ${kernel}.`,
     table(
@@ -24,6 +24,7 @@ function tables({ kernel, rows, rates }: DelayResult): string {
         ...[`${row.longest_ms} ms`, row.dead],
       ]),
     ),
+    `At the backends: ListenOverflows ${overflows}, ListenDrops ${drops}.`,
     table(
       ["remedy", "connections a second", "of all rounds"],
       rates.map(({ setup, per_second }) => [

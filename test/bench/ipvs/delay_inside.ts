@@ -1,17 +1,16 @@
 /** Runs in a guest whose kernel has IPVS: its argument is a number of connections, its last line a DelayResult. */
 import { SLOW_MS } from "../../../lib/demo/role/spec.ts";
 import {
-  byHand,
-  byLb,
   type Outcome,
-  RULES,
+  type Run,
   type Scenario,
   SCENARIOS,
-  type Setup,
   type Size,
   withServers,
 } from "../../kernel/delay_rig.ts";
+import { byHand, byLb, RULES, type Setup } from "../../kernel/delay_setups.ts";
 import { buildLab, forget, type Lab } from "../../kernel/harness.ts";
+import { tcpAtBackends, totalOf } from "../../kernel/tcp_witness.ts";
 import { abbaRounds } from "../order.ts";
 import type { DelayResult, DelayRow, RateRow } from "./delay_result.ts";
 
@@ -43,14 +42,14 @@ const REMEDIES = [
   byHand("conntrack=0 and NOTRACK", RULES.untracking, ["conntrack=0", "conn_reuse_mode=1"]),
 ];
 
-type Run = Parameters<Parameters<typeof withServers>[1]>[0];
-
 async function main([count = "2000"]: readonly string[]): Promise<void> {
   const lab = await buildLab({ backends: 2, need: "ipvs" });
   try {
     const rows = [...await allRows(lab, HAND, 0), ...await allRows(lab, LB, Number(count))];
     const rates = await allRates(lab);
-    const result: DelayResult = { kernel: Deno.osRelease(), rows, rates };
+    const backends = await tcpAtBackends(lab);
+    const [overflows, drops] = [totalOf(backends, "overflows"), totalOf(backends, "drops")];
+    const result: DelayResult = { kernel: Deno.osRelease(), rows, rates, overflows, drops };
     console.log(JSON.stringify(result));
   } finally {
     await lab.traffic.close();
@@ -77,7 +76,7 @@ async function rowOf(
   count: number,
 ): Promise<DelayRow> {
   const outcomes: Outcome[] = [];
-  for (const size of sizes(scenario, count)) outcomes.push(await run(setup, scenario, size));
+  for (const size of sizes(scenario, count)) outcomes.push(...await run(setup, [scenario], size));
   const times = outcomes.flatMap(({ times_ms }) => times_ms);
   const row = {
     ...{ scenario: scenario.what, setup: setup.name, connections: times.length },
@@ -103,7 +102,8 @@ async function allRates(lab: Lab): Promise<RateRow[]> {
     for (const setup of order) {
       await forget(lab);
       await withServers(lab, async (run) => {
-        const { times_ms, elapsed_ms } = await run(setup, SCENARIOS[0]!, RATE_SIZE);
+        const [outcome] = await run(setup, SCENARIOS.slice(0, 1), RATE_SIZE);
+        const { times_ms, elapsed_ms } = outcome!;
         rates.get(setup)!.push(times_ms.length / elapsed_ms * 1_000);
       });
     }

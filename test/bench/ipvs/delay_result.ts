@@ -22,4 +22,7 @@ export interface DelayResult {
   readonly kernel: string;
   readonly rows: readonly DelayRow[];
   readonly rates: readonly RateRow[];
+  /** What the backends' listeners turned away themselves: as their queue was full, and for any reason. */
+  readonly overflows: number;
+  readonly drops: number;
 }
