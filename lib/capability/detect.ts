@@ -1,5 +1,5 @@
 import { kernelRelease } from "../kernel/modules.ts";
-import { RULES_WAYS } from "../model/rules_way.ts";
+import { QUEUE_WAYS, RULES_WAYS, type RulesWay } from "../model/rules_way.ts";
 import type { Kernel } from "../sys/ports.ts";
 import type { Answer, Capability, Facts } from "./facts.ts";
 import {
@@ -29,8 +29,18 @@ const PASSIVE_ANSWERS: Readonly<Record<Presence, Answer>> = {
   "unknown": "unknown",
 };
 
-/** Modules say nothing of the program. */
-const XT_LEGACY = "xt-legacy";
+/** Modules say nothing of the program that these take. */
+const LEGACY: readonly string[] = ["xt-legacy", "xt-queue"];
+
+/** What either of two programs can do. */
+const EITHER_WAY: readonly {
+  readonly id: string;
+  readonly purpose: string;
+  readonly ways: readonly RulesWay[];
+}[] = [
+  { id: "ipvs-rules", purpose: "masquerading and marks beside IPVS", ways: RULES_WAYS },
+  { id: "queue-rule", purpose: "handing packets to the queue worker", ways: QUEUE_WAYS },
+];
 
 const ANSWERS_WORST_FIRST: readonly Answer[] = ["no", "unknown", "loadable", "yes"];
 
@@ -53,7 +63,7 @@ export async function detect(kernel: Kernel): Promise<Facts> {
   );
   const legacy = await legacyProgram(kernel);
   const passive = PASSIVE_PROBES.map((probe) => answerPassive(modules, probe))
-    .map((each) => each.id === XT_LEGACY && legacy ? { ...each, ...legacy } : each);
+    .map((each) => legacy && LEGACY.includes(each.id) ? { ...each, ...legacy } : each);
   const capabilities = [
     ground.program,
     ground.netAdmin,
@@ -62,7 +72,13 @@ export async function detect(kernel: Kernel): Promise<Facts> {
     ...probed,
   ];
   const traces = tracesOf(kernel.files, release);
-  return { kernel: release, nft, capabilities: [...capabilities, ipvsRules(capabilities)], traces };
+  return {
+    kernel: release,
+    nft,
+    processors: processors(kernel),
+    capabilities: [...capabilities, ...EITHER_WAY.map((one) => eitherWay(one, capabilities))],
+    traces,
+  };
 }
 
 /**
@@ -119,9 +135,12 @@ async function legacyProgram(
   }
 }
 
-/** Either will do: nft's tables come first, where both can. */
-function ipvsRules(capabilities: readonly Capability[]): Capability {
-  const ways = RULES_WAYS.map(({ program, needs }) => {
+/** nft's tables come first, where both can. */
+function eitherWay(
+  { id, purpose, ways: all }: typeof EITHER_WAY[number],
+  capabilities: readonly Capability[],
+): Capability {
+  const ways = all.map(({ program, needs }) => {
     const parts = capabilities.filter(({ id }) => needs.includes(id));
     const worst = ANSWERS_WORST_FIRST.find((answer) =>
       parts.some((part) => part.answer === answer)
@@ -131,8 +150,8 @@ function ipvsRules(capabilities: readonly Capability[]): Capability {
   });
   const best = ways.find(({ answer }) => answer !== "no");
   return {
-    id: "ipvs-rules",
-    purpose: "masquerading and marks beside IPVS",
+    id,
+    purpose,
     answer: best?.answer ?? "no",
     // The name of the module comes first: see modulesToLoad().
     evidence: (best ? [best] : ways).map(({ program, evidence }) => `${evidence} (by ${program})`)
@@ -193,6 +212,11 @@ async function tryRules(kernel: Kernel, ground: Ground, rules: string): Promise<
     return { answer: "unknown", evidence: "not tried: it takes CAP_NET_ADMIN" };
   }
   return await runTrial(kernel, rules);
+}
+
+/** One where it cannot be told. */
+function processors({ files }: Pick<Kernel, "files">): number {
+  return files.read("/proc/cpuinfo")?.match(/^processor\s*:/gm)?.length ?? 1;
 }
 
 function nftProgram(version: string | undefined): Capability {

@@ -156,6 +156,12 @@ export const NFT_PROBES: readonly Probe[] = [
     rules: FILTER_CHAIN + "add rule ip t c ct count over 9 accept",
   },
   {
+    id: "nft-queue",
+    purpose: "handing packets to the queue worker without iptables",
+    needs: [["nft_queue", "NFT_QUEUE"]],
+    rules: FILTER_CHAIN + "add rule ip t c queue flags bypass to 1",
+  },
+  {
     id: "nft-ingress",
     purpose: 'forward = "dr": catching packets where they come in',
     needs: [["nf_tables", "NF_TABLES_NETDEV"]],
@@ -193,6 +199,20 @@ export const PASSIVE_PROBES: readonly Omit<Probe, "rules">[] = [
     purpose: `the scheduler ${name} of IPVS`,
     needs: [[`ip_vs_${name}`, `IP_VS_${name.toUpperCase()}`], IP_VS] as const,
   })),
+  {
+    id: "queue",
+    purpose: "choosing in user space, by the queue worker",
+    needs: [["nfnetlink_queue", "NETFILTER_NETLINK_QUEUE"]],
+  },
+  {
+    id: "xt-queue",
+    purpose: "handing packets to the queue worker by iptables, where nft cannot",
+    needs: [
+      ["xt_NFQUEUE", "NETFILTER_XT_TARGET_NFQUEUE"],
+      ["xt_mark", "NETFILTER_XT_MARK"],
+      ["iptable_mangle", "IP_NF_MANGLE"],
+    ],
+  },
   {
     id: "xt-legacy",
     purpose: "the same by iptables, where nft cannot",

@@ -69,6 +69,7 @@ const FIRST_CHOICES: readonly {
 }[] = [
   // Exact by the kernel's own counts of connections.
   { engine: "ipvs", suits: isByLoad },
+  { engine: "nfqueue", suits: isByLoad },
   { engine: "ipvs", suits: ({ forward }) => forward === "tunnel" },
 ];
 
@@ -221,11 +222,15 @@ function isOfEngine({ path }: Reason): boolean {
 }
 
 function explain(service: Service, engine: EngineName): string {
-  return `in-kernel; ${service.scheduler} ${fitOf(service, engine)}`;
+  const where = engine === "nfqueue" ? "one packet per connection in user space" : "in-kernel";
+  return `${where}; ${service.scheduler} ${fitOf(service, engine)}`;
 }
 
 function fitOf(service: Service, engine: EngineName): string {
   if (engine === "ipvs") return "is one of IPVS's own schedulers";
+  if (engine === "nfqueue" && isByLoad(service)) {
+    return "by the connections there are at that moment";
+  }
   if (isByLoad(service)) return "by weights that follow the connections at each reconcile";
   const { scheduler } = service;
   return scheduler === "sh" || scheduler === "maglev" ? "fits hashed slot maps" : "fits slot maps";

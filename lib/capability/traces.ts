@@ -1,4 +1,5 @@
 import type { FilesPort } from "../sys/ports.ts";
+import { NFT_PROBES, PASSIVE_PROBES } from "./probes.ts";
 
 /** Where a program is looked for that nothing else tells of. */
 const PROGRAM_FOLDERS = [
@@ -12,7 +13,8 @@ const PROGRAM_FOLDERS = [
 
 /**
  * What changes where something is installed that a capability hangs on: sizes of the kernel's module lists and
- * config, and of programs. As long as it is the same, what was missing is missing still.
+ * config, and of programs. As long as it is the same, what was missing is missing still. Another lb may ask for
+ * more.
  *
  * @param release of the kernel
  */
@@ -23,5 +25,6 @@ export function tracesOf(files: Pick<FilesPort, "stat">, release: string): strin
     `/boot/config-${release}`,
     ...PROGRAM_FOLDERS.map((folder) => `${folder}/iptables-legacy`),
   ];
-  return paths.map((path) => files.stat(path)?.size_bytes ?? "").join();
+  const asked = [...NFT_PROBES, ...PASSIVE_PROBES].map(({ id }) => id);
+  return [...paths.map((path) => files.stat(path)?.size_bytes ?? ""), ...asked].join();
 }

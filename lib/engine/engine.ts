@@ -79,20 +79,26 @@ export class StalePlanError extends Error {
   }
 }
 
-/** One data path: turns a desired state into kernel objects, and back. Engines never import each other. */
-export interface Engine<
-  Snapshot extends EngineSnapshot = EngineSnapshot,
-  Plan extends EnginePlan = EnginePlan,
-> {
+/** What a choice among data paths goes by. */
+export interface DataPath {
   readonly name: EngineName;
-  /** Whether it translates by NAT of conntrack's, so that its connections bear IPS_DST_NAT and lb's marks. */
-  readonly usesNat: boolean;
   /** Ids of the capabilities without which it cannot work at all. */
   readonly requires: readonly string[];
   /** Ids of the capabilities that this service needs besides. Pure. */
   needs(service: Service): readonly string[];
-  /** Whether this engine can serve this service; if not, every reason. Pure. */
+  /** Whether it can serve this service; if not, every reason. Pure. */
   supports(service: Service): Verdict;
+}
+
+/** Turns a desired state into kernel objects, and back. Engines never import each other. */
+export interface Engine<
+  Snapshot extends EngineSnapshot = EngineSnapshot,
+  Plan extends EnginePlan = EnginePlan,
+> extends DataPath {
+  /** The data paths whose rules it holds: its own, and what builds upon it. */
+  readonly serves: readonly EngineName[];
+  /** Whether it translates by NAT of conntrack's, so that its connections bear IPS_DST_NAT and lb's marks. */
+  readonly usesNat: boolean;
   /** Ids of capabilities that change how it works, not whether: `DesiredState.lacks` names the missing. */
   readonly variants: readonly string[];
   /** What the kernel should hold. Pure. */

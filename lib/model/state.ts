@@ -1,5 +1,6 @@
 import type { Prefix } from "./address.ts";
 import type { MarkLayout } from "./mark.ts";
+import type { QueueRange } from "./queue.ts";
 import type { Backend, Service } from "./service.ts";
 
 /** The interface that leads straight to a backend, without a router between. */
@@ -50,6 +51,8 @@ export interface PlacedBackend extends Backend {
 /** A service as an engine sees it. */
 export interface PlacedService extends Omit<Service, "backends"> {
   readonly backends: readonly PlacedBackend[];
+  /** The worker chooses for its new connections; the engine does where the worker does not. @default false */
+  readonly queued?: boolean;
 }
 
 /** What one engine is to bring about. */
@@ -63,6 +66,8 @@ export interface DesiredState {
   readonly lingers?: boolean;
   /** Undefined where conntrack sees everything anyway. */
   readonly tracking?: Tracking;
+  /** Where new connections of queued services wait for a choice. Undefined where there is none. */
+  readonly queues?: QueueRange;
 }
 
 /** What an object was written as, and what the kernel then told of it. */

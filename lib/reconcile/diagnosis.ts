@@ -2,7 +2,7 @@ import { type Facts, isPossible } from "../capability/facts.ts";
 import { procSysMount } from "../capability/proc_sys.ts";
 import { conflicts, type ConntrackFill, type Surroundings } from "../capability/surroundings.ts";
 import type { EngineReport } from "../capability/select.ts";
-import { ENGINES } from "../engine/registry.ts";
+import { DATA_PATHS } from "../engine/registry.ts";
 import { addressResource } from "../host/address/address.ts";
 import { homeless, placementNotes } from "../host/address/placement.ts";
 import { asNamedNow, renameNotes, renames } from "../host/renamed.ts";
@@ -124,7 +124,7 @@ function neededCapabilities(
   const usual = engines.find(({ possible }) => possible)?.name ?? "nft";
   const used = new Set(engineOf.size > 0 ? engineOf.values() : [usual]);
   return new Set(
-    ENGINES.filter(({ name }) => used.has(name)).flatMap((engine) => [
+    DATA_PATHS.filter(({ name }) => used.has(name)).flatMap((engine) => [
       ...engine.requires,
       ...(config?.services ?? []).filter(({ name }) => engineOf.get(name) === engine.name)
         .flatMap((service) => engine.needs(service)),

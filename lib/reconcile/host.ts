@@ -1,5 +1,6 @@
 import { FAMILIES, type Family } from "../model/address.ts";
 import { procSysMount } from "../capability/proc_sys.ts";
+import { holderOf } from "../engine/registry.ts";
 import { addressResource } from "../host/address/address.ts";
 import { withLocalPrefixes } from "../host/address/observe.ts";
 import {
@@ -71,7 +72,7 @@ export function hostWant(
   if (config.services.length === 0) return NO_NEED;
   const onIpvs = config.services.filter(({ name }) => engineOf.get(name) === "ipvs");
   return {
-    engines: [...new Set(engineOf.values())],
+    engines: [...new Set([...engineOf.values()].flatMap((path) => holderOf(path) ?? []))],
     families: familiesServed(config),
     ipvs: [...new Set(onIpvs.map(({ forward }) => forward))],
     ipvs_conntrack: isTracked(onIpvs, watched),

@@ -5,6 +5,7 @@ import { countActive } from "../netlink/conntrack/count.ts";
 import { followsLoad, loadFactors } from "../scheduler/load.ts";
 import { fitsMark, type MarkLayout } from "../model/mark.ts";
 import type { Memory, Rememberer } from "./memory.ts";
+import type { PathService } from "./place.ts";
 
 /** What weights that follow load are made of. */
 export interface Loads {
@@ -18,14 +19,14 @@ export interface Loads {
 export const NO_LOADS: Loads = { factors: new Map() };
 
 /**
- * Whether an engine is to give a service weights that follow load. IPVS counts for itself; what is not
- * translated is in no table that could be counted.
+ * Whether an engine is to give a service weights that follow load. IPVS counts for itself, and so does the
+ * worker; what is not translated is in no table that could be counted.
  */
 export function isFollowed(
   { usesNat }: Pick<Engine, "usesNat">,
-  { scheduler, forward }: Pick<Service, "scheduler" | "forward">,
+  { scheduler, forward, queued }: Pick<PathService, "scheduler" | "forward" | "queued">,
 ): boolean {
-  return usesNat && forward === "nat" && followsLoad(scheduler);
+  return usesNat && !queued && forward === "nat" && followsLoad(scheduler);
 }
 
 /**
@@ -37,7 +38,7 @@ export function isFollowed(
 export function observeLoads(
   { store, host, kernel }: Rememberer,
   engine: Engine,
-  services: readonly Service[],
+  services: readonly PathService[],
   { record }: Memory,
   { marks, isCounted }: { readonly marks: MarkLayout; readonly isCounted: boolean },
 ): Loads {

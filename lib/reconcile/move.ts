@@ -1,4 +1,5 @@
 import type { Engine } from "../engine/engine.ts";
+import { holderOf } from "../engine/registry.ts";
 import { translatedTo } from "../host/conntrack/translated.ts";
 import { contains, type Prefix } from "../model/address.ts";
 import { addressOfKey, type EngineName, type Forwarding, type Service } from "../model/service.ts";
@@ -35,8 +36,13 @@ export function moveNotes(run: Run): string[] {
     const names = listed(moves.map(({ name }) => name));
     return `${names} ${moves.length === 1 ? "moves" : "move"} from ${words}`;
   });
-  const isSwap = new Set(all.map(({ from }) => from)).size > 1;
+  const isSwap = new Set(all.filter(leavesEngine).map(({ from }) => holderOf(from))).size > 1;
   return isSwap ? [...notes, SWAP_NOTE] : notes;
+}
+
+/** The same engine may hold the rules of both. */
+function leavesEngine({ from, to }: Move): boolean {
+  return holderOf(from) !== holderOf(to);
 }
 
 /** An engine is written in one go: what it gains cannot come before, and what it loses after, another's. */
@@ -46,10 +52,11 @@ const SWAP_NOTE =
 
 /** NAT lives on in conntrack, whoever chose the backend; every other table stays where it is. */
 function fateOf({ from, forward }: Move): string {
-  if (from === "nft" && forward === "nat") {
+  const isNft = holderOf(from) === "nft";
+  if (isNft && forward === "nat") {
     return "established connections go on by their entries in conntrack";
   }
-  const why = from === "nft" ? "dr keeps no table of them" : "IPVS's table of them cannot be moved";
+  const why = isNft ? "dr keeps no table of them" : "IPVS's table of them cannot be moved";
   return `established connections are balanced anew, and break at another backend (${why})`;
 }
 
@@ -81,7 +88,7 @@ export function inMovingOrder<T extends { readonly engine: Pick<Engine, "name"> 
   run: Run,
   tasks: readonly T[],
 ): { readonly first: readonly T[]; readonly last: readonly T[] } {
-  const left = new Set(movesOf(run).map(({ from }) => from));
+  const left = new Set(movesOf(run).filter(leavesEngine).map(({ from }) => holderOf(from)));
   return {
     first: tasks.filter(({ engine }) => !left.has(engine.name)),
     last: tasks.filter(({ engine }) => left.has(engine.name)),
@@ -120,7 +127,7 @@ const MOVED = "connections that nft translates, from before services moved to IP
  */
 export function watchTranslated(run: Run, rows: readonly BackendRow[]): Watch {
   const { machine, request: { loaded: { config } }, engineOf } = run;
-  const balanced = servicesOn(config, engineOf, { name: "ipvs" });
+  const balanced = servicesOn(config, engineOf, { serves: ["ipvs"] });
   if (balanced.length === 0 || !recall(machine, "nft").record) return {};
   const layouts = knownLayouts(machine, config.marks);
   const translated = (
@@ -149,7 +156,7 @@ function leftBackends(
 /** Whether nft has served one of these VIPs for a service that leaves it, whatever it is called by now. */
 function areLeft({ machine: { store, host }, engineOf }: Run, vips: readonly Prefix[]): boolean {
   const leaving = [...store.commits.services("nft", host)]
-    .filter(([name]) => engineOf.get(name) !== "nft")
+    .filter(([name]) => holderOf(engineOf.get(name)) !== "nft")
     .map(([, json]) => JSON.parse(json) as PlacedService);
   return leaving.some(({ vip }) => vip.some((one) => vips.some((other) => overlap(one, other))));
 }

@@ -3,6 +3,7 @@ import type { Engine } from "../engine/engine.ts";
 import type { Way } from "../host/neighbour/way.ts";
 import { LbError } from "../model/error.ts";
 import { fitsMark, type MarkLayout } from "../model/mark.ts";
+import { queueRange } from "../model/queue.ts";
 import { type Backend, backendKey, type EngineName, type Service } from "../model/service.ts";
 import type { Config } from "../model/settings.ts";
 import type { DesiredState, PlacedBackend, PlacedService } from "../model/state.ts";
@@ -32,9 +33,9 @@ export interface Live {
 export function placeServices(
   config: Config,
   engineOf: ReadonlyMap<string, EngineName>,
-  engine: Pick<Engine, "name" | "usesNat" | "variants">,
+  engine: Pick<Engine, "name" | "serves" | "usesNat" | "variants">,
   rows: readonly BackendRow[],
-  facts: Pick<Facts, "capabilities">,
+  facts: Pick<Facts, "capabilities" | "processors">,
   { ways, ingress }: Links = NO_LINKS,
   { loads = NO_LOADS, watch }: Live = {},
 ): DesiredState {
@@ -50,16 +51,25 @@ export function placeServices(
   for (const service of services) refuseUnmarkable(service, config.marks);
   const tracking = engine.name === "ipvs" ? trackingOf(config, engineOf, watch) : undefined;
   const lacks = lacking(engine, facts);
-  return { services, marks: config.marks, ingress, lacks, ...(tracking && { tracking }) };
+  const queues = services.some(({ queued }) => queued) ? queueRange(facts.processors) : undefined;
+  const some = { ...(tracking && { tracking }), ...(queues && { queues }) };
+  return { services, marks: config.marks, ingress, lacks, ...some };
 }
 
-/** The services that an engine serves. */
+/** A service on its data path. */
+export type PathService = Service & Pick<PlacedService, "queued">;
+
+/** The services whose rules an engine holds. */
 export function servicesOn(
   { services }: Pick<Config, "services">,
   engineOf: ReadonlyMap<string, EngineName>,
-  engine: Pick<Engine, "name">,
-): Service[] {
-  return services.filter(({ name }) => engineOf.get(name) === engine.name);
+  { serves }: Pick<Engine, "serves">,
+): PathService[] {
+  return services.flatMap((service): PathService[] => {
+    const path = engineOf.get(service.name);
+    if (path === undefined || !serves.includes(path)) return [];
+    return [path === "nfqueue" ? { ...service, queued: true } : service];
+  });
 }
 
 /** What an engine has to do without on this machine. Unknown is tried: the kernel will say. */

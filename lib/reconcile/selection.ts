@@ -9,7 +9,7 @@ import {
 import type { Facts } from "../capability/facts.ts";
 import type { LoadedConfig } from "../config/load.ts";
 import type { Engine } from "../engine/engine.ts";
-import { ENGINES } from "../engine/registry.ts";
+import { DATA_PATHS, ENGINES } from "../engine/registry.ts";
 import type { Reason } from "../model/change.ts";
 import { LbError } from "../model/error.ts";
 import type { EngineName, Service } from "../model/service.ts";
@@ -53,12 +53,12 @@ export function enginesHere(
 
 /** Every engine there is, held against this machine. */
 export function engineReports(facts: Facts): EngineReport[] {
-  return reportEngines(ENGINES, facts);
+  return reportEngines(DATA_PATHS, facts);
 }
 
 /** What services are held against when an engine is chosen for them. */
 export function groundOf(facts: Facts): Ground {
-  return { candidates: ENGINES, reports: engineReports(facts), facts };
+  return { candidates: DATA_PATHS, reports: engineReports(facts), facts };
 }
 
 /**

@@ -1,3 +1,4 @@
+import { holderOf } from "../engine/registry.ts";
 import type { Retired } from "../host/conntrack/reopen.ts";
 import type { EngineName, Service } from "../model/service.ts";
 import type { Config } from "../model/settings.ts";
@@ -24,7 +25,8 @@ export function trackingOf(
   engineOf: ReadonlyMap<string, EngineName>,
   { watched, answering = [], awaits = false }: Watch = {},
 ): Tracking | undefined {
-  const isOn = (engine: EngineName) => ({ name }: Service) => engineOf.get(name) === engine;
+  const isOn = (engine: EngineName) => ({ name }: Service) =>
+    holderOf(engineOf.get(name)) === engine;
   const balanced = services.filter(isOn("ipvs"));
   if (balanced.length === 0) return undefined;
   const translated = services.filter(isOn("nft")).filter(({ forward }) => forward === "nat");

@@ -14,6 +14,7 @@ import { needsOfIpvs, supportsIpvs } from "./supports.ts";
 /** Balancing by the kernel's IPVS: virtual services with backends, over generic netlink. */
 export const ipvsEngine: Engine<Snapshot, IpvsPlan> = {
   name: "ipvs",
+  serves: ["ipvs"],
   usesNat: false,
   requires: ["net-admin", "ipvs"],
   variants: RULES_VARIANTS,

@@ -1,11 +1,6 @@
 import type { MarkLayout } from "../../model/mark.ts";
+import type { QueueRange } from "../../model/queue.ts";
 import type { PlacedBackend, PlacedService } from "../../model/state.ts";
-
-/** A run of queue numbers: `count` of them from `first` on, a thread of the worker each. */
-export interface QueueRange {
-  readonly first: number;
-  readonly count: number;
-}
 
 /** What the worker knows of a backend. */
 export type QueueBackend = Pick<

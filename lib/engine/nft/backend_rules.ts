@@ -20,11 +20,18 @@ export function backendRules(
   if (idMap) rules.push("meta priority set none");
   // The service's chain has cleared lb's bits.
   rules.push(`ct mark set ct mark | ${hex(markOfId(marks, backend.id))}`);
-  if (service.mark !== 0) rules.push(`meta mark set meta mark | ${hex(service.mark)}`);
+  rules.push(...packetMarkRules(service, marks));
   if (service.persistence) rules.push(stickyUpdate(service, backend));
   const to = formatEndpoint(backend.address, backend.port);
   rules.push(`meta l4proto ${service.protocol} dnat ${family === 4 ? "ip" : "ip6"} to ${to}`);
   return rules;
+}
+
+/** Routing may go by the mark, and must not see what the worker wrote into it: later packets are without. */
+function packetMarkRules({ mark, queued }: PlacedService, marks: MarkLayout): string[] {
+  const kept = queued ? `meta mark & ${hex(~marks.mask)}` : "meta mark";
+  if (mark !== 0) return [`meta mark set ${kept} | ${hex(mark)}`];
+  return queued ? [`meta mark set ${kept}`] : [];
 }
 
 /** Rules of a service's quality chains, for packets after the first. */

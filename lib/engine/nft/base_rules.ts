@@ -1,6 +1,7 @@
 import type { Family } from "../../model/address.ts";
 import { idMask, type MarkLayout } from "../../model/mark.ts";
 import { hex } from "./names.ts";
+import { queueChains, type QueueShape } from "./queue/rules.ts";
 
 /**
  * The chains that all services share, as text. The layout and its reasons are in docs/engines.md; it was
@@ -26,6 +27,8 @@ export interface Shape {
   readonly prefixes: ReadonlySet<Family>;
   /** Some service has mark, dscp or priority set on its packets. */
   readonly quality: boolean;
+  /** Some service has its new connections wait for a choice. */
+  readonly queue?: QueueShape;
 }
 
 /** The shared chains. A chain with a `hook` is a base chain. */
@@ -73,6 +76,7 @@ export function staticChains(marks: MarkLayout, shape: Shape): StaticChain[] {
       ],
     },
     ...(shape.quality ? qualityChains(marks) : []),
+    ...(shape.queue ? queueChains(marks, shape.queue) : []),
   ];
 }
 

@@ -19,13 +19,14 @@ import { driftOf } from "./drift.ts";
 import { disruptions } from "./ingress/disruptions.ts";
 import { tellsOpening } from "./ingress/rules.ts";
 import { INGRESS_REJECT } from "./ingress/supports.ts";
+import { NFT_QUEUE } from "./queue/fill_queue.ts";
 import { idOfCounter } from "./names.ts";
 import { observeTables } from "./observe.ts";
 import { type NftPlan, planNft } from "./plan.ts";
 import { runTransaction } from "./program.ts";
 import { readBack } from "./read_back.ts";
 import type { Counter, Snapshot } from "./snapshot.ts";
-import { needsOfNft, supportsNft } from "./supports.ts";
+import { needsOfNft, NFT_REQUIRES, supportsNft } from "./supports.ts";
 import { INET_NAT, tableId, tableNames } from "./table.ts";
 
 /** Errnos by which a plan against an older state fails: what it deletes is gone, what it creates is there. */
@@ -34,20 +35,10 @@ const STALE_ERRNOS = ["ENOENT", "EEXIST"];
 /** Balancing in the kernel by nft maps: tables of lb's own, changed in one transaction at a time. */
 export const nftEngine: Engine<Snapshot, NftPlan> = {
   name: "nft",
+  serves: ["nft", "nfqueue"],
   usesNat: true,
-  requires: [
-    "nft-program",
-    "net-admin",
-    "nft-nat",
-    "nft-numgen",
-    "nft-jhash",
-    "nft-vmap",
-    "nft-reject",
-    "nft-masquerade",
-    "nft-ct-mark",
-    "nft-counter",
-  ],
-  variants: [INET_NAT, INGRESS_REJECT],
+  requires: NFT_REQUIRES,
+  variants: [INET_NAT, INGRESS_REJECT, NFT_QUEUE],
   needs: needsOfNft,
   supports: supportsNft,
   desired: desiredSnapshot,

@@ -25,6 +25,7 @@ import {
   serviceForm,
   serviceKey,
 } from "./service_rules.ts";
+import { addQueued, declareQueue, queueShape } from "./queue/fill_queue.ts";
 import { REVISION_SET } from "./snapshot.ts";
 
 /** Services of which a table is filled. */
@@ -45,7 +46,7 @@ export function fillNat(
   families: readonly Family[],
   { services, without }: Part,
 ): void {
-  const shape = shapeOf(state.services, families);
+  const shape = shapeOf(state, families);
   for (const chain of staticChains(state.marks, shape)) draft.chain(chain);
   declareShared(draft, shape);
   for (const service of services) addAll(draft, state, service, families);
@@ -53,7 +54,8 @@ export function fillNat(
   withdrawShared(draft, services, without);
 }
 
-function shapeOf(services: readonly PlacedService[], families: readonly Family[]): Shape {
+function shapeOf(state: DesiredState, families: readonly Family[]): Shape {
+  const { services } = state;
   const intervals = new Set<Family>();
   const prefixes = new Set<Family>();
   for (const service of services) {
@@ -65,7 +67,8 @@ function shapeOf(services: readonly PlacedService[], families: readonly Family[]
       if (isPrefix || hasRange) intervals.add(vip.family);
     }
   }
-  return { families, intervals, prefixes, quality: services.some(hasQuality) };
+  const queue = queueShape(state, families);
+  return { families, intervals, prefixes, quality: services.some(hasQuality), queue };
 }
 
 /** Sets and maps that all services share. Those that many rules name come first: see `markRules`. */
@@ -85,6 +88,7 @@ function declareShared(draft: Draft, shape: Shape): void {
     }
     draft.collection("set", `be${family}`, `typeof ${ip} saddr . meta l4proto;`);
   }
+  if (shape.queue) declareQueue(draft, shape.queue);
   if (!shape.quality) return;
   for (const map of ["qm", "qp"]) draft.collection("map", map, "typeof ct mark : verdict;");
 }
@@ -112,6 +116,7 @@ function addService(
   const table = slotsOf(service, family);
   const form = serviceForm(service, table);
   declareService(draft, service, family, form);
+  if (service.queued) addQueued(draft, state.marks, service, family);
   addSlots(draft, service, family, table, form);
   const key = serviceKey(service, family);
   for (const backend of backendsOf(service, family)) {

@@ -34,6 +34,7 @@ const PARTS: Readonly<Record<string, KeyPart>> = {
   "ip6 saddr": ADDRESS_6,
   "ip6 daddr": ADDRESS_6,
   "meta l4proto": PROTOCOL,
+  "th sport": PORT,
   "th dport": PORT,
   "meta mark": MARK,
   "ct mark": MARK,

@@ -15,6 +15,8 @@ export function serviceNames(service: Pick<PlacedService, "name">, family: Famil
     idSlots: `sl-${stem}`,
     /** Backend id → backend chain. */
     backends: `be-${stem}`,
+    /** Mark that the worker gave → backend chain. */
+    choices: `mk-${stem}`,
     /** Source → backend id: persistence. */
     sticky: `st-${stem}`,
     /** Sources with their rate of new connections. */
@@ -39,7 +41,7 @@ export function idOfCounter(name: string): number | undefined {
 
 /** Collections whose elements packets add and time removes: never compared, never written. */
 export function isDynamic(name: string): boolean {
-  return name.startsWith("st-") || name.startsWith("rt-");
+  return name.startsWith("st-") || name.startsWith("rt-") || name.startsWith("sn-");
 }
 
 /**

@@ -5,7 +5,7 @@ import {
   formatPrefix,
   type Prefix,
 } from "../../model/address.ts";
-import type { MarkLayout } from "../../model/mark.ts";
+import { idMask, type MarkLayout } from "../../model/mark.ts";
 import type { PlacedService } from "../../model/state.ts";
 import type { SlotIndex, SlotTable } from "../../scheduler/slots.ts";
 import { maskText } from "./mask.ts";
@@ -83,6 +83,7 @@ export function pickRules(
   return [
     ...markRules(service, family, marks, serviceForm(service, table)),
     ...stickyRules(service, family),
+    ...service.queued ? [choiceRule(service, family, marks)] : [],
     ...slotRules(service, family, table),
     `jump ${backendNames(lowest).chain}`,
   ];
@@ -137,6 +138,11 @@ export function disjoint(prefixes: readonly Prefix[], family: Family): string[] 
 
 function orderOf(prefix: Prefix): string {
   return String.fromCharCode(...addressBytes(prefix), prefix.length);
+}
+
+/** What the worker has chosen. A choice that leads nowhere any more is made anew by the slots. */
+function choiceRule(service: PlacedService, family: Family, marks: MarkLayout): string {
+  return `meta mark & ${hex(idMask(marks))} vmap @${serviceNames(service, family).choices}`;
 }
 
 function slotRules(service: PlacedService, family: Family, table: SlotTable): string[] {

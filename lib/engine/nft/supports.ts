@@ -6,9 +6,24 @@ import { isSlotScheduler } from "../../scheduler/slots.ts";
 import { type Limit, verdictOf } from "../limit.ts";
 import { INGRESS_BACKEND_LIMITS, INGRESS_LIMITS, INGRESS_NEEDS } from "./ingress/supports.ts";
 
+/** Capabilities without which there are no maps that translate. */
+export const NFT_REQUIRES: readonly string[] = [
+  "nft-program",
+  "net-admin",
+  "nft-nat",
+  "nft-numgen",
+  "nft-jhash",
+  "nft-vmap",
+  "nft-reject",
+  "nft-masquerade",
+  "nft-ct-mark",
+  "nft-counter",
+];
+
 const IPVS_ALONE: readonly Scheduler[] = ["sed", "nq"];
 
-const LIMITS: readonly Limit[] = [
+/** Of everything that is balanced by slots. */
+export const SLOT_LIMITS: readonly Limit[] = [
   {
     path: ["scheduler"],
     applies: ({ forward, scheduler }) => forward !== "dr" && IPVS_ALONE.includes(scheduler),
@@ -26,10 +41,14 @@ const LIMITS: readonly Limit[] = [
     why:
       "nft builds no tunnels; IPVS does, and dr works where backends are in a network of this machine",
   },
+];
+
+const LIMITS: readonly Limit[] = [
+  ...SLOT_LIMITS,
   {
     path: ["balance", "bound"],
     applies: ({ balance }) => balance.bound > 0,
-    why: "bounded loads need the nfqueue engine, which is not built yet",
+    why: "loads are bounded by a choice at each connection: that is what nfqueue does",
   },
 ];
 

@@ -1,0 +1,74 @@
+import { type Family, formatPrefix, isSingle } from "../../../model/address.ts";
+import { fitsMark, type MarkLayout, markOfId } from "../../../model/mark.ts";
+import { familiesOf } from "../../../model/service.ts";
+import type { DesiredState, PlacedService } from "../../../model/state.ts";
+import type { Draft } from "../draft.ts";
+import { backendNames, serviceNames } from "../names.ts";
+import { backendsOf, DYNAMIC, isOne, portsOf, portText } from "../service_parts.ts";
+import { queueNames, type QueueShape } from "./rules.ts";
+
+/** The capability to queue by nft itself. */
+export const NFT_QUEUE = "nft-queue";
+
+/** What queued services need of the shared chains; undefined where there is none of these families. */
+export function queueShape(
+  { services, queues, lacks }: Pick<DesiredState, "services" | "queues" | "lacks">,
+  families: readonly Family[],
+): QueueShape | undefined {
+  const queued = services.filter((service) => service.queued);
+  const served = families.filter((family) =>
+    queued.some((service) => familiesOf(service).includes(family))
+  );
+  if (served.length === 0 || !queues) return undefined;
+  const intervals = served.filter((family) =>
+    queued.some((service) =>
+      service.vip.some((vip) =>
+        vip.family === family && !(isSingle(vip) && portsOf(service).every(isOne))
+      )
+    )
+  );
+  return {
+    families: served,
+    intervals: new Set(intervals),
+    range: queues,
+    byMark: lacks.includes(NFT_QUEUE),
+  };
+}
+
+/** Sets that tell which packets go to the worker. */
+export function declareQueue(draft: Draft, { families, intervals }: QueueShape): void {
+  for (const family of families) {
+    const ip = family === 4 ? "ip" : "ip6";
+    const names = queueNames(family);
+    const key = `typeof ${ip} daddr . meta l4proto . th dport;`;
+    draft.collection("set", names.exact, key);
+    if (intervals.has(family)) {
+      draft.collection("set", names.intervals, `${key} flags interval;`);
+    }
+    const flow = `typeof ${ip} saddr . th sport . ${ip} daddr . th dport;`;
+    draft.collection("set", names.seen, `${flow} ${DYNAMIC}`);
+  }
+}
+
+/** What tells the packets of one service, and leads from the worker's marks to backends. */
+export function addQueued(
+  draft: Draft,
+  marks: MarkLayout,
+  service: PlacedService,
+  family: Family,
+): void {
+  const { exact, intervals } = queueNames(family);
+  for (const vip of service.vip.filter((vip) => vip.family === family)) {
+    for (const ports of portsOf(service)) {
+      const set = isSingle(vip) && isOne(ports) ? exact : intervals;
+      draft.element(set, `${formatPrefix(vip)} . ${service.protocol} . ${portText(ports)}`);
+    }
+  }
+  const { choices } = serviceNames(service, family);
+  draft.collection("map", choices, "typeof meta mark : verdict;");
+  for (const { id, effective_weight } of backendsOf(service, family)) {
+    // Other ids share a mark, and are left to the slots.
+    if (effective_weight === 0 || !fitsMark(marks, id)) continue;
+    draft.element(choices, `${markOfId(marks, id)}`, `jump ${backendNames(id).chain}`);
+  }
+}
