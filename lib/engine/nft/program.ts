@@ -1,7 +1,7 @@
 import { withNft } from "../../netlink/nft/table.ts";
 import { commitSmall } from "../../netlink/nft/transaction.ts";
 import type { Kernel } from "../../sys/ports.ts";
-import { runWriter } from "../program.ts";
+import { runWriter } from "../../kernel/program.ts";
 import type { NftPlan } from "./plan.ts";
 
 /**

@@ -1,6 +1,7 @@
 import { FAMILIES, type Family } from "../../../model/address.ts";
 import { isLoadable } from "../../../kernel/modules.ts";
 import { savedOrMissing, xtTables } from "../../../kernel/saved_rules.ts";
+import { savedChains } from "../../../kernel/xt_chain.ts";
 import { LbError } from "../../../model/error.ts";
 import { dumpChains } from "../../../netlink/nft/chain.ts";
 import { dumpElements, type ListedElement } from "../../../netlink/nft/element.ts";
@@ -86,24 +87,15 @@ async function listChains(
     if (known.length > 0) throw untold(known, saved);
     return [];
   }
-  return saved.split(/^\*/m).flatMap((section) => {
-    const [table = "", ...lines] = section.split("\n");
-    const own = lines.filter((line) => OWN.test(line)).map((line) => line.replace(COUNTERS, ""));
-    return isXtTable(table) && own.length > 0
-      ? [[xtUnitName({ family, table }), own.join("\n")] as const]
-      : [];
-  });
+  return [...savedChains(saved, XT_CHAIN)].flatMap(([table, own]) =>
+    isXtTable(table) ? [[xtUnitName({ family, table }), own] as const] : []
+  );
 }
 
 function untold(units: readonly string[], missing: LbError): LbError {
   const message = `${missing.message}; it is needed for lb's rules of ${units.join(", ")}`;
   return new LbError("unsupported", message, { cause: missing });
 }
-
-/** lb's chain, a rule of its, or a jump to it. */
-const OWN = new RegExp(`^:${XT_CHAIN} |^-A ${XT_CHAIN} |^-A .* -j ${XT_CHAIN}$`);
-
-const COUNTERS = / \[\d+:\d+\]$/;
 
 function isXtTable(name: string): name is XtTable {
   return name in XT_ENTRANCES;

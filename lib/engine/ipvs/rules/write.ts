@@ -1,12 +1,12 @@
-import { XT_PROGRAMS } from "../../../kernel/saved_rules.ts";
-import { FAMILIES, type Family } from "../../../model/address.ts";
+import { runWriter } from "../../../kernel/program.ts";
+import { chainInput, writeChains } from "../../../kernel/xt_chain.ts";
+import { FAMILIES } from "../../../model/address.ts";
 import { LbError } from "../../../model/error.ts";
 import type { Kernel } from "../../../sys/ports.ts";
-import { runWriter } from "../../program.ts";
 import { type Listings, listUnits, type Sought } from "./listing.ts";
 import { NFT_TABLES, nftUnitName } from "./nft.ts";
 import type { Units, UnitStep } from "./unit.ts";
-import { XT_CHAIN, XT_ENTRANCES, XT_TABLES, type XtTable, xtUnitName } from "./xtables.ts";
+import { XT_CHAIN, XT_ENTRANCES, XT_TABLES, xtUnitName } from "./xtables.ts";
 
 /** What there was before anything was written. */
 export interface Before {
@@ -84,9 +84,10 @@ async function write(
     const chains = XT_TABLES.flatMap((table) => {
       const name = xtUnitName({ family, table });
       const step = byName.get(name);
-      return step ? [chainText(table, step.text, before.get(name) ?? "")] : [];
+      const chain = { table, name: XT_CHAIN, entrances: [XT_ENTRANCES[table]] };
+      return step ? [chainInput(chain, step.text, before.get(name) ?? "")] : [];
     });
-    if (chains.length > 0) await writeChains(kernel, family, chains.join(""));
+    if (chains.length > 0) await writeChains(kernel.process, family, XT_CHAIN, chains.join(""));
   }
 }
 
@@ -97,28 +98,4 @@ async function writeTables(kernel: Kernel, text: string): Promise<void> {
   const names = NFT_TABLES.map(({ family, name }) => `${family} ${name}`);
   const object = `table ${names.join(", ")}`;
   await runWriter(kernel.process, ["nft", "-f", path], { operation: "nft -f", object });
-}
-
-/** Input of iptables-restore: the chain in place of whatever has its name, or gone. */
-function chainText(table: XtTable, text: string | undefined, found: string): string {
-  const jumps = found.split("\n").filter((line) => line.endsWith(` -j ${XT_CHAIN}`)).map(deletion);
-  const declared = `:${XT_CHAIN} - [0:0]`;
-  const commands = text === undefined
-    ? [declared, ...jumps, `-F ${XT_CHAIN}`, `-X ${XT_CHAIN}`]
-    // Declaring the chain empties it.
-    : [declared, ...jumps, `-I ${XT_ENTRANCES[table]} -j ${XT_CHAIN}`, text];
-  return `*${table}\n${commands.join("\n")}\nCOMMIT\n`;
-}
-
-async function writeChains(kernel: Kernel, family: Family, text: string): Promise<void> {
-  const program = `${XT_PROGRAMS[family]}-restore`;
-  await runWriter(kernel.process, [program, "-w", "--noflush"], {
-    operation: program,
-    object: `chains ${XT_CHAIN}`,
-    stdin: text,
-  });
-}
-
-function deletion(rule: string): string {
-  return rule.replace(/^-A /, "-D ");
 }
