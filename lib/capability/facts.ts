@@ -17,8 +17,8 @@ export interface Facts {
   readonly kernel: string;
   /** Version of the nft program, undefined where there is none. */
   readonly nft?: string;
-  /** How many work. */
-  readonly processors: number;
+  /** How many work. @default 1 */
+  readonly processors?: number;
   readonly capabilities: readonly Capability[];
   /** What changes where something is installed that was missing (`tracesOf`). */
   readonly traces?: string;

@@ -51,7 +51,7 @@ export function placeServices(
   for (const service of services) refuseUnmarkable(service, config.marks);
   const tracking = engine.name === "ipvs" ? trackingOf(config, engineOf, watch) : undefined;
   const lacks = lacking(engine, facts);
-  const queues = services.some(({ queued }) => queued) ? queueRange(facts.processors) : undefined;
+  const queues = services.some(({ queued }) => queued) ? queueRange(facts.processors ?? 1) : undefined;
   const some = { ...(tracking && { tracking }), ...(queues && { queues }) };
   return { services, marks: config.marks, ingress, lacks, ...some };
 }

@@ -168,7 +168,7 @@ export async function predicted(
   );
   const links = { ways, ingress: { interfaces: [], routed: [] } };
   const engineOf = new Map([[config.services[0]!.name, "nft" as const]]);
-  const engine = { name: "nft", usesNat: true, variants: [] } as const;
+  const engine = { name: "nft", serves: ["nft"], usesNat: true, variants: [] } as const;
   const state = placeServices(config, engineOf, engine, rows, { capabilities: [] }, links);
   const [placed] = state.services;
   const table = slotsOf(placed!, family);

@@ -1,6 +1,7 @@
+import { fingerprint } from "../../model/fingerprint.ts";
 import type { MarkLayout } from "../../model/mark.ts";
 import type { QueueRange } from "../../model/queue.ts";
-import type { PlacedBackend, PlacedService } from "../../model/state.ts";
+import type { DesiredState, PlacedBackend, PlacedService } from "../../model/state.ts";
 
 /** What the worker knows of a backend. */
 export type QueueBackend = Pick<
@@ -26,4 +27,28 @@ export interface QueueTable {
   readonly marks: MarkLayout;
   readonly queues: QueueRange;
   readonly services: readonly QueueService[];
+}
+
+/**
+ * The table of a state's queued services; undefined where there is none. Backends whose ids the mark cannot tell
+ * apart are left to the kernel. Pure.
+ */
+export function queueTable(
+  { services, marks, queues }: Pick<DesiredState, "services" | "marks" | "queues">,
+): QueueTable | undefined {
+  const queued = services.filter((service) => service.queued).map(queueService);
+  if (queued.length === 0 || !queues) return undefined;
+  const content = { marks, queues, services: queued };
+  return { token: fingerprint(JSON.stringify(content)), ...content };
+}
+
+function queueService(service: PlacedService): QueueService {
+  const { name, vip, protocol, ports, scheduler, balance, backends } = service;
+  return {
+    ...{ name, vip, protocol, ports, scheduler },
+    bound: balance.bound,
+    backends: backends.map(({ id, address, port, weight, effective_weight, max_connections }) => ({
+      ...{ id, address, port, weight, effective_weight, max_connections },
+    })),
+  };
 }
