@@ -5,9 +5,13 @@ import { familyNumber } from "./family.ts";
 /** struct nfgenmsg: its length, which is where a message's attributes begin. */
 export const NFGENMSG_BYTES = 4;
 
-/** struct nfgenmsg for no family in particular, or for one. */
-export function nfgenmsg(family?: Family): Uint8Array {
-  return Uint8Array.of(familyNumber(family), 0, 0, 0);
+/**
+ * struct nfgenmsg for no family in particular, or for one.
+ *
+ * @param resource what the message is about: its subsystem says what that is; a number of 16 bits
+ */
+export function nfgenmsg(family?: Family, resource = 0): Uint8Array {
+  return Uint8Array.of(familyNumber(family), 0, resource >>> 8, resource & 0xff);
 }
 
 /** Message type of a subsystem's message. */

@@ -88,6 +88,41 @@ export interface SocketsPort {
   packet(ifindex: number): RawSocket;
 }
 
+/** How a {@linkcode BatchSocket} is set up. */
+export interface BatchOptions {
+  /** How many datagrams are read at once, and how long one can be. */
+  readonly datagrams: number;
+  readonly datagram_bytes: number;
+  /** How long to wait for the first of them. */
+  readonly timeout_ms: number;
+}
+
+/** A socket of which many datagrams are read at once, into the same places each time. */
+export interface BatchSocket {
+  /** The datagram of index i begins at i times this. */
+  readonly stride_bytes: number;
+  /** All places, one after the other. */
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  /**
+   * Waits for a datagram and reads all that are there; blocks this thread meanwhile.
+   *
+   * @returns how many; 0 after the time-out
+   * @throws {KernelError}
+   */
+  receive(): number;
+  /** Bytes of the datagram of that index; of one that was longer than its place, those that are there. */
+  lengthOf(index: number): number;
+  /** Sends the first bytes as one datagram. @throws {KernelError} */
+  send(bytes: Uint8Array<ArrayBuffer>, length: number): void;
+  close(): void;
+}
+
+/** Sockets for many small messages a second. */
+export interface BatchSocketsPort {
+  /** AF_NETLINK, SOCK_RAW; what gets lost because we were slow is not told (NETLINK_NO_ENOBUFS). */
+  netlink(protocol: number, options: BatchOptions): BatchSocket;
+}
+
 /** A held lock. */
 export interface Lock {
   release(): void;

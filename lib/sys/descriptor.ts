@@ -1,0 +1,67 @@
+import { KernelError } from "../model/error.ts";
+import { lastErrno, libc } from "./ffi.ts";
+
+const AF_NETLINK = 16;
+const SOCK_RAW = 3;
+const SOCK_CLOEXEC = 0o2000000;
+
+/** asm-generic/socket.h and linux/netlink.h. */
+export const SOL_SOCKET = 1;
+export const SO_RCVBUFFORCE = 33;
+export const SOL_NETLINK = 270;
+
+/** struct sockaddr_nl with port 0: the kernel picks one. */
+export function netlinkAddress(): Uint8Array<ArrayBuffer> {
+  const view = new DataView(new ArrayBuffer(12));
+  view.setUint16(0, AF_NETLINK, true);
+  return new Uint8Array(view.buffer);
+}
+
+/** A raw socket of the kernel's, by its file descriptor. */
+export class SocketDescriptor {
+  /** What it is called in errors. */
+  readonly #name: string;
+  #fd: number;
+
+  /** @throws {KernelError} */
+  constructor(family: number, protocol: number, name: string) {
+    this.#name = name;
+    this.#fd = libc().socket(family, SOCK_RAW | SOCK_CLOEXEC, protocol);
+    if (this.#fd < 0) throw this.refused("socket", lastErrno());
+  }
+
+  /** -1 once it is closed. */
+  get fd(): number {
+    return this.#fd;
+  }
+
+  /** @throws {KernelError}, and is closed then */
+  bind(address: Uint8Array<ArrayBuffer>): this {
+    if (libc().bind(this.#fd, address, address.length) === 0) return this;
+    const errno = lastErrno();
+    this.close();
+    throw this.refused("bind", errno);
+  }
+
+  /** Sets an option where the kernel has it. */
+  trySet(level: number, option: number, value: Int32Array<ArrayBuffer>): void {
+    libc().setsockopt(this.#fd, level, option, value, value.byteLength);
+  }
+
+  /** Sends the first bytes as one datagram. @throws {KernelError} */
+  send(bytes: Uint8Array<ArrayBuffer>, length: number): void {
+    while (libc().send(this.#fd, bytes, BigInt(length), 0) < 0n) {
+      const errno = lastErrno();
+      if (errno !== "EINTR") throw this.refused("send", errno);
+    }
+  }
+
+  close(): void {
+    if (this.#fd >= 0) libc().close(this.#fd);
+    this.#fd = -1;
+  }
+
+  refused(operation: string, errno: string, message = "refused"): KernelError {
+    return new KernelError({ operation, object: this.#name, errno, message });
+  }
+}
