@@ -16,12 +16,14 @@ import { readCounter, readObject } from "../../lib/netlink/nft/object.ts";
 import { RuleDigester } from "../../lib/netlink/nft/rule.ts";
 import { readSet } from "../../lib/netlink/nft/set.ts";
 import { readTable } from "../../lib/netlink/nft/table.ts";
+import { type QueueMessage, QueueReader } from "../../lib/netlink/queue/reader.ts";
 import { NETLINK_NETFILTER, withNetlink } from "../../lib/netlink/request.ts";
 import { readAddress } from "../../lib/netlink/route/address.ts";
 import { readLink } from "../../lib/netlink/route/link.ts";
 import { isLocalRoute } from "../../lib/netlink/route/local.ts";
 import { readNeighbour } from "../../lib/netlink/route/neighbour.ts";
 import { readRoute } from "../../lib/netlink/route/route.ts";
+import { newPacket, parsePacket } from "../../lib/packet/packet.ts";
 import type { SocketsPort } from "../../lib/sys/ports.ts";
 import { DONE as IPVS_DONE, FAMILIES, FAMILIES_DONE } from "../unit/netlink/ipvs_samples.ts";
 import { ACK, DONE } from "../unit/netlink/samples.ts";
@@ -58,6 +60,8 @@ export const EXCHANGE_DECODERS: Readonly<Record<string, (datagram: Uint8Array) =
   "nft generation exchange": (datagram) =>
     withNetlink(script(datagram, ACK), NETLINK_NETFILTER, generationOf),
   "conntrack count exchange": (datagram) => countActive(script(datagram, DONE), LAYOUT),
+  "queue messages": (datagram) => queueMessages(datagram),
+  "packet headers": (datagram) => packetHeaders(datagram),
 };
 
 const LAYOUT = markLayout(DEFAULT_MARK_MASK)!;
@@ -98,6 +102,35 @@ function digest(body: DataView): unknown {
 function elements(body: DataView): unknown[] {
   const found: unknown[] = [];
   readElements(body, (element) => found.push(element));
+  return found;
+}
+
+/** Of what the reader of queues passes over in silence, nothing is to be told here but that. */
+function queueMessages(datagram: Uint8Array): unknown[] {
+  return withQueue(datagram, (reader, kind) => kind === "other" ? [] : [{ ...reader, kind }]);
+}
+
+/** Of each queued packet. */
+function packetHeaders(datagram: Uint8Array): unknown[] {
+  const view = new DataView(datagram.buffer, datagram.byteOffset, datagram.byteLength);
+  return withQueue(datagram, ({ start, end }, message) => {
+    const into = newPacket();
+    const kind = message === "packet" ? parsePacket(view, start, end, into) : "truncated";
+    return kind === "truncated" || kind === "malformed" ? [] : [{ ...into, kind }];
+  });
+}
+
+function withQueue(
+  datagram: Uint8Array,
+  visit: (reader: QueueReader, kind: QueueMessage) => readonly unknown[],
+): unknown[] {
+  const reader = new QueueReader(datagram);
+  const found: unknown[] = [];
+  reader.begin(0, datagram.length);
+  for (let kind = reader.next(); kind !== undefined; kind = reader.next()) {
+    found.push(...visit(reader, kind));
+  }
+  if (found.length === 0) throw new DecodeError("nothing that a queue sends");
   return found;
 }
 
