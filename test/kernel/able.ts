@@ -27,6 +27,23 @@ const ABILITIES = {
     question: ["ipvsadm", "-Ln"],
     lacking: "this kernel has no IPVS",
   },
+  xt_queue: {
+    programs: ["ip", "iptables-legacy", "ip6tables-legacy"],
+    question: [
+      "iptables-legacy",
+      ..."-t mangle -A PREROUTING -j NFQUEUE --queue-bypass".split(" "),
+    ],
+    lacking: "this kernel's iptables cannot queue packets",
+  },
+  nft_queue: {
+    programs: ["ip", "nft"],
+    question: [
+      "nft",
+      "add table inet t; add chain inet t c { type filter hook prerouting priority -150; }; " +
+      "add rule inet t c queue flags bypass to 0",
+    ],
+    lacking: "this kernel's nft cannot queue packets",
+  },
   both: {
     programs: [...PROGRAMS, "ipvsadm"],
     question: ["sh", "-ec", 'nft "$1"; ipvsadm -Ln', "sh", RULES],

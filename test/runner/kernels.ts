@@ -71,6 +71,7 @@ export const ELSEWHERE: Readonly<Record<Exclude<MachineName, "own">, readonly El
     { path: "test/kernel/ipvs_mark_test.ts", why: "IPVS by mark, which iptables gives" },
     { path: "test/kernel/reuse_test.ts", why: "IPVS, and the delay it is known for" },
     { path: "test/kernel/ipvs_masquerade_test.ts", why: "its rules, by iptables" },
+    { path: "test/kernel/queue_test.ts", why: "queues of linux 6.1", only: /what was sent|behind/ },
   ],
   qemu: [
     CAPABILITY,
@@ -82,6 +83,11 @@ export const ELSEWHERE: Readonly<Record<Exclude<MachineName, "own">, readonly El
       path: "test/kernel/netlink_test.ts",
       why: "messages of linux 6.1; not where a second more is too much",
       only: /generation|interfaces|addresses|refusal|of conntrack|deleting|same tuple/,
+    },
+    {
+      path: "test/kernel/queue_test.ts",
+      why: "queues of linux 6.1, in a module, also by nft",
+      only: /what was sent|connections one|full queue|its interface/,
     },
     { path: "test/kernel/jhash_test.ts", why: "the hash of this kernel is the one we predict by" },
     { path: "test/contract/ipvs_kernel_test.ts", why: "IPVS, with everything in modules" },
