@@ -29,10 +29,9 @@ scope.addEventListener("message", ({ data: { queue, spec, end } }) => {
     timeout_ms: TIMEOUT_MS,
   });
   const first: SeenPacket[] = [];
-  let packets = 0;
   scope.postMessage("ready");
   if (isHeld) Atomics.wait(end, 0, 0);
-  for (let isLast = false, served = 0; !isLast || served > 0; packets += served) {
+  for (let isLast = false, served = 0; !isLast || served > 0;) {
     // Looked at first: what waits when the end comes is there already, and read before the next silence.
     isLast = Atomics.load(end, 0) !== 0;
     served = listener.serve((packet) => {
@@ -40,7 +39,8 @@ scope.addEventListener("message", ({ data: { queue, spec, end } }) => {
       return mark;
     });
   }
-  scope.postMessage({ queue, packets, refused: listener.refused, first });
+  const { packets, refused } = listener;
+  scope.postMessage({ queue, packets, refused, first });
   listener.close();
 });
 

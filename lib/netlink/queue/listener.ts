@@ -47,6 +47,8 @@ export class QueueListener {
   /** Where packets are, from their `start` to their `end`: the same bytes again with each {@linkcode serve}. */
   readonly view: DataView;
   #bound: number | undefined;
+  /** Packets that were given verdicts. */
+  packets = 0;
   /** Verdicts that the kernel refused: as a rule because the packet was gone, with its interface. */
   refused = 0;
 
@@ -64,21 +66,25 @@ export class QueueListener {
     this.#reader = new QueueReader(bytes);
     this.#verdicts = new VerdictBatch(queue, BATCH);
     this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    this.#bind(bindRequest(config));
+    try {
+      this.#bind(bindRequest(config));
+    } catch (error) {
+      this.close();
+      throw error;
+    }
   }
 
   /**
    * Waits for packets, for at most the time-out, and gives those that are there their verdicts.
    *
-   * @returns how many there were
+   * @returns how many messages there were: 0 after silence, and then only
    * @throws {KernelError}
    */
   serve(judge: Judge): number {
     const datagrams = this.#socket.receive();
-    let packets = 0;
-    for (let index = 0; index < datagrams; index++) packets += this.#serveDatagram(index, judge);
+    for (let index = 0; index < datagrams; index++) this.#serveDatagram(index, judge);
     this.#send();
-    return packets;
+    return datagrams;
   }
 
   /** Packets that still wait are dropped by the kernel. */
@@ -86,21 +92,18 @@ export class QueueListener {
     this.#socket.close();
   }
 
-  #serveDatagram(index: number, judge: Judge): number {
+  #serveDatagram(index: number, judge: Judge): void {
     const reader = this.#reader;
     reader.begin(index * this.#socket.stride_bytes, this.#socket.lengthOf(index));
-    let packets = 0;
     for (let kind = reader.next(); kind !== undefined; kind = reader.next()) {
-      if (kind === "packet") {
-        packets++;
-        this.#add(judge(reader));
-      } else if (kind === "answer") this.#hear();
+      if (kind === "packet") this.#add(judge(reader));
+      else if (kind === "answer") this.#hear();
     }
-    return packets;
   }
 
   #add(mark: number): void {
     const { id } = this.#reader;
+    this.packets++;
     if (mark === DROP) this.#verdicts.add(id, NF_DROP, this.#reader.mark);
     else this.#verdicts.add(id, NF_ACCEPT, mark);
     // As a rule one packet is in a datagram, but nothing says that it has to be.
@@ -125,12 +128,9 @@ export class QueueListener {
     const message = encodeMessage({ ...request, flags, sequence: BIND_SEQUENCE });
     this.#socket.send(new Uint8Array(message), message.length);
     while (this.#bound === undefined) {
-      const packets = this.serve(({ mark }) => mark);
-      if (packets === 0) this.#bound ??= ETIMEDOUT;
+      if (this.serve(({ mark }) => mark) === 0) this.#bound = ETIMEDOUT;
     }
-    if (this.#bound === 0) return;
-    this.close();
-    throw refusal(request, errnoName(this.#bound));
+    if (this.#bound !== 0) throw refusal(request, errnoName(this.#bound));
   }
 }
 
