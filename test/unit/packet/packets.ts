@@ -24,7 +24,7 @@ export interface Extension {
   readonly kind: 0 | 43 | 44 | 51 | 60;
   /** In units by which it is longer than 8 bytes: 8 bytes, of AH 4. Without meaning to one of fragments. */
   readonly more: number;
-  /** Of 44: where this fragment lies. */
+  /** Of 44: where this fragment lies in units of 8 bytes, above the three lowest bits; of those, 1: more follow. */
   readonly fragment?: number;
 }
 
@@ -57,7 +57,7 @@ function ipv6({ source, destination, protocol, payload, extensions = [] }: Parts
 }
 
 function extension({ kind, more, fragment = 0 }: Extension, next: number): Uint8Array {
-  if (kind === 44) return Uint8Array.of(next, 0, ...u16(fragment << 3), 0, 0, 0, 1);
+  if (kind === 44) return Uint8Array.of(next, 0, ...u16(fragment), 0, 0, 0, 1);
   const bytes = new Uint8Array(kind === 51 ? 8 + more * 4 : 8 + more * 8);
   bytes.set([next, more]);
   // One option that fills all of it: padding (RFC 8200, section 4.2).

@@ -50,6 +50,14 @@ Deno.test("what waits is read at once, each datagram in its place, as many as th
     assert.deepEqual(sequencesIn(socket, socket.receive()), [8]);
   }));
 
+Deno.test("who has a datagram is not kept waiting for more of them", () =>
+  withSocket({ ...OPTIONS, timeout_ms: 2_000 }, (socket) => {
+    const begun_ms = performance.now();
+    ask(socket, 1);
+    assert.equal(socket.receive(), 1);
+    assert.ok(performance.now() - begun_ms < 1_000);
+  }));
+
 Deno.test("after the time-out there is nothing, and no error", () =>
   withSocket(OPTIONS, (socket) => {
     const begun_ms = performance.now();
