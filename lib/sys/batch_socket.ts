@@ -11,6 +11,7 @@ import type { BatchOptions, BatchSocket, BatchSocketsPort } from "./ports.ts";
 const AF_NETLINK = 16;
 const SO_RCVTIMEO = 20;
 const NETLINK_NO_ENOBUFS = 5;
+const MSG_DONTWAIT = 0x40;
 const MSG_WAITFORONE = 0x10000;
 
 /** struct mmsghdr and struct iovec of 64-bit machines; both C libraries lay them out alike. */
@@ -26,11 +27,12 @@ const RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024;
 /** The kernel's own sockets, through libc. */
 export const batchSockets: BatchSocketsPort = {
   netlink(protocol, options) {
+    const { timeout_ms, groups = 0, buffer_bytes = RECEIVE_BUFFER_BYTES } = options;
     const socket = new SocketDescriptor(AF_NETLINK, protocol, `netlink protocol ${protocol}`);
-    socket.trySet(SOL_SOCKET, SO_RCVBUFFORCE, Int32Array.of(RECEIVE_BUFFER_BYTES));
-    socket.trySet(SOL_SOCKET, SO_RCVTIMEO, timeval(options.timeout_ms));
-    socket.trySet(SOL_NETLINK, NETLINK_NO_ENOBUFS, Int32Array.of(1));
-    return new MmsgSocket(socket.bind(netlinkAddress()), options);
+    socket.trySet(SOL_SOCKET, SO_RCVBUFFORCE, Int32Array.of(buffer_bytes));
+    socket.trySet(SOL_SOCKET, SO_RCVTIMEO, timeval(timeout_ms));
+    if (groups === 0) socket.trySet(SOL_NETLINK, NETLINK_NO_ENOBUFS, Int32Array.of(1));
+    return new MmsgSocket(socket.bind(netlinkAddress(groups)), options);
   },
 };
 
@@ -60,11 +62,12 @@ class MmsgSocket implements BatchSocket {
     this.#layOut();
   }
 
-  receive(): number {
+  receive(waits = true): number {
+    const flags = waits ? MSG_WAITFORONE : MSG_DONTWAIT;
     for (;;) {
       const { fd } = this.#socket;
       // Its own time-out is of no use: it is looked at after a datagram only (recvmmsg(2), bugs).
-      const count = libc().recvmmsg(fd, this.#headers, this.#count, MSG_WAITFORONE, null);
+      const count = libc().recvmmsg(fd, this.#headers, this.#count, flags, null);
       if (count >= 0) return count;
       const errno = lastErrno();
       if (errno === "EAGAIN") return 0;

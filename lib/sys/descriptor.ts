@@ -10,10 +10,15 @@ export const SOL_SOCKET = 1;
 export const SO_RCVBUFFORCE = 33;
 export const SOL_NETLINK = 270;
 
-/** struct sockaddr_nl with port 0: the kernel picks one. */
-export function netlinkAddress(): Uint8Array<ArrayBuffer> {
+/**
+ * struct sockaddr_nl with port 0: the kernel picks one.
+ *
+ * @param groups multicast groups 1 to 32, as bits from 0 on
+ */
+export function netlinkAddress(groups = 0): Uint8Array<ArrayBuffer> {
   const view = new DataView(new ArrayBuffer(12));
   view.setUint16(0, AF_NETLINK, true);
+  view.setUint32(8, groups, true);
   return new Uint8Array(view.buffer);
 }
 

@@ -95,6 +95,15 @@ export interface BatchOptions {
   readonly datagram_bytes: number;
   /** How long to wait for the first of them. */
   readonly timeout_ms: number;
+  /**
+   * Multicast groups 1 to 32 to listen to, as bits from 0 on. With any, it is told when something got lost:
+   * {@linkcode BatchSocket.receive} throws ENOBUFS then, once.
+   *
+   * @default 0
+   */
+  readonly groups?: number;
+  /** What the kernel may keep for us until we read it. @default 4 MiB */
+  readonly buffer_bytes?: number;
 }
 
 /** A socket of which many datagrams are read at once, into the same places each time. */
@@ -106,10 +115,11 @@ export interface BatchSocket {
   /**
    * Waits for a datagram and reads all that are there; blocks this thread meanwhile.
    *
+   * @param waits false reads only what is there already. @default true
    * @returns how many; 0 after the time-out
    * @throws {KernelError}
    */
-  receive(): number;
+  receive(waits?: boolean): number;
   /** Bytes of the datagram of that index; of one that was longer than its place, those that are there. */
   lengthOf(index: number): number;
   /** Sends the first bytes as one datagram. @throws {KernelError} */
@@ -119,7 +129,7 @@ export interface BatchSocket {
 
 /** Sockets for many small messages a second. */
 export interface BatchSocketsPort {
-  /** AF_NETLINK, SOCK_RAW; what gets lost because we were slow is not told (NETLINK_NO_ENOBUFS). */
+  /** AF_NETLINK, SOCK_RAW; without groups, what gets lost because we were slow is not told (NETLINK_NO_ENOBUFS). */
   netlink(protocol: number, options: BatchOptions): BatchSocket;
 }
 

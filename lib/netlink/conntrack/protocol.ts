@@ -7,6 +7,9 @@ export const CT_NEW = nfnetlinkType(NFNL_SUBSYS_CTNETLINK, 0);
 export const CT_GET = nfnetlinkType(NFNL_SUBSYS_CTNETLINK, 1);
 export const CT_DELETE = nfnetlinkType(NFNL_SUBSYS_CTNETLINK, 2);
 
+/** NFNLGRP_CONNTRACK_NEW, _UPDATE and _DESTROY (linux/netfilter/nfnetlink.h), the groups 1 to 3, as bits. */
+export const CT_GROUPS = 0b111;
+
 export const CTA_TUPLE_ORIG = 1;
 export const CTA_TUPLE_REPLY = 2;
 export const CTA_STATUS = 3;
