@@ -29,6 +29,12 @@ export function isSlotScheduler(scheduler: Scheduler): scheduler is SlotSchedule
   return (SLOT_SCHEDULERS as readonly string[]).includes(scheduler);
 }
 
+/** What a slot table has to know of a backend. */
+export type SlotBackend = Pick<
+  PlacedBackend,
+  "id" | "address" | "port" | "weight" | "effective_weight"
+>;
+
 /**
  * The slot table of a service, for its backends of one family.
  *
@@ -38,7 +44,7 @@ export function isSlotScheduler(scheduler: Scheduler): scheduler is SlotSchedule
 export function slotTable(
   scheduler: SlotScheduler,
   name: string,
-  backends: readonly PlacedBackend[],
+  backends: readonly SlotBackend[],
 ): SlotTable {
   switch (scheduler) {
     case "rr":
@@ -65,7 +71,12 @@ export function slotTable(
 export function hashSlot(table: SlotTable, source: Address, port: number): number | undefined {
   if (table.index.kind !== "hash" || table.slots.length === 0) return undefined;
   const key = hashKey(table.index.fields, source, port);
-  return reciprocalScale(jhash(key, table.index.seed), table.slots.length);
+  return slotOfKey(key, table.index.seed, table.slots.length);
+}
+
+/** The same by the bytes of {@linkcode hashKey}, for who has them in a packet. */
+export function slotOfKey(key: Uint8Array, seed: number, slots: number): number {
+  return reciprocalScale(jhash(key, seed), slots);
 }
 
 /** Bytes as nft lays them into registers: network order, each field padded with zeros to four bytes. */
@@ -81,8 +92,8 @@ export function hashKey(fields: readonly HashField[], source: Address, port: num
  * hands then, where an interleave would be dealt out anew.
  */
 function loadTable(
-  backends: readonly PlacedBackend[],
-  weightOf: (backend: PlacedBackend) => number,
+  backends: readonly SlotBackend[],
+  weightOf: (backend: SlotBackend) => number,
 ): SlotTable {
   const weighted = backends.map((backend) => ({
     id: backend.id,
@@ -95,7 +106,7 @@ function loadTable(
 function hashTable(
   fields: readonly HashField[],
   name: string,
-  backends: readonly PlacedBackend[],
+  backends: readonly SlotBackend[],
 ): SlotTable {
   // nft takes a random seed where none is written, so 0 must not come to look like "none".
   const seed = jhash(new TextEncoder().encode(name), 0) || 1;
@@ -111,11 +122,11 @@ function hashTable(
   return { index: { kind: "hash", fields, seed }, slots };
 }
 
-function shares(backends: readonly PlacedBackend[]) {
+function shares(backends: readonly SlotBackend[]) {
   return backends.map(({ id, effective_weight }) => ({ id, weight: effective_weight }));
 }
 
-function equalShares(backends: readonly PlacedBackend[]) {
+function equalShares(backends: readonly SlotBackend[]) {
   return backends.map(({ id, effective_weight }) => ({
     id,
     weight: Math.min(1, effective_weight),
