@@ -2,6 +2,7 @@ import type { Reason, Verdict } from "../model/change.ts";
 import { ENGINE_NAMES, type EngineName, type Service } from "../model/service.ts";
 import { type Capability, type Facts, isPossible } from "./facts.ts";
 import { isByLoad, type Merits, meritsOf } from "./merits.ts";
+import { tierReasons } from "./tier.ts";
 
 /** What selection needs to know of an engine. */
 export interface Candidate {
@@ -24,6 +25,8 @@ export interface Ground {
   /** What {@linkcode reportEngines} said. */
   readonly reports: readonly EngineReport[];
   readonly facts: Facts;
+  /** Load balancers behind the same router. @default 1 */
+  readonly nodes?: number;
 }
 
 /** What is asked for besides the service's own words. */
@@ -177,7 +180,7 @@ function conditionsOf(service: Service, name: EngineName, { candidates, facts }:
 export function reasonsAgainst(
   service: Service,
   engine: EngineName,
-  { candidates, reports, facts }: Ground,
+  { candidates, reports, facts, nodes = 1 }: Ground,
 ): Reason[] {
   const candidate = candidates.find(({ name }) => name === engine);
   const report = reports.find(({ name }) => name === engine);
@@ -186,7 +189,8 @@ export function reasonsAgainst(
   }
   const verdict = candidate.supports(service);
   const lacking = lackingNeeds(candidate.needs(service), facts);
-  return [...(verdict.ok ? [] : verdict.reasons), ...lacking];
+  const ofTier = tierReasons(service, engine, nodes);
+  return [...(verdict.ok ? [] : verdict.reasons), ...ofTier, ...lacking];
 }
 
 function lackingNeeds(needs: readonly string[], facts: Facts): Reason[] {

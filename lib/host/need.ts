@@ -11,6 +11,8 @@ export interface Need {
   readonly ipvs_conntrack: boolean;
   /** Some service on IPVS remembers its clients. */
   readonly ipvs_persistence: boolean;
+  /** Other load balancers behind the same router may take connections over. */
+  readonly isTier: boolean;
   /** Services whose VIPs have to be this machine's own. */
   readonly local: readonly string[];
   /** `uname -r`. */
@@ -24,6 +26,7 @@ export const NO_NEED: Need = {
   ipvs: [],
   ipvs_conntrack: false,
   ipvs_persistence: false,
+  isTier: false,
   local: [],
   kernel: "",
 };

@@ -64,6 +64,8 @@ export interface DesiredState {
   readonly ingress: Ingress;
   /** Its last service is gone, and connections that it translated are not. @default false */
   readonly lingers?: boolean;
+  /** Load balancers behind the same router. @default 1 */
+  readonly nodes?: number;
   /** Undefined where conntrack sees everything anyway. */
   readonly tracking?: Tracking;
   /** Where new connections of queued services wait for a choice. Undefined where there is none. */

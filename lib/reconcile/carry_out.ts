@@ -14,6 +14,7 @@ import {
 import type { Outcome } from "./outcome.ts";
 import { changesOf, type RunPlan } from "./plan.ts";
 import { inMovingOrder } from "./move.ts";
+import { applyQueue, doneQueue } from "./queue.ts";
 import { beginRevision, failRevision, recordRun, saveCounters } from "./record.ts";
 import type { Run } from "./request.ts";
 import { applyHostStage, orBlocked } from "./stage.ts";
@@ -62,12 +63,15 @@ async function finish(
   for (const stage of isMoved ? LEFT_STAGES : ["addresses", ...LEFT_STAGES] as const) {
     await orBlocked(run, () => applyHostStage(run, stage, plan.host));
   }
+  await applyQueue(run, plan.queue);
   saveCounters(run, plan);
   const host = doneStages(plan.host, run.done);
   forgetUnrepaired(run, plan.host, host);
+  const queue = doneQueue(plan.queue, run.done);
+  if (queue.changes.length === 0) plan.queue.drift.forEach((one) => run.progress.drift.delete(one));
   const outcome = {
     ...plan.outcome,
-    ...changesOf(run, plan.tasks, host),
+    ...changesOf(run, { ...plan, host, queue }),
     drift: [...run.progress.drift],
     blocked: [...plan.outcome.blocked, ...run.blocked],
   };

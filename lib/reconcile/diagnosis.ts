@@ -62,7 +62,7 @@ export function diagnoseMachine(kernel: Kernel, found: Findings): Diagnosis {
   const isConcerned = config || found.journal.length > 0;
   const interfaces = isConcerned ? addressResource.observe(kernel, []) : [];
   const journal = asNamedNow(found.journal, interfaces);
-  const ground = groundOf(facts);
+  const ground = groundOf(facts, config?.nodes);
   const engines = ground.reports;
   const reports = config ? reportServices(config, found.held, ground) : [];
   const engineOf = new Map(reports.map(({ name, chosen }) => [name, chosen]));

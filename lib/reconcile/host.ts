@@ -77,6 +77,7 @@ export function hostWant(
     ipvs: [...new Set(onIpvs.map(({ forward }) => forward))],
     ipvs_conntrack: isTracked(onIpvs, watched),
     ipvs_persistence: onIpvs.some(({ persistence }) => persistence),
+    isTier: config.nodes > 1,
     // It takes packets where the machine takes those for itself.
     local: onIpvs.map(({ name }) => name),
     kernel: "",

@@ -51,8 +51,14 @@ export function placeServices(
   for (const service of services) refuseUnmarkable(service, config.marks);
   const tracking = engine.name === "ipvs" ? trackingOf(config, engineOf, watch) : undefined;
   const lacks = lacking(engine, facts);
-  const queues = services.some(({ queued }) => queued) ? queueRange(facts.processors ?? 1) : undefined;
-  const some = { ...(tracking && { tracking }), ...(queues && { queues }) };
+  const queues = services.some(({ queued }) => queued)
+    ? queueRange(facts.processors ?? 1)
+    : undefined;
+  const some = {
+    ...(tracking && { tracking }),
+    ...(queues && { queues }),
+    ...(config.nodes > 1 && { nodes: config.nodes }),
+  };
   return { services, marks: config.marks, ingress, lacks, ...some };
 }
 

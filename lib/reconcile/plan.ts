@@ -23,6 +23,7 @@ import { isAwaited, moveNotes, movesOf, watchTranslated } from "./move.ts";
 import { backendNames, placeServices, servicesOn } from "./place.ts";
 import type { Run } from "./request.ts";
 import { enginesHere } from "./selection.ts";
+import { planQueue, type QueueStage } from "./queue.ts";
 import { newToken } from "./token.ts";
 
 /** The config text that is being brought about. */
@@ -51,6 +52,7 @@ export interface RunPlan {
   readonly watch: Watch;
   readonly tasks: readonly EngineTask[];
   readonly host: HostStages;
+  readonly queue: QueueStage;
   /** What will be reported if all goes as planned. */
   readonly outcome: Outcome;
 }
@@ -81,15 +83,10 @@ export async function planRun(run: Run, how: ViewOptions = {}): Promise<RunPlan>
   const host = planHost(run.machine, config, hostWant(config, run.engineOf, watch.watched));
   run.notes.push(...trackingNotes(host, links.watched));
   if (target.isNew) refuse(host);
-  for (const object of hostDrift(host)) run.progress.drift.add(object);
-  return {
-    target,
-    rows,
-    watch,
-    tasks,
-    host,
-    outcome: outcomeOf(run, target, tasks, host, links),
-  };
+  const queue = await planQueue(run.machine, tasks.map(({ state }) => state));
+  for (const object of [...hostDrift(host), ...queue.drift]) run.progress.drift.add(object);
+  const parts = { target, tasks, host, queue };
+  return { ...parts, rows, watch, outcome: outcomeOf(run, parts, links) };
 }
 
 /** What the kernel loads by itself with the first rule that takes it. */
@@ -181,14 +178,17 @@ function noteDrift(run: Run, engine: Engine, { have, committed }: View, memory: 
   if (note) notes.push(note);
 }
 
-/** @param host all that is planned, or what came about of it */
+/** @param parts all that is planned, or what came about of it */
 export function changesOf(
   { progress }: Run,
-  tasks: readonly EngineTask[],
-  host: HostStages,
+  { tasks, host, queue }: Pick<RunPlan, "tasks" | "host" | "queue">,
 ): Pick<Outcome, "changed" | "changes" | "sysctls"> {
   // In the order they are carried out, but for the sysctls: what is to come matters most.
-  const planned = [...tasks.flatMap(({ plan }) => plan.changes), ...hostChanges(host)];
+  const planned = [
+    ...tasks.flatMap(({ plan }) => plan.changes),
+    ...queue.changes,
+    ...hostChanges(host),
+  ];
   const changes = [...progress.changes, ...planned];
   const sysctls = [...progress.sysctls, ...hostSysctls(host)];
   return { changed: changes.length > 0, changes, sysctls };
@@ -196,15 +196,15 @@ export function changesOf(
 
 function outcomeOf(
   run: Run,
-  target: Target,
-  tasks: readonly EngineTask[],
-  host: HostStages,
+  parts: Pick<RunPlan, "target" | "tasks" | "host" | "queue">,
   links: Links,
 ): Outcome {
+  const { target, tasks, host, queue } = parts;
+  const others = [...hostChanges(host), ...queue.changes];
   return {
     revision: target.revision,
-    ...changesOf(run, tasks, host),
-    routine: !target.isNew && hostChanges(host).length === 0 && tasks.every(isRoutine),
+    ...changesOf(run, parts),
+    routine: !target.isNew && others.length === 0 && tasks.every(isRoutine),
     services: run.chosen,
     drift: [...run.progress.drift],
     blocked: [...host.blocked, ...obstacles(links)],

@@ -1,5 +1,6 @@
 import type { Facts } from "../capability/facts.ts";
 import type { LoadedConfig } from "../config/load.ts";
+import type { WorkerHost } from "../host/worker/worker.ts";
 import type { Change } from "../model/change.ts";
 import type { EngineName } from "../model/service.ts";
 import type { HostIdentity } from "../store/journal.ts";
@@ -16,6 +17,8 @@ export interface Machine {
   readonly facts: Facts;
   /** Of lb: another one may want something else of the same config. */
   readonly version: string;
+  /** What starting and asking the queue worker takes. */
+  readonly worker: WorkerHost;
 }
 
 /** What a run is to bring about. */

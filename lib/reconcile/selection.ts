@@ -57,8 +57,8 @@ export function engineReports(facts: Facts): EngineReport[] {
 }
 
 /** What services are held against when an engine is chosen for them. */
-export function groundOf(facts: Facts): Ground {
-  return { candidates: DATA_PATHS, reports: engineReports(facts), facts };
+export function groundOf(facts: Facts, nodes?: number): Ground {
+  return { candidates: DATA_PATHS, reports: engineReports(facts), facts, nodes };
 }
 
 /**
@@ -73,7 +73,7 @@ export async function selectAll(
   facts: Facts,
   held: Held = NOTHING_HELD,
 ): Promise<Chosen[]> {
-  const ground = groundOf(facts);
+  const ground = groundOf(facts, loaded.config.nodes);
   const refusals = await settingRefusals(loaded);
   const nearest = alternatives(ground);
   const chosen: Chosen[] = [];
@@ -117,12 +117,8 @@ function alternativeText(service: Service, asked: Asked, ground: Ground): string
 
 /** Settings that belong to no service and whose part of lb is not built yet: refused, never ignored. */
 async function settingRefusals(loaded: LoadedConfig): Promise<string[]> {
-  const { nodes, notify } = loaded.config;
+  const { notify } = loaded.config;
   const refusals: string[] = [];
-  if (nodes > 1) {
-    const place = await placeOf(loaded, ["tier", "nodes"]);
-    refusals.push(`${place}: tier.nodes: several load balancers are not built yet; set it to 1`);
-  }
   if (notify) {
     const place = await placeOf(loaded, ["notify"]);
     refusals.push(`${place}: notify: notifications are not built yet; leave the table out`);

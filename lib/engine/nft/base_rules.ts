@@ -29,6 +29,8 @@ export interface Shape {
   readonly quality: boolean;
   /** Some service has its new connections wait for a choice. */
   readonly queue?: QueueShape;
+  /** Other load balancers may have begun what comes here in the middle. */
+  readonly isTier: boolean;
 }
 
 /** The shared chains. A chain with a `hook` is a base chain. */
@@ -50,7 +52,7 @@ export function staticChains(marks: MarkLayout, shape: Shape): StaticChain[] {
     {
       name: "pre-filter",
       hook: "type filter hook prerouting priority -151; policy accept;",
-      rules: ["ct state invalid jump badflow"],
+      rules: ["ct state invalid jump badflow", ...shape.isTier ? takeoverRules(shape) : []],
     },
     // -105 comes before the usual dstnat -100 of other tables.
     { name: "pre-nat", hook: natHook("prerouting", -105), rules: dispatchRules(shape) },
@@ -104,6 +106,18 @@ function qualityChains(marks: MarkLayout): StaticChain[] {
       rules: [`${id} vmap @qp`],
     },
   ];
+}
+
+/**
+ * An answer from the middle of a connection that another load balancer had translated would begin a flow that
+ * translates nothing, and reach the client with the backend's address. The client's next packet begins the right
+ * one, and what was lost is sent again.
+ */
+function takeoverRules({ families }: Shape): string[] {
+  return families.map((family) =>
+    `ct state new tcp flags & syn != syn ${ip(family)} saddr . meta l4proto . th sport ` +
+    `@an${family} drop`
+  );
 }
 
 function vipRules(shape: Shape, rule: (match: string) => string): string[] {

@@ -54,3 +54,14 @@ export function declareGates(draft: Draft, service: PlacedService, family: Famil
     for (const prefix of disjoint(prefixes, family)) draft.element(name, prefix);
   }
 }
+
+/** The same ports in ranges that do not touch. Pure. */
+export function united(ranges: readonly PortRange[]): PortRange[] {
+  const result: PortRange[] = [];
+  for (const range of ranges.toSorted((a, b) => a.first - b.first)) {
+    const last = result.at(-1);
+    if (!last || range.first > last.last + 1) result.push(range);
+    else if (range.last > last.last) result[result.length - 1] = { ...last, last: range.last };
+  }
+  return result;
+}

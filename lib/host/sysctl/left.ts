@@ -51,14 +51,14 @@ export const LEFT_SYSCTLS: readonly LeftRule[] = [
   {
     key: "net.netfilter.nf_conntrack_tcp_loose",
     usual: "1",
-    when: isTracked,
+    when: (need) => isTracked(need) && !need.isTier,
     why: "with 1 the connections of another balancer that failed are picked up; with 0 they end",
     source: `${CONNTRACK}; nf_conntrack_proto_tcp.c`,
   },
   {
     key: "net.netfilter.nf_conntrack_tcp_be_liberal",
     usual: "0",
-    when: isTracked,
+    when: (need) => isTracked(need) && !need.isTier,
     why: "packets outside the window are dropped before they do harm; 1 where packets of one " +
       "direction pass by another machine",
     source: CONNTRACK,

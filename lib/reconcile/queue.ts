@@ -1,0 +1,153 @@
+import { type QueueTable, queueTable } from "../engine/nfqueue/table.ts";
+import { NFT_QUEUE } from "../engine/nft/queue/fill_queue.ts";
+import {
+  observeRules,
+  type QueueRuleStep,
+  ruleObject,
+  ruleSteps,
+  wantedRules,
+  writeRules,
+} from "../host/queue/rule.ts";
+import {
+  observeWorker,
+  reloadWorker,
+  startWorker,
+  stopWorker,
+  type WorkerView,
+  writeTable,
+} from "../host/worker/worker.ts";
+import type { Change } from "../model/change.ts";
+import { LbError } from "../model/error.ts";
+import type { DesiredState } from "../model/state.ts";
+import { workerPlaces } from "../model/worker.ts";
+import type { Machine, Run } from "./request.ts";
+
+/** What is to be done about the worker. */
+type WorkerOp = "start" | "reload" | "stop";
+
+/** The queue worker, and what hands packets to it: what is to be done about them. */
+export interface QueueStage {
+  readonly rules: readonly QueueRuleStep[];
+  readonly worker?: WorkerOp;
+  /** What it is to choose by; undefined where no service is queued. */
+  readonly table?: QueueTable;
+  readonly changes: readonly Change[];
+  /** What was in place before, and is not now. */
+  readonly drift: readonly string[];
+}
+
+const NOTHING: QueueStage = { rules: [], changes: [], drift: [] };
+
+/** Of the worker in plans and events. */
+const WORKER = "worker";
+
+/** What of it is here now. */
+interface Seen {
+  readonly rules: Awaited<ReturnType<typeof observeRules>>;
+  readonly worker?: WorkerView;
+  /** It was handed a table since this machine came up. */
+  readonly wasInUse: boolean;
+}
+
+/**
+ * Observes and plans. Changes nothing.
+ *
+ * @param states of all engines
+ * @throws {KernelError} where the kernel cannot be asked
+ */
+export async function planQueue(
+  machine: Pick<Machine, "kernel" | "worker">,
+  states: readonly DesiredState[],
+): Promise<QueueStage> {
+  const state = states.find(({ queues }) => queues);
+  const table = state && queueTable(state);
+  const seen = await observeQueue(machine);
+  if (!table && !seen) return NOTHING;
+  return stageOf(state, table, seen);
+}
+
+/** @returns undefined where no service has been queued since this machine came up, and nothing tells of it */
+async function observeQueue(
+  { kernel, worker }: Pick<Machine, "kernel" | "worker">,
+): Promise<Seen | undefined> {
+  const places = workerPlaces(kernel.runDir);
+  const [wasInUse, wasStarted] = [places.table, places.pid]
+    .map((path) => kernel.files.stat(path) !== undefined) as [boolean, boolean];
+  if (!wasInUse && !wasStarted) return undefined;
+  const [rules, view] = await Promise.all([observeRules(kernel), observeWorker(worker)]);
+  return { rules, worker: view, wasInUse };
+}
+
+/** Pure. */
+function stageOf(
+  state: DesiredState | undefined,
+  table: QueueTable | undefined,
+  { rules, worker, wasInUse }: Seen = { rules: new Map(), wasInUse: false },
+): QueueStage {
+  const isByMark = table !== undefined && state!.lacks.includes(NFT_QUEUE);
+  const steps = ruleSteps(isByMark ? wantedRules(table.marks, table.queues) : undefined, rules);
+  const next = nextOf(table, worker);
+  const changes = [...steps.map(ruleChange), ...next ? [workerChange(next)] : []];
+  const lost = table && wasInUse
+    ? [
+      ...steps.filter(({ rules }) => rules !== undefined).map(ruleObject),
+      ...next?.isLost ? [WORKER] : [],
+    ]
+    : [];
+  return { rules: steps, worker: next?.op, table, changes, drift: lost };
+}
+
+interface Next {
+  readonly op: WorkerOp;
+  readonly why: string;
+  /** It should have been there. */
+  readonly isLost?: boolean;
+}
+
+function nextOf(table: QueueTable | undefined, view: WorkerView | undefined): Next | undefined {
+  if (!table) return view && { op: "stop", why: "no service is left for it" };
+  if (!view) return { op: "start", why: "does not run", isLost: true };
+  if (!view.responsive) {
+    return { op: "start", why: `process ${view.pid} does not answer`, isLost: true };
+  }
+  if (view.status.token === table.token) return undefined;
+  return { op: "reload", why: "chooses by the services there are now" };
+}
+
+function workerChange({ op, why }: Next): Change {
+  const ops = { start: "add", reload: "change", stop: "remove" } as const;
+  return { engine: "nfqueue", op: ops[op], object: WORKER, detail: why };
+}
+
+function ruleChange(step: QueueRuleStep): Change {
+  const op = step.rules === undefined ? "remove" : step.found === "" ? "add" : "change";
+  const detail = op === "remove"
+    ? "no service is left for it"
+    : "hands first packets to the worker";
+  return { engine: "nfqueue", op, object: ruleObject(step), detail };
+}
+
+/**
+ * Brings it about, once the rules of the engines are in force: without the worker the kernel chooses. What
+ * cannot be brought about is told, and tried again by the next run.
+ */
+export async function applyQueue(run: Run, stage: QueueStage): Promise<void> {
+  const { machine: { kernel, worker: host }, blocked, done } = run;
+  try {
+    await writeRules(kernel, stage.rules);
+    if (stage.table && stage.worker) writeTable(host, stage.table);
+    if (stage.worker === "start") await startWorker(host);
+    if (stage.worker === "reload") await reloadWorker(host);
+    if (stage.worker === "stop") await stopWorker(host);
+    if (!stage.table) kernel.files.remove(workerPlaces(kernel.runDir).table);
+    for (const change of stage.changes) done.add(change);
+  } catch (error) {
+    if (!(error instanceof LbError)) throw error;
+    blocked.push(`queue worker: ${error.message}; until it runs the kernel chooses by itself`);
+  }
+}
+
+/** What came about of it. @param done changes that were carried out */
+export function doneQueue(stage: QueueStage, done: ReadonlySet<Change>): QueueStage {
+  return { ...stage, changes: stage.changes.filter((change) => done.has(change)) };
+}
