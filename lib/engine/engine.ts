@@ -143,4 +143,6 @@ export interface Engine<
   /** New connections by backend id, as far as the snapshot counts them. Pure. */
   totals(have: Snapshot): ReadonlyMap<number, number>;
   counters(kernel: Kernel, state: DesiredState): Promise<BackendCounters[]>;
+  /** Connections of queued services that the kernel chose for in the worker's place, by service. */
+  fallbacks(kernel: Kernel, state: DesiredState): ReadonlyMap<string, number>;
 }

@@ -19,7 +19,7 @@ import {
 import type { Change } from "../model/change.ts";
 import { LbError } from "../model/error.ts";
 import type { DesiredState } from "../model/state.ts";
-import { workerPlaces } from "../model/worker.ts";
+import { workerPlaces, type WorkerStatus } from "../model/worker.ts";
 import type { Machine, Run } from "./request.ts";
 
 /** What is to be done about the worker. */
@@ -150,4 +150,35 @@ export async function applyQueue(run: Run, stage: QueueStage): Promise<void> {
 /** What came about of it. @param done changes that were carried out */
 export function doneQueue(stage: QueueStage, done: ReadonlySet<Change>): QueueStage {
   return { ...stage, changes: stage.changes.filter((change) => done.has(change)) };
+}
+
+/** What is known of the worker, where one is in use. */
+export interface WorkerReport {
+  readonly state: "answers" | "silent" | "gone";
+  /** Of the one that runs. */
+  readonly pid?: number;
+  /** What it says of itself, where it answers. */
+  readonly status?: WorkerStatus;
+}
+
+/** Asks the worker. @returns undefined where none is in use */
+export async function reportWorker(
+  { kernel, worker }: Pick<Machine, "kernel" | "worker">,
+): Promise<WorkerReport | undefined> {
+  if (kernel.files.stat(workerPlaces(kernel.runDir).table) === undefined) return undefined;
+  const view = await observeWorker(worker);
+  if (!view) return { state: "gone" };
+  if (!view.responsive) return { state: "silent", pid: view.pid };
+  return { state: "answers", pid: view.pid, status: view.status };
+}
+
+/** What a run reads of the worker, for a digest. @throws {KernelError} */
+export async function queueInputs(
+  machine: Pick<Machine, "kernel" | "worker">,
+): Promise<unknown> {
+  const seen = await observeQueue(machine);
+  if (!seen) return undefined;
+  const { rules, worker } = seen;
+  const status = worker?.responsive ? worker.status : undefined;
+  return { rules: [...rules], worker: status && { token: status.token, version: status.version } };
 }

@@ -11,6 +11,7 @@ import { hostChanges, hostWant, planHost } from "./host.ts";
 import { directBackends } from "./links.ts";
 import { isFollowed } from "./load.ts";
 import type { Outcome } from "./outcome.ts";
+import { queueInputs } from "./queue.ts";
 import type { RunPlan } from "./plan.ts";
 import type { Machine, Run } from "./request.ts";
 import { enginesHere } from "./selection.ts";
@@ -86,6 +87,7 @@ export async function inputsDigest(
     sysctls.map(({ id }) => id),
     addresses.map(({ id, after }) => [id, after]),
     procSysMount(kernel.files),
+    await queueInputs(machine),
   ];
   return await sha256(`${JSON.stringify(inputs)}\n${await digestOf(text)}`);
 }

@@ -12,6 +12,7 @@ import { observeLinks } from "./links.ts";
 import { observeLoads } from "./load.ts";
 import { committedOf, isUntouched, type Memory, recall } from "./memory.ts";
 import { betterNotes } from "./move.ts";
+import { planQueue, reportWorker, type WorkerReport } from "./queue.ts";
 import { committedTracking } from "./tracking.ts";
 import { placeServices, servicesOn, weightReason } from "./place.ts";
 import type { Machine } from "./request.ts";
@@ -33,6 +34,8 @@ export interface BackendStatus {
   /** Time of the last check, in milliseconds. */
   readonly check_ms: number | null;
   readonly added_at_ms: number;
+  /** Choices of the worker's since it began; null where it does not choose, or does not answer. */
+  readonly chosen: number | null;
 }
 
 /** One service as it is now, and why its engine serves it. */
@@ -41,6 +44,8 @@ export interface ServiceStatus {
   readonly engine: EngineName;
   readonly reason: string;
   readonly backends: readonly BackendStatus[];
+  /** Connections that the kernel chose for in the worker's place; null where there is no worker to choose. */
+  readonly fallbacks: number | null;
 }
 
 /** What `lb status` tells. */
@@ -60,6 +65,8 @@ export interface Status {
   /** As it is wanted, but maybe not as it was meant. */
   readonly notes: readonly string[];
   readonly services: readonly ServiceStatus[];
+  /** The queue worker; undefined where no service takes one. */
+  readonly worker?: WorkerReport;
 }
 
 /** The state of everything that was applied last; reads only. */
@@ -86,6 +93,8 @@ export async function readStatus(
   const drifted: string[] = [];
   const found = new Map<string, ServiceStatus>();
   const links = await observeLinks(machine.kernel, applied.loaded.config, engineOf, HASTY_MS);
+  const worker = await reportWorker(machine);
+  const states: DesiredState[] = [];
   const watched = links.watched ?? committedTracking(machine)?.watched;
   for (const engine of ENGINES) {
     const { config } = applied.loaded;
@@ -100,17 +109,21 @@ export async function readStatus(
     if (state.services.length === 0 && !memory.record) continue;
     drifted.push(...await driftedObjects(machine, engine, state, memory));
     const backends = joinById(rows, await engine.counters(machine.kernel, state));
+    const fallbacks = engine.fallbacks(machine.kernel, state);
+    states.push(state);
     for (const service of state.services) {
-      found.set(service.name, serviceStatus(service, byName, backends));
+      const counts = { backends, worker, fallbacks: fallbacks.get(service.name) };
+      found.set(service.name, serviceStatus(service, byName, counts));
     }
   }
   const { config } = applied.loaded;
   const host = planHost(machine, config, hostWant(config, engineOf, watched));
-  drifted.push(...hostDrift(host));
+  const queue = await planQueue(machine, states);
+  drifted.push(...hostDrift(host), ...queue.changes.map(({ object }) => object));
   const notes = [...host.notes, ...betterNotes(chosen)];
   const blocked = host.homeless.map(({ message }) => message);
   const inOrder = chosen.map(({ name }) => found.get(name)!);
-  return { ...base, drifted, blocked, notes, services: inOrder };
+  return { ...base, drifted, blocked, notes, services: inOrder, worker };
 }
 
 /** What is not as it was committed. Where nothing has touched the kernel since, it is not even read. */
@@ -144,23 +157,32 @@ function joinById(
   return new Map(rows.map((row) => [row.id, { row, counters: counters.get(row.id) }]));
 }
 
+/** What was counted of a service. */
+interface ServiceCounts {
+  readonly backends: ReadonlyMap<number, Counted>;
+  readonly worker?: WorkerReport;
+  readonly fallbacks?: number;
+}
+
 function serviceStatus(
   service: PlacedService,
-  chosen: ReadonlyMap<string, Chosen>,
-  counted: ReadonlyMap<number, Counted>,
+  byName: ReadonlyMap<string, Chosen>,
+  { backends: counted, worker, fallbacks = null }: ServiceCounts,
 ): ServiceStatus {
-  const { engine, reason } = chosen.get(service.name)!;
-  const backends = service.backends.map((backend) =>
-    backendStatus(service, backend, counted.get(backend.id)!)
-  );
-  return { service, engine, reason, backends };
+  const { engine, reason } = byName.get(service.name)!;
+  const choices = service.queued ? worker?.status?.chosen : undefined;
+  const backends = service.backends.map((backend) => ({
+    ...backendStatus(service, backend, counted.get(backend.id)!),
+    chosen: choices ? choices[backend.id] ?? 0 : null,
+  }));
+  return { service, engine, reason, backends, fallbacks };
 }
 
 function backendStatus(
   service: PlacedService,
   backend: PlacedBackend,
   { row, counters }: Counted,
-): BackendStatus {
+): Omit<BackendStatus, "chosen"> {
   const raw = counters?.new_connections ?? null;
   return {
     backend,

@@ -1,6 +1,7 @@
 import { formatEndpoint, formatPrefix } from "../model/address.ts";
 import { familiesOf, formatPorts } from "../model/service.ts";
 import type { BackendStatus, ServiceStatus, Status } from "../reconcile/status.ts";
+import type { WorkerReport } from "../reconcile/queue.ts";
 import { columns, type Paint } from "./table.ts";
 
 /** `lb status --json` (docs/cli.md). */
@@ -14,11 +15,26 @@ export function statusJson(status: Status): Record<string, unknown> {
     blocked: status.blocked,
     config_edited: status.config_edited,
     notes: status.notes,
+    ...(status.worker && { worker: workerJson(status.worker) }),
     services: status.services.map(serviceJson),
   };
 }
 
-function serviceJson({ service, engine, reason, backends }: ServiceStatus) {
+function workerJson({ state, pid = null, status }: WorkerReport) {
+  return {
+    ...{ state, pid },
+    worker_pid: status?.worker_pid ?? null,
+    since: status ? isoTime(status.since_ms) : null,
+    restarts: status?.restarts ?? null,
+    seen: status?.seen ?? null,
+    left_to_kernel: status?.left_to_kernel ?? null,
+    released: status?.released ?? null,
+    events_lost: status?.events_lost ?? null,
+    queues: status?.queues ?? [],
+  };
+}
+
+function serviceJson({ service, engine, reason, backends, fallbacks }: ServiceStatus) {
   return {
     name: service.name,
     engine,
@@ -32,12 +48,14 @@ function serviceJson({ service, engine, reason, backends }: ServiceStatus) {
     active_connections: sum(backends.map((each) => each.active_connections)),
     bytes_in: sum(backends.map((each) => each.bytes_in)),
     bytes_out: sum(backends.map((each) => each.bytes_out)),
-    backends: backends.map(({ backend, added_at_ms, ...rest }) => ({
+    ...(fallbacks !== null && { kernel_choices: fallbacks }),
+    backends: backends.map(({ backend, added_at_ms, chosen, ...rest }) => ({
       address: backend.address.text,
       port: backend.port ?? null,
       weight: backend.weight,
       backup: backend.backup,
       ...rest,
+      ...(chosen !== null && { chosen }),
       changed_at: isoTime(added_at_ms),
     })),
   };
@@ -72,16 +90,38 @@ export function statusText(status: Status, paint: Paint): string {
     ...drifted,
     ...blocked,
     ...notes,
+    ...(status.worker ? [workerText(status.worker, paint)] : []),
     ...status.services.map((one) => serviceText(one, paint)),
   ]
     .join("\n");
 }
 
-function serviceText({ service, engine, backends }: ServiceStatus, paint: Paint): string {
+function workerText({ state, pid, status }: WorkerReport, paint: Paint): string {
+  if (!status) {
+    const words = state === "gone" ? "does not run" : `(process ${pid}) does not answer`;
+    return paint(`! queue worker ${words}: the kernel chooses by itself`, "yellow");
+  }
+  const total = (key: "waiting" | "dropped_full" | "dropped_user") =>
+    status.queues.reduce((sum, queue) => sum + queue[key], 0);
+  const parts = [
+    `${status.seen} first packets seen`,
+    `${total("waiting")} waiting`,
+    `${total("dropped_full") + total("dropped_user")} dropped`,
+    `${status.restarts} ${status.restarts === 1 ? "restart" : "restarts"}`,
+    ...(status.released > 0 ? [`${status.released} given to the kernel`] : []),
+  ];
+  return `queue worker ${pid} since ${isoTime(status.since_ms)}: ${parts.join(", ")}`;
+}
+
+function serviceText(
+  { service, engine, backends, fallbacks }: ServiceStatus,
+  paint: Paint,
+): string {
   const where = service.vip.map(formatPrefix).join(" ");
   const ports = formatPorts(service.ports).join(",");
   const title = paint(service.name, "bold") +
-    `  ${service.protocol} ${where} port ${ports}  ${service.scheduler}  ${engine}`;
+    `  ${service.protocol} ${where} port ${ports}  ${service.scheduler}  ${engine}` +
+    (fallbacks ? `  (${fallbacks} chosen by the kernel itself)` : "");
   if (backends.length === 0) return `\n${title}\n  no backends: connections are refused`;
   const head = ["  backend", "weight", "health", "new", "active"].map((cell) => paint(cell, "dim"));
   const rows = backends.map((each) => [

@@ -34,6 +34,7 @@ export const ipvsEngine: Engine<Snapshot, IpvsPlan> = {
         .map(([id, { new_connections }]) => [id, new_connections]),
     ),
   counters: (kernel, state) => Promise.try(() => counters(kernel, state)),
+  fallbacks: () => new Map(),
 };
 
 type Counted = Required<Omit<BackendCounters, "id">>;

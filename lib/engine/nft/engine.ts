@@ -1,5 +1,6 @@
 import { isRefusal } from "../../model/error.ts";
 import { fitsMark, type MarkLayout } from "../../model/mark.ts";
+import { familiesOf } from "../../model/service.ts";
 import type { DesiredState, PlacedService } from "../../model/state.ts";
 import { countActive } from "../../netlink/conntrack/count.ts";
 import { awaitCommit, generationOf, readGeneration } from "../../netlink/nft/generation.ts";
@@ -20,7 +21,7 @@ import { disruptions } from "./ingress/disruptions.ts";
 import { tellsOpening } from "./ingress/rules.ts";
 import { INGRESS_REJECT } from "./ingress/supports.ts";
 import { NFT_QUEUE } from "./queue/fill_queue.ts";
-import { idOfCounter } from "./names.ts";
+import { idOfCounter, serviceNames } from "./names.ts";
 import { observeTables } from "./observe.ts";
 import { type NftPlan, planNft } from "./plan.ts";
 import { runTransaction } from "./program.ts";
@@ -51,6 +52,7 @@ export const nftEngine: Engine<Snapshot, NftPlan> = {
   apply,
   totals: ({ tables }) => countsOf([...tables.values()].flatMap(({ counters }) => [...counters])),
   counters,
+  fallbacks,
 };
 
 /** So often, and for so long, it is read anew where somebody else's transactions come in between. */
@@ -120,17 +122,29 @@ async function commit(kernel: Kernel, plan: NftPlan): Promise<void> {
   }
 }
 
-async function counters(kernel: Kernel, state: DesiredState): Promise<BackendCounters[]> {
+function listCounters({ sockets }: Kernel, state: DesiredState): (readonly [string, Counter])[] {
   const tables = tableNames(state).map(tableId);
-  const counted = countsOf(
-    withNft(
-      kernel.sockets,
-      (connection) =>
-        tables.flatMap((table) =>
-          dumpCounters(connection, table).map((counter) => [counter.name, counter] as const)
-        ),
-    ),
+  return withNft(
+    sockets,
+    (connection) =>
+      tables.flatMap((table) =>
+        dumpCounters(connection, table).map((counter) => [counter.name, counter] as const)
+      ),
   );
+}
+
+function fallbacks(kernel: Kernel, state: DesiredState): Map<string, number> {
+  const queued = state.services.filter((service) => service.queued);
+  if (queued.length === 0) return new Map();
+  const counted = new Map(listCounters(kernel, state));
+  return new Map(queued.map((service) => {
+    const names = familiesOf(service).map((family) => serviceNames(service, family).fallbacks);
+    return [service.name, names.reduce((sum, name) => sum + (counted.get(name)?.packets ?? 0), 0)];
+  }));
+}
+
+async function counters(kernel: Kernel, state: DesiredState): Promise<BackendCounters[]> {
+  const counted = countsOf(listCounters(kernel, state));
   const isTracked = state.services.some(({ forward }) => forward !== "dr");
   const active = isTracked ? countActive(kernel.sockets, state.marks) : new Map<number, number>();
   return await Promise.resolve(

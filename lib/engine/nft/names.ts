@@ -17,6 +17,8 @@ export function serviceNames(service: Pick<PlacedService, "name">, family: Famil
     backends: `be-${stem}`,
     /** Mark that the worker gave → backend chain. */
     choices: `mk-${stem}`,
+    /** Counts the connections that the kernel chose for, in the worker's place. */
+    fallbacks: `f-${stem}`,
     /** Source → backend id: persistence. */
     sticky: `st-${stem}`,
     /** Sources with their rate of new connections. */

@@ -83,7 +83,7 @@ export function pickRules(
   return [
     ...markRules(service, family, marks, serviceForm(service, table)),
     ...stickyRules(service, family),
-    ...service.queued ? [choiceRule(service, family, marks)] : [],
+    ...service.queued ? choiceRules(service, family, marks) : [],
     ...slotRules(service, family, table),
     `jump ${backendNames(lowest).chain}`,
   ];
@@ -141,8 +141,9 @@ function orderOf(prefix: Prefix): string {
 }
 
 /** What the worker has chosen. A choice that leads nowhere any more is made anew by the slots. */
-function choiceRule(service: PlacedService, family: Family, marks: MarkLayout): string {
-  return `meta mark & ${hex(idMask(marks))} vmap @${serviceNames(service, family).choices}`;
+function choiceRules(service: PlacedService, family: Family, marks: MarkLayout): string[] {
+  const { choices, fallbacks } = serviceNames(service, family);
+  return [`meta mark & ${hex(idMask(marks))} vmap @${choices}`, `counter name "${fallbacks}"`];
 }
 
 function slotRules(service: PlacedService, family: Family, table: SlotTable): string[] {

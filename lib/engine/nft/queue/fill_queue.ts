@@ -64,7 +64,8 @@ export function addQueued(
       draft.element(set, `${formatPrefix(vip)} . ${service.protocol} . ${portText(ports)}`);
     }
   }
-  const { choices } = serviceNames(service, family);
+  const { choices, fallbacks } = serviceNames(service, family);
+  draft.counter(fallbacks);
   draft.collection("map", choices, "typeof meta mark : verdict;");
   for (const { id, effective_weight } of backendsOf(service, family)) {
     // Other ids share a mark, and are left to the slots.
