@@ -13,6 +13,8 @@ export interface Need {
   readonly ipvs_persistence: boolean;
   /** Other load balancers behind the same router may take connections over. */
   readonly isTier: boolean;
+  /** The queue worker chooses by the connections there are, of which conntrack tells it. */
+  readonly isCounted: boolean;
   /** Services whose VIPs have to be this machine's own. */
   readonly local: readonly string[];
   /** `uname -r`. */
@@ -27,6 +29,7 @@ export const NO_NEED: Need = {
   ipvs_conntrack: false,
   ipvs_persistence: false,
   isTier: false,
+  isCounted: false,
   local: [],
   kernel: "",
 };

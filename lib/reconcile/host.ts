@@ -1,5 +1,6 @@
 import { FAMILIES, type Family } from "../model/address.ts";
 import { procSysMount } from "../capability/proc_sys.ts";
+import { isLive } from "../engine/nft/queue/supports.ts";
 import { holderOf } from "../engine/registry.ts";
 import { addressResource } from "../host/address/address.ts";
 import { withLocalPrefixes } from "../host/address/observe.ts";
@@ -78,6 +79,9 @@ export function hostWant(
     ipvs_conntrack: isTracked(onIpvs, watched),
     ipvs_persistence: onIpvs.some(({ persistence }) => persistence),
     isTier: config.nodes > 1,
+    isCounted: config.services.some((service) =>
+      engineOf.get(service.name) === "nfqueue" && isLive(service)
+    ),
     // It takes packets where the machine takes those for itself.
     local: onIpvs.map(({ name }) => name),
     kernel: "",

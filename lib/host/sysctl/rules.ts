@@ -296,4 +296,15 @@ export const SYSCTL_RULES: readonly Rule[] = [
     source: "Documentation/networking/nf_conntrack-sysctl.rst; tcp_in_window()",
     risk: "packets outside the window pass: the ends have to tell",
   },
+  {
+    key: "net.netfilter.nf_conntrack_events",
+    value: "1",
+    when: ({ isCounted }) => isCounted,
+    replaces: (found) => found !== "1",
+    optional: true,
+    since: "2.6.31",
+    why: "the queue worker hears of every connection, also of those from before it listened",
+    source: "linux 2794cdb0b97b (5.19); nf_ct_ecache_ext_add()",
+    risk: "some bytes more for each entry",
+  },
 ];
