@@ -1,7 +1,7 @@
 /**
  * A folder per scenario: `lb.toml` and, for a transition, `before.toml` go in; `plan.txt`, `ruleset.nft` (from
  * nothing to `lb.toml`) and `change.nft` (from `before.toml` to it) have to come out. `lacks` names what its
- * kernel cannot do, `links` its interfaces. `UPDATE_GOLDEN=1` writes them anew: read the diff before you commit
+ * kernel cannot do, `links` its interfaces, `needs` what nft has to find in a kernel to take it. `UPDATE_GOLDEN=1` writes them anew: read the diff before you commit
  * it.
  */
 import assert from "node:assert/strict";
@@ -11,17 +11,18 @@ import { desiredSnapshot } from "../../lib/engine/nft/desired.ts";
 import { nftEngine } from "../../lib/engine/nft/engine.ts";
 import { type NftPlan, planNft } from "../../lib/engine/nft/plan.ts";
 import { EMPTY_SNAPSHOT, type Snapshot, withToken } from "../../lib/engine/nft/snapshot.ts";
-import { supportsNft } from "../../lib/engine/nft/supports.ts";
+import { DATA_PATHS } from "../../lib/engine/registry.ts";
 import { ingressOf } from "../../lib/host/neighbour/ingress.ts";
 import type { Way } from "../../lib/host/neighbour/way.ts";
 import { type Interface, type InterfaceAddress, subnetOf } from "../../lib/host/interface.ts";
 import { type Address, contains, parseAddress } from "../../lib/model/address.ts";
+import type { EngineName } from "../../lib/model/service.ts";
 import type { Config } from "../../lib/model/settings.ts";
 import { directBackends, type Links } from "../../lib/reconcile/links.ts";
 import { backendNames, placeServices } from "../../lib/reconcile/place.ts";
 import { allocateIds, type BackendRow } from "../../lib/store/ids.ts";
 import { process } from "../../lib/sys/process.ts";
-import { able } from "../kernel/able.ts";
+import { able, type Need } from "../kernel/able.ts";
 import { scriptOf } from "../unit/engine/nft/script_of.ts";
 
 const HERE = new URL(".", import.meta.url).pathname;
@@ -48,9 +49,13 @@ for (const name of scenarios) {
   });
 
   Deno.test({
-    ...able(`golden ${name}: nft takes it`),
+    ...able(`golden ${name}: nft takes it`, needOf(folder)),
     fn: () => checkWithNft(folder),
   });
+}
+
+function needOf(folder: string): Need | undefined {
+  return readIfThere(`${folder}/needs`)?.trim() as Need | undefined;
 }
 
 /** What a config makes the engine want, and the ids it took. */
@@ -73,12 +78,16 @@ async function placed(path: string, known: readonly BackendRow[]): Promise<Place
   if (text === undefined) return undefined;
   const { config, warnings } = await parseConfig(text, path);
   assert.deepEqual(warnings.filter(({ severity }) => severity === "error"), []);
-  for (const service of config.services) assert.deepEqual(supportsNft(service), { ok: true });
+  const engineOf = enginesOf(config);
+  for (const service of config.services) {
+    const path = DATA_PATHS.find(({ name }) => name === engineOf.get(service.name));
+    assert.deepEqual(path?.supports(service), { ok: true });
+  }
   const rows = allocateIds(known, backendNames(config.services), config.marks.idMax - 1, 0);
   const folder = path.slice(0, path.lastIndexOf("/"));
   const facts = { capabilities: lacking(`${folder}/lacks`) };
   const links = linksOf(config, interfacesOf(folder));
-  const state = placeServices(config, allOnNft(config), nftEngine, rows, facts, links);
+  const state = placeServices(config, engineOf, nftEngine, rows, facts, links);
   return { rows, want: desiredSnapshot(state) };
 }
 
@@ -123,8 +132,8 @@ function wayTo(address: Address, interfaces: readonly Interface[]): Way {
   return { address, link: { ifindex: near.index, interface: near.name, answers: true } };
 }
 
-function allOnNft({ services }: Config) {
-  return new Map(services.map(({ name }) => [name, "nft" as const]));
+function enginesOf({ services }: Config): Map<string, EngineName> {
+  return new Map(services.map(({ name, engine }) => [name, engine === "auto" ? "nft" : engine]));
 }
 
 function planText({ changes }: NftPlan): string {

@@ -16,6 +16,11 @@ add rule ip t c meta l4proto tcp dnat to 192.0.2.1:80
 
 const PROGRAMS = ["ip", "nft", "conntrack", "unshare"];
 
+/** Behind {@linkcode RULES}. */
+const QUEUE = "add rule ip t c queue flags bypass to 1\n";
+
+const XT_QUEUE = "iptables-legacy -t mangle -A OUTPUT -j NFQUEUE --queue-bypass";
+
 const ABILITIES = {
   nft: {
     programs: PROGRAMS,
@@ -43,6 +48,11 @@ const ABILITIES = {
       "add rule inet t c queue flags bypass to 0",
     ],
     lacking: "this kernel's nft cannot queue packets",
+  },
+  queue: {
+    programs: [...PROGRAMS, "iptables-legacy"],
+    question: ["sh", "-ec", `nft "$1"; nft "$2" || ${XT_QUEUE}`, "sh", RULES, QUEUE],
+    lacking: "it takes nft's translation, and queues",
   },
   both: {
     programs: [...PROGRAMS, "ipvsadm"],
