@@ -167,7 +167,7 @@ interface ServiceCounts {
 function serviceStatus(
   service: PlacedService,
   byName: ReadonlyMap<string, Chosen>,
-  { backends: counted, worker, fallbacks = null }: ServiceCounts,
+  { backends: counted, worker, fallbacks }: ServiceCounts,
 ): ServiceStatus {
   const { engine, reason } = byName.get(service.name)!;
   const choices = service.queued ? worker?.status?.chosen : undefined;
@@ -175,7 +175,7 @@ function serviceStatus(
     ...backendStatus(service, backend, counted.get(backend.id)!),
     chosen: choices ? choices[backend.id] ?? 0 : null,
   }));
-  return { service, engine, reason, backends, fallbacks };
+  return { service, engine, reason, backends, fallbacks: fallbacks ?? null };
 }
 
 function backendStatus(
