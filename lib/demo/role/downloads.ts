@@ -1,4 +1,5 @@
 import { get, type RequestOptions } from "./http.ts";
+import { sourceOf } from "./requests.ts";
 import type { DownloadsSpec, RoleEvent } from "./spec.ts";
 import { count, type RequestEnd, tallyDownloads } from "./tally.ts";
 
@@ -31,7 +32,8 @@ async function one(
   const door = spec.doors[index % spec.doors.length]!;
   try {
     const path = `/download?seconds=${spec.seconds}`;
-    const { backend } = await get(door, path, { timeout_ms: SILENCE_MS, ...options });
+    const source = spec.sources && sourceOf(spec.sources, index);
+    const { backend } = await get(door, path, { timeout_ms: SILENCE_MS, source, ...options });
     return { ok: true, backend, ms: performance.now() - began };
   } catch (error) {
     return { ok: false, error: error instanceof Error ? error.message : String(error) };

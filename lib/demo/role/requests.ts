@@ -94,7 +94,8 @@ async function request(spec: RequestsSpec | SteadySpec, index: number): Promise<
   return (await get(door, spec.path ?? "/", { source, timeout_ms })).body.trim();
 }
 
-function sourceOf({ addresses = [], first_port }: Sources, index: number): Source {
+/** Which of the sources request `index` comes from. */
+export function sourceOf({ addresses = [], first_port }: Sources, index: number): Source {
   const count = Math.max(1, addresses.length);
   return {
     address: addresses[index % count],

@@ -72,6 +72,7 @@ export interface SteadySpec extends Requests {
 export interface DownloadsSpec {
   readonly role: "downloads";
   readonly doors: readonly Door[];
+  readonly sources?: Sources;
   readonly count: number;
   readonly seconds: number;
 }

@@ -1,6 +1,7 @@
 import type { Family } from "../../model/address.ts";
 import { idMask, type MarkLayout } from "../../model/mark.ts";
 import { hex } from "./names.ts";
+import { tierChains } from "./tier/fill_tier.ts";
 import { queueChains, type QueueShape } from "./queue/rules.ts";
 
 /**
@@ -52,7 +53,7 @@ export function staticChains(marks: MarkLayout, shape: Shape): StaticChain[] {
     {
       name: "pre-filter",
       hook: "type filter hook prerouting priority -151; policy accept;",
-      rules: ["ct state invalid jump badflow", ...shape.isTier ? takeoverRules(shape) : []],
+      rules: ["ct state invalid jump badflow"],
     },
     // -105 comes before the usual dstnat -100 of other tables.
     { name: "pre-nat", hook: natHook("prerouting", -105), rules: dispatchRules(shape) },
@@ -79,6 +80,7 @@ export function staticChains(marks: MarkLayout, shape: Shape): StaticChain[] {
     },
     ...(shape.quality ? qualityChains(marks) : []),
     ...(shape.queue ? queueChains(marks, shape.queue) : []),
+    ...(shape.isTier ? tierChains(shape.families) : []),
   ];
 }
 
@@ -106,18 +108,6 @@ function qualityChains(marks: MarkLayout): StaticChain[] {
       rules: [`${id} vmap @qp`],
     },
   ];
-}
-
-/**
- * An answer from the middle of a connection that another load balancer had translated would begin a flow that
- * translates nothing, and reach the client with the backend's address. The client's next packet begins the right
- * one, and what was lost is sent again.
- */
-function takeoverRules({ families }: Shape): string[] {
-  return families.map((family) =>
-    `ct state new tcp flags & syn != syn ${ip(family)} saddr . meta l4proto . th sport ` +
-    `@an${family} drop`
-  );
 }
 
 function vipRules(shape: Shape, rule: (match: string) => string): string[] {

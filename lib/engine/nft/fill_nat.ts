@@ -15,7 +15,6 @@ import {
   portsOf,
   portText,
   slotsOf,
-  united,
 } from "./service_parts.ts";
 import {
   disjoint,
@@ -27,6 +26,7 @@ import {
   serviceKey,
 } from "./service_rules.ts";
 import { addQueued, declareQueue, queueShape } from "./queue/fill_queue.ts";
+import { addAnswers, isTier } from "./tier/fill_tier.ts";
 import { REVISION_SET } from "./snapshot.ts";
 
 /** Services of which a table is filled. */
@@ -51,7 +51,7 @@ export function fillNat(
   for (const chain of staticChains(state.marks, shape)) draft.chain(chain);
   declareShared(draft, shape);
   for (const service of services) addAll(draft, state, service, families);
-  if (shape.isTier) addAnswers(draft, state.services, families);
+  if (shape.isTier) addAnswers(draft, state, families);
   for (const family of shape.prefixes) addPrefixes(draft, state, family);
   withdrawShared(draft, services, without);
 }
@@ -73,7 +73,7 @@ function shapeOf(state: DesiredState, families: readonly Family[]): Shape {
     ...{ families, intervals, prefixes },
     quality: services.some(hasQuality),
     queue: queueShape(state, families),
-    isTier: (state.nodes ?? 1) > 1,
+    isTier: isTier(state),
   };
 }
 
@@ -93,10 +93,6 @@ function declareShared(draft: Draft, shape: Shape): void {
       draft.collection("set", `vp${family}`, `typeof ${ip} daddr; flags interval;`);
     }
     draft.collection("set", `be${family}`, `typeof ${ip} saddr . meta l4proto;`);
-    if (shape.isTier) {
-      const answer = `typeof ${ip} saddr . meta l4proto . th sport; flags interval;`;
-      draft.collection("set", `an${family}`, answer);
-    }
   }
   if (shape.queue) declareQueue(draft, shape.queue);
   if (!shape.quality) return;
@@ -250,28 +246,6 @@ function addDispatch(draft: Draft, service: PlacedService, family: Family): void
 function addPrefixes(draft: Draft, { services }: DesiredState, family: Family): void {
   const prefixes = services.flatMap(({ vip }) => vip.filter((one) => !isSingle(one)));
   for (const prefix of disjoint(prefixes, family)) draft.element(`vp${family}`, prefix);
-}
-
-/** Several services may have the same backend, and ranges of ports that overlap there. */
-function addAnswers(
-  draft: Draft,
-  services: readonly PlacedService[],
-  families: readonly Family[],
-): void {
-  const answers = services.flatMap((service) =>
-    service.backends.filter(({ address }) => families.includes(address.family))
-      .flatMap(({ address, port }) =>
-        (port === undefined ? portsOf(service) : [{ first: port, last: port }])
-          .map((ports) => ({ address, protocol: service.protocol, ports }))
-      )
-  );
-  const byPlace = Map.groupBy(answers, ({ address, protocol }) => `${address.text} . ${protocol}`);
-  for (const [place, group] of byPlace) {
-    const { family } = group[0]!.address;
-    for (const ports of united(group.map(({ ports }) => ports))) {
-      draft.element(`an${family}`, `${place} . ${portText(ports)}`);
-    }
-  }
 }
 
 function addQuality(
