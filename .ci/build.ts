@@ -13,6 +13,8 @@ import { parseArgs } from "node:util";
 const ROOT = new URL("..", import.meta.url).pathname;
 const LAUNCHER = "launcher.sh";
 const HEAD_BYTES = 4096;
+/** Started by name as a thread (lib/queue/worker_threads.ts): to be there as a file of its own. */
+const THREAD = "lib/queue/thread_main.ts";
 /** Long enough for a slow line, short enough not to be waited for where the server is out of reach. */
 const DENORT_PROBE_MS = 3000;
 const DENORT_COMPILE_MS = 180_000;
@@ -102,6 +104,8 @@ async function compile(output: string): Promise<void> {
     "--frozen",
     "--include",
     "templates",
+    "--include",
+    THREAD,
     `--v8-flags=${V8_FLAGS}`,
   ];
   const argv = [Deno.execPath(), ...flags, "--output", made, "main.ts"] as const;
@@ -135,7 +139,7 @@ async function fill(tree: string): Promise<void> {
   await Deno.mkdir(`${tree}/deno_dir`);
   await Deno.copyFile(Deno.execPath(), `${tree}/deno`);
   const bundle = ["bundle", "--frozen", "--minify", "--code-splitting", "--outdir", `${tree}/app`];
-  await run([Deno.execPath(), ...bundle, "main.ts"]);
+  await run([Deno.execPath(), ...bundle, "main.ts", THREAD]);
   await copyFolder(`${ROOT}templates`, `${tree}/templates`, (name) => name !== LAUNCHER);
   await Deno.writeTextFile(`${tree}/build.json`, JSON.stringify(await buildInfo()) + "\n");
 }

@@ -1,8 +1,10 @@
+import type { WorkerHost } from "../lib/host/worker/worker.ts";
 import { LbError } from "../lib/model/error.ts";
 import type { HostIdentity } from "../lib/store/journal.ts";
 import { secureFolder } from "../lib/store/folder.ts";
 import type { Store } from "../lib/store/store.ts";
 import { children } from "../lib/sys/children.ts";
+import { daemons } from "../lib/sys/daemons.ts";
 import { clock } from "../lib/sys/clock.ts";
 import { files, folderOf, sweepDrafts } from "../lib/sys/files.ts";
 import { locks } from "../lib/sys/lock.ts";
@@ -25,11 +27,17 @@ export const context = {
   clock,
   process,
   children,
+  daemons,
   sweepDrafts,
 
   /** Everything an engine or a host resource may touch. */
   kernel(places: Places): Kernel {
     return { process, files, sockets, clock, runDir: places.runDir };
+  },
+
+  /** What the queue worker is started and asked with. */
+  worker(kernel: Kernel): WorkerHost {
+    return { kernel, daemons, self: context.selfCommand() };
   },
 
   /** The state database, for writing; made where there is none. SQLite is loaded only here. */
@@ -47,12 +55,22 @@ export const context = {
     return readStore(places.state, { files, uid: uid() }, options);
   },
 
+  /** Makes it where it is not there. @throws {LbError} `not-permitted` where others could write in it */
+  secureRunDir(runDir: string): void {
+    secureFolder(runDir, { files, uid: uid(), option: "--run-dir" });
+  },
+
+  /** Whether a service manager started this process, and starts another one when it ends. */
+  isManaged(): boolean {
+    return Deno.env.get("NOTIFY_SOCKET") !== undefined;
+  },
+
   /**
    * @throws {LbError} `busy` after the time-out, `not-permitted` where somebody else could write in the
    * run folder
    */
   async lock({ runDir, config }: Places, timeout_ms: number): Promise<Lock> {
-    secureFolder(runDir, { files, uid: uid(), option: "--run-dir" });
+    context.secureRunDir(runDir);
     const lock = await locks.acquire(`${runDir}/lock`, timeout_ms);
     for (const folder of [runDir, folderOf(config)]) sweepDrafts(folder);
     return lock;
@@ -112,7 +130,7 @@ export const context = {
   },
 
   /** How to start this very program again: a prefix of an argument list. */
-  selfCommand(): string[] {
+  selfCommand(): [string, ...string[]] {
     if (Deno.build.standalone) return [Deno.execPath()];
     const flags = ["--quiet", "--no-prompt", "-A"];
     return [Deno.execPath(), "run", ...flags, new URL(Deno.mainModule).pathname];

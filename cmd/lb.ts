@@ -8,6 +8,7 @@ import { historyCommand } from "./history.ts";
 import { initCommand } from "./init.ts";
 import { fail, printJson } from "./io.ts";
 import { type End, examples } from "./options.ts";
+import { queueCommand } from "./queue.ts";
 import { reconcileCommand } from "./reconcile.ts";
 import { rollbackCommand } from "./rollback.ts";
 import { scaleCommand } from "./scale.ts";
@@ -26,6 +27,7 @@ const COMMANDS: readonly ((end: End) => Command)[] = [
   reconcileCommand,
   doctorCommand,
   demoCommand,
+  queueCommand,
   completionsCommand,
   uninstallCommand,
 ].map((make) => make as unknown as (end: End) => Command);

@@ -29,7 +29,8 @@ export async function withMachine<T>(
       const kernel = context.kernel(places);
       const host = context.hostIdentity();
       const facts = await knownFacts(kernel, store, host);
-      return await work({ kernel, store, host, facts, version: VERSION });
+      const worker = context.worker(kernel);
+      return await work({ kernel, store, host, facts, version: VERSION, worker });
     } finally {
       store.close();
     }

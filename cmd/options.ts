@@ -10,8 +10,13 @@ export function placedCommand(name: string) {
   return new Command(name)
     .option("--config <file>", "config file", env("LB_CONFIG", "/etc/lb/lb.toml"))
     .option("--state <dir>", "state folder", env("LB_STATE", "/var/lib/lb"))
-    .option("--run-dir <dir>", "folder for locks", env("LB_RUN", "/run/lb"))
+    .addOption(runDirOption())
     .option("--json", "one JSON document on stdout, nothing else", false);
+}
+
+/** Where locks are, and the queue worker's files. */
+export function runDirOption() {
+  return new Option("--run-dir <dir>", "folder for locks").default(env("LB_RUN", "/run/lb"));
 }
 
 /** A command that changes something, so that only one may run at a time. */

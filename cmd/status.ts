@@ -54,7 +54,8 @@ async function statusOf(store: Store, places: Places): Promise<Status> {
     const facts = loaded && await readFacts(kernel, store, host);
     const applied = loaded && facts && { loaded, facts };
     const about = { config_text: await configText(places) };
-    return await readStatus({ kernel, store, host, version: VERSION }, applied, about);
+    const worker = context.worker(kernel);
+    return await readStatus({ kernel, store, host, version: VERSION, worker }, applied, about);
   } finally {
     store.close();
   }

@@ -20,9 +20,9 @@ export function statusJson(status: Status): Record<string, unknown> {
   };
 }
 
-function workerJson({ state, pid = null, status }: WorkerReport) {
+function workerJson({ state, pid, status }: WorkerReport) {
   return {
-    ...{ state, pid },
+    ...{ state, pid: pid ?? null },
     worker_pid: status?.worker_pid ?? null,
     since: status ? isoTime(status.since_ms) : null,
     restarts: status?.restarts ?? null,

@@ -6,7 +6,7 @@ import {
   SOL_SOCKET,
 } from "./descriptor.ts";
 import { lastErrno, libc } from "./ffi.ts";
-import type { BatchOptions, BatchSocket, BatchSocketsPort } from "./ports.ts";
+import type { AdoptedSocketsPort, BatchOptions, BatchSocket, BatchSocketsPort } from "./ports.ts";
 
 const AF_NETLINK = 16;
 const SO_RCVTIMEO = 20;
@@ -25,16 +25,25 @@ const IOVEC_BYTES = 16;
 const RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024;
 
 /** The kernel's own sockets, through libc. */
-export const batchSockets: BatchSocketsPort = {
+export const batchSockets: BatchSocketsPort & AdoptedSocketsPort = {
   netlink(protocol, options) {
-    const { timeout_ms, groups = 0, buffer_bytes = RECEIVE_BUFFER_BYTES } = options;
-    const socket = new SocketDescriptor(AF_NETLINK, protocol, `netlink protocol ${protocol}`);
-    socket.trySet(SOL_SOCKET, SO_RCVBUFFORCE, Int32Array.of(buffer_bytes));
-    socket.trySet(SOL_SOCKET, SO_RCVTIMEO, timeval(timeout_ms));
-    if (groups === 0) socket.trySet(SOL_NETLINK, NETLINK_NO_ENOBUFS, Int32Array.of(1));
-    return new MmsgSocket(socket.bind(netlinkAddress(groups)), options);
+    const socket = SocketDescriptor.open(AF_NETLINK, protocol, `netlink protocol ${protocol}`);
+    setUp(socket, options);
+    return new MmsgSocket(socket.bind(netlinkAddress(options.groups)), options);
+  },
+  adopt(fd, options) {
+    const socket = new SocketDescriptor(fd, `netlink socket ${fd}`);
+    setUp(socket, options);
+    return new MmsgSocket(socket, options, false);
   },
 };
+
+function setUp(socket: SocketDescriptor, options: BatchOptions): void {
+  const { timeout_ms, groups = 0, buffer_bytes = RECEIVE_BUFFER_BYTES } = options;
+  socket.trySet(SOL_SOCKET, SO_RCVBUFFORCE, Int32Array.of(buffer_bytes));
+  socket.trySet(SOL_SOCKET, SO_RCVTIMEO, timeval(timeout_ms));
+  if (groups === 0) socket.trySet(SOL_NETLINK, NETLINK_NO_ENOBUFS, Int32Array.of(1));
+}
 
 /** struct timeval: seconds and microseconds, each of 64 bits. */
 function timeval(timeout_ms: number): Int32Array<ArrayBuffer> {
@@ -51,8 +60,15 @@ class MmsgSocket implements BatchSocket {
   readonly bytes: Uint8Array<ArrayBuffer>;
   readonly stride_bytes: number;
 
-  constructor(socket: SocketDescriptor, { datagrams, datagram_bytes }: BatchOptions) {
+  readonly #isOurs: boolean;
+
+  constructor(
+    socket: SocketDescriptor,
+    { datagrams, datagram_bytes }: BatchOptions,
+    isOurs = true,
+  ) {
     this.#socket = socket;
+    this.#isOurs = isOurs;
     this.#count = datagrams;
     this.stride_bytes = datagram_bytes;
     this.bytes = memory(datagrams * datagram_bytes);
@@ -84,7 +100,7 @@ class MmsgSocket implements BatchSocket {
   }
 
   close(): void {
-    this.#socket.close();
+    if (this.#isOurs) this.#socket.close();
   }
 
   #layOut(): void {

@@ -26,7 +26,8 @@ function wrap(process: Deno.ChildProcess): Child {
   };
 }
 
-async function* linesOf(stream: ReadableStream<Uint8Array>): AsyncIterableIterator<string> {
+/** What comes, line by line. */
+export async function* linesOf(stream: ReadableStream<Uint8Array>): AsyncIterableIterator<string> {
   let rest = "";
   for await (const text of stream.pipeThrough(new TextDecoderStream())) {
     const lines = (rest + text).split("\n");

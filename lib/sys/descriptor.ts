@@ -28,11 +28,18 @@ export class SocketDescriptor {
   readonly #name: string;
   #fd: number;
 
-  /** @throws {KernelError} */
-  constructor(family: number, protocol: number, name: string) {
+  /** Of a descriptor that is open already. */
+  constructor(fd: number, name: string) {
     this.#name = name;
-    this.#fd = libc().socket(family, SOCK_RAW | SOCK_CLOEXEC, protocol);
-    if (this.#fd < 0) throw this.refused("socket", lastErrno());
+    this.#fd = fd;
+  }
+
+  /** @throws {KernelError} */
+  static open(family: number, protocol: number, name: string): SocketDescriptor {
+    const fd = libc().socket(family, SOCK_RAW | SOCK_CLOEXEC, protocol);
+    const socket = new SocketDescriptor(fd, name);
+    if (fd < 0) throw socket.refused("socket", lastErrno());
+    return socket;
   }
 
   /** -1 once it is closed. */

@@ -133,6 +133,44 @@ export interface BatchSocketsPort {
   netlink(protocol: number, options: BatchOptions): BatchSocket;
 }
 
+/** Sockets for many small messages that somebody else opened. */
+export interface AdoptedSocketsPort {
+  /** One that stays open when this one is closed. */
+  adopt(fd: number, options: BatchOptions): BatchSocket;
+}
+
+/**
+ * A socket that outlives whoever reads from it: programs we start inherit it by its number, and a successor
+ * can take it from us.
+ */
+export interface HeldSocket {
+  readonly fd: number;
+  /** What tells it from every other socket of this machine, in all processes: `socket:[INODE]`. */
+  readonly name: string;
+  /** @throws {KernelError} */
+  send(bytes: Uint8Array): void;
+  /** Throws away what waits to be read. Never waits. */
+  discard(): void;
+  close(): void;
+}
+
+/** Sockets that are handed on. */
+export interface HeldSocketsPort {
+  /** AF_NETLINK, SOCK_RAW. @throws {KernelError} */
+  netlink(protocol: number): HeldSocket;
+  /**
+   * One that another process holds (pidfd_getfd(2), linux 5.6).
+   *
+   * @param name what it is called: another socket that has come to have this number is not taken
+   * @returns undefined where there is no such socket, or it cannot be had
+   */
+  take(pid: number, fd: number, name: string): HeldSocket | undefined;
+  /** Lets a successor of the same user take ours where Yama would forbid it (prctl(2), PR_SET_PTRACER). */
+  allowTaking(): void;
+  /** One that whoever started us has left to us; programs that we start do not inherit it. */
+  inherited(fd: number): HeldSocket;
+}
+
 /** A held lock. */
 export interface Lock {
   release(): void;
@@ -175,4 +213,66 @@ export interface Child {
 export interface ChildrenPort {
   /** Starts a program: an argument list, never a shell. @throws {LbError} `unsupported` where it does not exist */
   spawn(argv: readonly [string, ...string[]]): Child;
+}
+
+/** A program of ours that runs beside us; both talk by lines. */
+export interface Partner {
+  readonly pid: number;
+  /** What it says, line by line; ends with the program. Can be walked once. */
+  readonly lines: AsyncIterableIterator<string>;
+  /** Ends with the program; whatever it ended with. */
+  readonly ended: Promise<void>;
+  /** Says a line; nothing happens where it has ended already. */
+  say(line: string): void;
+  /** Nothing happens where it has ended already. */
+  kill(): void;
+}
+
+/** Programs that stay when we end, and what is said to them. */
+export interface DaemonsPort {
+  /**
+   * Starts a program in a session of its own, without input and output: it stays when we end.
+   *
+   * @returns its process id
+   * @throws {LbError} `unsupported` where there is no such program
+   */
+  start(argv: readonly [string, ...string[]]): number;
+  /** Starts one that ends when it is told so, and hears of our end by the end of its input. */
+  partner(argv: readonly [string, ...string[]]): Partner;
+  /** Says one line by a Unix socket. @returns the line answered; undefined where there is none in time */
+  ask(path: string, line: string, timeout_ms: number): Promise<string | undefined>;
+  /** Nothing happens where there is no such process. */
+  signal(pid: number, signal: "SIGTERM" | "SIGKILL"): void;
+}
+
+/** Standard input and output, for programs that talk with whoever started them. */
+export interface StandardPort {
+  /** Ends where that one closes it, or dies. */
+  lines(): AsyncIterableIterator<string>;
+  /** Waits while nobody reads; what nobody reads any more is lost. */
+  say(line: string): Promise<void>;
+}
+
+/** A Unix socket at which questions are answered. */
+export interface Listener {
+  /** Answers no more. The file stays. */
+  close(): void;
+}
+
+/** Unix sockets of ours. */
+export interface ListenerPort {
+  /**
+   * Answers one line of each connection with a line. Only our own user may ask (0600).
+   *
+   * @param path taken over from whoever answered there before, without a moment in which nobody does
+   */
+  serve(path: string, answer: (line: string) => Promise<string>): Listener;
+}
+
+/** systemd, or what speaks like it, where it started us. */
+export interface ServiceManager {
+  /** It has to hear of us more often than that; undefined where it does not care. */
+  readonly watchdog_ms: number | undefined;
+  /** Tells it: `READY=1`, `WATCHDOG=1`, `STATUS=…` (sd_notify(3)). */
+  tell(...lines: readonly string[]): void;
 }

@@ -17,18 +17,22 @@ const SYSTEM_FOLDERS = ["/usr/sbin", "/sbin", "/usr/local/sbin", "/usr/bin", "/b
 
 /**
  * Starts a program from an argument list, with messages in English and with the administrator's
- * folders on its PATH. Standard output and error are pipes.
+ * folders on its PATH.
  *
+ * @param others standard output and error are pipes unless they say something else
  * @throws {LbError} `unsupported` where there is no such program, `not-permitted` where it may not be run
  */
 export function startProgram(
   [program, ...args]: readonly [string, ...string[]],
   stdin: "piped" | "null",
+  others: Omit<Deno.CommandOptions, "args" | "env" | "stdin"> = {
+    stdout: "piped",
+    stderr: "piped",
+  },
 ): Deno.ChildProcess {
   const env = { PATH: completePath(Deno.env.get("PATH")), LC_ALL: "C" };
   try {
-    return new Deno.Command(program, { args, env, stdin, stdout: "piped", stderr: "piped" })
-      .spawn();
+    return new Deno.Command(program, { ...others, args, env, stdin }).spawn();
   } catch (cause) {
     throw refusedStart(program, cause);
   }

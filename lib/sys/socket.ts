@@ -37,7 +37,7 @@ const NETLINK_OPTIONS = [
 /** The kernel's own sockets, through libc. */
 export const sockets: SocketsPort = {
   netlink(protocol) {
-    const socket = new SocketDescriptor(AF_NETLINK, protocol, `netlink protocol ${protocol}`);
+    const socket = SocketDescriptor.open(AF_NETLINK, protocol, `netlink protocol ${protocol}`);
     for (const [level, option, value] of NETLINK_OPTIONS) {
       socket.trySet(level, option, Int32Array.of(value));
     }
@@ -45,7 +45,7 @@ export const sockets: SocketsPort = {
   },
   packet(ifindex) {
     // Protocol 0 until it is bound, or frames of every interface would come in before.
-    const socket = new SocketDescriptor(AF_PACKET, 0, `packet socket of interface ${ifindex}`);
+    const socket = SocketDescriptor.open(AF_PACKET, 0, `packet socket of interface ${ifindex}`);
     return new DatagramSocket(socket.bind(packetAddress(ifindex)));
   },
 };

@@ -13,13 +13,19 @@ const LAYERS: readonly (readonly string[])[] = [
 const ASIDE: Readonly<Record<string, readonly string[]>> = {
   sys: ["model"],
   demo: ["model"],
+  queue: ["model", "kernel", "netlink", "engine"],
 };
 
 /** What the machine is: types, which everyone may import. */
 const PORTS = "lib/sys/ports.ts";
 
 /** The only files that may import the real `lib/sys/*`. */
-const COMPOSITION_ROOTS: readonly string[] = ["cmd/context.ts"];
+const COMPOSITION_ROOTS: readonly string[] = [
+  "cmd/context.ts",
+  "lib/queue/supervisor_main.ts",
+  "lib/queue/worker_main.ts",
+  "lib/queue/thread_main.ts",
+];
 
 /** The engines: each in a folder that no other engine's folder knows. */
 const ENGINE = /^lib\/engine\/([^/]+)\//;

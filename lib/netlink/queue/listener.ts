@@ -20,6 +20,8 @@ export type Judge = (packet: QueuedPacket) => number;
 /** How a queue is listened to, and how long a {@linkcode QueueListener.serve} waits. */
 export interface ListenerConfig extends QueueConfig {
   readonly timeout_ms: number;
+  /** The socket has been bound to the queue before. @default false */
+  readonly isBound?: boolean;
 }
 
 /** More than are there at once as a rule: what a wake-up costs is shared among so many packets at most. */
@@ -57,7 +59,7 @@ export class QueueListener {
    *
    * @throws {KernelError} EPERM also where somebody else listens to the queue
    */
-  constructor(sockets: BatchSocketsPort, config: ListenerConfig) {
+  constructor(sockets: Pick<BatchSocketsPort, "netlink">, config: ListenerConfig) {
     const { queue, copy_bytes = COPY_BYTES, timeout_ms } = config;
     const datagram_bytes = copy_bytes + MESSAGE_BYTES;
     const options = { datagrams: BATCH, datagram_bytes, timeout_ms };
@@ -67,7 +69,7 @@ export class QueueListener {
     this.#verdicts = new VerdictBatch(queue, BATCH);
     this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     try {
-      this.#bind(bindRequest(config));
+      if (!config.isBound) this.#bind(bindRequest(config));
     } catch (error) {
       this.close();
       throw error;

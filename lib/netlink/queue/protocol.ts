@@ -6,6 +6,8 @@ const NFNL_SUBSYS_QUEUE = 3;
 export const NFQNL_MSG_PACKET = nfnetlinkType(NFNL_SUBSYS_QUEUE, 0);
 export const NFQNL_MSG_VERDICT = nfnetlinkType(NFNL_SUBSYS_QUEUE, 1);
 export const NFQNL_MSG_CONFIG = nfnetlinkType(NFNL_SUBSYS_QUEUE, 2);
+/** One verdict for all packets up to an id (linux 3.1). */
+export const NFQNL_MSG_VERDICT_BATCH = nfnetlinkType(NFNL_SUBSYS_QUEUE, 3);
 
 export const NFQA_PACKET_HDR = 1;
 export const NFQA_VERDICT_HDR = 2;
@@ -22,6 +24,7 @@ export const NFQA_CFG_MASK = 4;
 export const NFQA_CFG_FLAGS = 5;
 
 export const NFQNL_CFG_CMD_BIND = 1;
+export const NFQNL_CFG_CMD_UNBIND = 2;
 export const NFQNL_COPY_PACKET = 2;
 
 /** A full queue lets packets pass instead of dropping them (linux 3.6). */

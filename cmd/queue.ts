@@ -1,0 +1,47 @@
+import { Command, Option } from "@commander-js/extra-typings";
+import { context } from "./context.ts";
+import { say } from "./io.ts";
+import { examples, runDirOption } from "./options.ts";
+import { VERSION } from "./version.ts";
+
+/** `lb queue` */
+export function queueCommand() {
+  return new Command("queue")
+    .summary("choose backends for new connections: the service of the engine nfqueue")
+    .description(
+      "Chooses a backend for the first packet of each connection to a service on the engine nfqueue. " +
+        "Started by lb apply, or by the service manager, and looked after by lb reconcile; where it " +
+        "dies, the kernel chooses until another one has taken its place. One that is started beside " +
+        "another takes its place.",
+    )
+    .addOption(runDirOption())
+    .addOption(new Option("--worker <json>", "be the process that chooses").hideHelp())
+    .addHelpText(
+      "after",
+      examples(
+        ["lb queue", "in the foreground; Ctrl-C ends it, and loses nothing"],
+        ["lb queue --run-dir /run/other", "of another load balancer of this machine"],
+      ),
+    )
+    .action(async ({ runDir, worker }) => {
+      context.needRoot("queue");
+      const [program, ...args] = context.selfCommand();
+      const self = [program, ...args, "queue", "--run-dir", runDir] as const;
+      if (worker !== undefined) return await work(worker, runDir, self);
+      context.secureRunDir(runDir);
+      const { runSupervisor } = await import("../lib/queue/supervisor_main.ts");
+      await runSupervisor({
+        runDir,
+        version: VERSION,
+        self,
+        say: (line) => say(`lb queue: ${line}`),
+      });
+    });
+}
+
+async function work(order: string, runDir: string, self: readonly [string, ...string[]]) {
+  const { runWorker } = await import("../lib/queue/worker_main.ts");
+  // A service manager starts another supervisor by itself.
+  const supervisor = context.isManaged() ? undefined : self;
+  await runWorker({ order, runDir, supervisor });
+}

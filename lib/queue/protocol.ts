@@ -1,0 +1,80 @@
+/** What supervisor, worker and threads say to each other. */
+import type { SharedLoads } from "../engine/nfqueue/shared_loads.ts";
+import type { QueueTable } from "../engine/nfqueue/table.ts";
+import type { MarkLayout } from "../model/mark.ts";
+
+/** A queue that is bound to an open socket. */
+export interface BoundQueue {
+  readonly queue: number;
+  readonly fd: number;
+}
+
+/** How a worker is started: the argument of `--worker`. */
+export interface WorkerOrder {
+  readonly queues: readonly BoundQueue[];
+}
+
+/** What a supervisor says to its worker, one to a line. The end of it without `stop` means that it died. */
+export interface SupervisorLine {
+  readonly op: "reload" | "stop";
+}
+
+/** What is counted, since it was told last. */
+export interface Tally {
+  readonly seen: number;
+  readonly left_to_kernel: number;
+  /** Backend ids, and how often each was chosen. */
+  readonly chosen: readonly (readonly [id: number, count: number])[];
+  readonly events_lost: number;
+}
+
+/** What a worker says to its supervisor, one to a line. */
+export type WorkerLine =
+  /** Every thread chooses by this table. */
+  | { readonly event: "table"; readonly token: string }
+  /** A table that it does not choose by. */
+  | { readonly event: "refused"; readonly message: string }
+  /** All is well: said while every thread is. */
+  | { readonly event: "beat"; readonly tally: Tally };
+
+/** What a thread is told first. */
+export type ThreadOrder =
+  | {
+    readonly kind: "queue";
+    readonly index: number;
+    readonly bound: BoundQueue;
+    readonly control: SharedArrayBuffer;
+    readonly loads: SharedLoads;
+    readonly table: QueueTable;
+  }
+  | {
+    readonly kind: "events";
+    readonly control: SharedArrayBuffer;
+    readonly loads: SharedLoads;
+    readonly marks: MarkLayout;
+  };
+
+/** What a thread says: that it moves, and what it counted. */
+export interface ThreadReport {
+  /** The table that it chooses by; of the events' thread, that it listens. */
+  readonly token: string;
+  readonly tally: Tally;
+}
+
+/** What it says on ending. */
+export interface ThreadEnd {
+  readonly ended: true;
+}
+
+/** How often a worker says that all is well, ms. */
+export const BEAT_EVERY_MS = 250;
+
+/** How often a thread that has nothing to do looks up, ms. */
+export const PATIENCE_MS = 100;
+
+export const NOTHING_COUNTED: Tally = {
+  seen: 0,
+  left_to_kernel: 0,
+  chosen: [],
+  events_lost: 0,
+};

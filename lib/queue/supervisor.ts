@@ -1,0 +1,225 @@
+import type { QueueTable } from "../engine/nfqueue/table.ts";
+import { isWorker } from "../kernel/worker_process.ts";
+import { LbError } from "../model/error.ts";
+import { workerPlaces, type WorkerStatus } from "../model/worker.ts";
+import type { ClockPort, DaemonsPort, FilesPort } from "../sys/ports.ts";
+import type { Controlled } from "./control.ts";
+import type { Log } from "./log.ts";
+import { leaveEstate } from "./predecessor.ts";
+import type { QueueSet } from "./queue_set.ts";
+import { parseTable } from "./table.ts";
+import { Counter } from "./tally.ts";
+import { WorkerLink } from "./worker_link.ts";
+
+/** How often what waits is let go on while nobody serves, and how often one looks while somebody does, ms. */
+const UNSERVED_TICK_MS = 10;
+const SERVED_TICK_MS = 100;
+
+/** A worker that says nothing for so long hangs, ms: it has to four times a second. */
+const SILENCE_MS_MAX = 1_000;
+
+/** Within this a worker has read its table and started its threads, on a machine that is very busy, too. */
+const START_MS_MAX = 15_000;
+
+/** One that ends so soon is not started at once again: it would be the same. */
+const SOON_MS = 1_000;
+const PAUSE_MS = 1_000;
+
+/** What a supervisor works with. */
+export interface SupervisorPorts {
+  readonly files: FilesPort;
+  readonly clock: ClockPort;
+  readonly daemons: Pick<DaemonsPort, "partner">;
+  readonly log: Log;
+  readonly runDir: string;
+  readonly version: string;
+  readonly pid: number;
+  /** Starts a worker, but for its order. */
+  readonly worker: readonly [string, ...string[]];
+}
+
+/**
+ * Holds the queues' sockets, and has a worker read from them. Whatever becomes of that one, nothing is lost: what
+ * waits for it goes on, the kernel chooses, and another worker takes its place.
+ */
+export class Supervisor implements Controlled {
+  readonly #ports: SupervisorPorts;
+  readonly #queues: QueueSet;
+  readonly #counter = new Counter();
+  readonly #since_ms: number;
+  readonly #stopped = Promise.withResolvers<void>();
+  #table: QueueTable | undefined;
+  #link: WorkerLink | undefined;
+  #restarts = 0;
+  #resume_ms = 0;
+  #isStopping = false;
+  #isInCharge = false;
+  /** Somebody else reads from the queues, too: a predecessor, or a worker that is about to go. */
+  hasHelp = false;
+
+  constructor(ports: SupervisorPorts, queues: QueueSet) {
+    this.#ports = ports;
+    this.#queues = queues;
+    this.#since_ms = ports.clock.now_ms();
+    this.#table = this.#firstTable();
+  }
+
+  /** The queues that are wanted; undefined while there is no table. */
+  get range(): QueueTable["queues"] | undefined {
+    return this.#table?.queues;
+  }
+
+  /** Whether all is as it should be: somebody chooses, or there is nothing to choose. */
+  get isServing(): boolean {
+    return this.#table === undefined || this.#link?.isServing === true;
+  }
+
+  /** Says by the run folder's files that the queues are ours. A predecessor that ends leaves them to us. */
+  takeCharge(): void {
+    this.#isInCharge = true;
+    const { files, pid, runDir } = this.#ports;
+    files.replace(workerPlaces(runDir).pid, `${pid}\n`, 0o600);
+    this.#leaveEstate();
+  }
+
+  /** Looks after the worker until it is told to stop. */
+  async run(): Promise<void> {
+    while (!this.#isStopping) {
+      this.tick();
+      const served = this.isServing;
+      await this.#ports.clock.sleep(served ? SERVED_TICK_MS : UNSERVED_TICK_MS);
+    }
+    await this.#stopped.promise;
+  }
+
+  /** Looks once. */
+  tick(): void {
+    const link = this.#link;
+    if (link?.isServing || this.hasHelp) this.#queues.releaseStalled(performance.now());
+    else this.#queues.releaseAll();
+    if (!link) return this.#startWhenDue();
+    if (link.silent_ms < (link.isServing ? SILENCE_MS_MAX : START_MS_MAX)) return;
+    this.#ports.log(`the worker ${link.pid} does not move: replacing it`);
+    link.kill();
+  }
+
+  status(): WorkerStatus {
+    const { seen, left_to_kernel, events_lost, chosen } = this.#counter.read();
+    const { version, pid } = this.#ports;
+    return {
+      ...{ version, pid, worker_pid: this.#link?.pid ?? 0, token: this.#link?.token ?? "" },
+      ...{ since_ms: this.#since_ms, restarts: this.#restarts, seen },
+      chosen: Object.fromEntries(chosen),
+      ...{ left_to_kernel, events_lost, released: this.#queues.released },
+      queues: this.#queues.status(),
+    };
+  }
+
+  async reload(): Promise<string> {
+    const table = this.#readTable();
+    const before = this.#table;
+    this.#table = table;
+    this.#queues.bind(table.queues);
+    const stays = before?.marks.mask === table.marks.mask && this.#queues.isJust(table.queues);
+    await (stays && this.#link?.isServing ? this.#link.reload(table.token) : this.#renew(table));
+    return table.token;
+  }
+
+  /** Gives the queues up, or leaves them to whoever has taken them. */
+  async stop(): Promise<void> {
+    if (this.#isStopping) return;
+    this.#isStopping = true;
+    try {
+      await this.#link?.stop();
+      if (this.#isInCharge && !this.#isSucceeded()) this.#giveUp();
+      else this.#queues.leave();
+    } finally {
+      this.#stopped.resolve();
+    }
+  }
+
+  /** Another number of queues, or other marks: another worker, and the queues that nobody wants go last. */
+  async #renew(table: QueueTable): Promise<void> {
+    const old = this.#link;
+    this.hasHelp = old?.isServing === true;
+    const link = this.#start();
+    try {
+      await this.#untilServing(link);
+    } finally {
+      this.hasHelp = false;
+    }
+    await old?.stop();
+    this.#queues.giveUp(table.queues);
+    this.#leaveEstate();
+  }
+
+  async #untilServing(link: WorkerLink): Promise<void> {
+    while (!link.isServing) {
+      if (this.#link !== link) throw new LbError("kernel-refused", "the worker ended meanwhile");
+      await this.#ports.clock.sleep(UNSERVED_TICK_MS);
+    }
+  }
+
+  #startWhenDue(): void {
+    if (this.#table && this.#ports.clock.now_ms() >= this.#resume_ms) this.#start();
+  }
+
+  #start(): WorkerLink {
+    const order = JSON.stringify({ queues: this.#queues.bound });
+    const partner = this.#ports.daemons.partner([...this.#ports.worker, "--worker", order]);
+    const link = new WorkerLink(partner, {
+      count: (tally) => this.#counter.add(tally),
+      refuse: (message) => this.#ports.log(message),
+      end: (ended) => this.#mourn(ended),
+    });
+    this.#link = link;
+    this.#leaveEstate();
+    return link;
+  }
+
+  #mourn(link: WorkerLink): void {
+    if (this.#link !== link) return;
+    this.#link = undefined;
+    if (this.#isStopping) return;
+    this.#queues.releaseAll();
+    this.#restarts++;
+    this.#ports.log(`the worker ${link.pid} ended: starting another`);
+    if (link.age_ms < SOON_MS) this.#resume_ms = this.#ports.clock.now_ms() + PAUSE_MS;
+    else this.#start();
+  }
+
+  #leaveEstate(): void {
+    if (!this.#isInCharge) return;
+    const pids = { supervisor: this.#ports.pid, worker: this.#link?.pid ?? 0 };
+    leaveEstate(this.#ports, pids, this.#queues.sockets);
+  }
+
+  #isSucceeded(): boolean {
+    const { files, pid, runDir } = this.#ports;
+    const named = Number(files.read(workerPlaces(runDir).pid));
+    return named > 0 && named !== pid && isWorker(files, named, runDir);
+  }
+
+  #giveUp(): void {
+    this.#queues.giveUp();
+    const { pid, socket, sockets } = workerPlaces(this.#ports.runDir);
+    for (const path of [pid, socket, sockets]) this.#ports.files.remove(path);
+  }
+
+  #readTable(): QueueTable {
+    const path = workerPlaces(this.#ports.runDir).table;
+    const text = this.#ports.files.read(path);
+    if (text !== undefined) return parseTable(text);
+    throw new LbError("config-invalid", `there is no ${path}: lb apply writes it`);
+  }
+
+  /** One that cannot be read is no reason not to take the next, which whoever applies will write. */
+  #firstTable(): QueueTable | undefined {
+    try {
+      return this.#readTable();
+    } catch (error) {
+      this.#ports.log(error instanceof Error ? error.message : `${error}`);
+      return undefined;
+    }
+  }
+}

@@ -1,0 +1,43 @@
+/** A thread of the worker: a composition root of its own, started by name. */
+import { LiveCounts } from "../engine/nfqueue/live.ts";
+import type { QueueTable } from "../engine/nfqueue/table.ts";
+import { batchSockets } from "../sys/batch_socket.ts";
+import { sockets } from "../sys/socket.ts";
+import { NOTHING_COUNTED, PATIENCE_MS, type Tally, type ThreadOrder } from "./protocol.ts";
+import { QueueThread } from "./queue_thread.ts";
+import { Control } from "./shared.ts";
+import { type Step, ThreadLoop, type ThreadScope } from "./thread_loop.ts";
+
+const scope = globalThis as unknown as ThreadScope<ThreadOrder>;
+
+scope.addEventListener("message", ({ data }) => void begin(data), { once: true });
+
+async function begin(order: ThreadOrder): Promise<void> {
+  const control = new Control(order.control);
+  const step = order.kind === "queue" ? queueStep(order) : eventsStep(order);
+  await new ThreadLoop(scope as unknown as ThreadScope<QueueTable>, control, step).run();
+}
+
+function queueStep({ bound, loads, index, table }: ThreadOrder & { kind: "queue" }): Step {
+  const thread = new QueueThread(batchSockets, bound, { shared: loads, index }, table);
+  return {
+    step: () => thread.step(),
+    tally: () => thread.counter.take(),
+    token: () => thread.token,
+    choose: (next) => thread.choose(next),
+  };
+}
+
+function eventsStep({ marks, loads }: ThreadOrder & { kind: "events" }): Step {
+  const ports = { batchSockets, sockets, now_ms: () => performance.now() };
+  const live = new LiveCounts(ports, marks, loads, { timeout_ms: PATIENCE_MS });
+  let told = 0;
+  return {
+    step: () => void live.step(),
+    tally: (): Tally => {
+      const events_lost = live.events_lost - told;
+      told = live.events_lost;
+      return { ...NOTHING_COUNTED, events_lost };
+    },
+  };
+}

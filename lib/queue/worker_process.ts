@@ -1,0 +1,103 @@
+import type { QueueTable } from "../engine/nfqueue/table.ts";
+import { workerPlaces } from "../model/worker.ts";
+import type { FilesPort, StandardPort } from "../sys/ports.ts";
+import {
+  BEAT_EVERY_MS,
+  type BoundQueue,
+  type SupervisorLine,
+  type WorkerLine,
+} from "./protocol.ts";
+import { parseTable } from "./table.ts";
+import { WorkerThreads } from "./worker_threads.ts";
+
+/** What the process that chooses works with. */
+export interface WorkerPorts {
+  readonly files: Pick<FilesPort, "read">;
+  readonly standard: StandardPort;
+  readonly runDir: string;
+}
+
+/** How a worker's life ended. */
+export type WorkerEnd = "told" | "abandoned";
+
+/** The process that chooses: threads, and what its supervisor has to do with them. */
+export class WorkerProcess {
+  readonly #ports: WorkerPorts;
+  readonly #threads: WorkerThreads;
+  readonly #ended = Promise.withResolvers<WorkerEnd>();
+  #isSaying = false;
+
+  /** @throws {LbError} `config-invalid` where its table is not to be understood */
+  constructor(ports: WorkerPorts, queues: readonly BoundQueue[]) {
+    this.#ports = ports;
+    this.#threads = new WorkerThreads(queues, this.#readTable(), {
+      change: () => this.#tellTable(),
+      failure: (message) => this.#fail(message),
+    });
+  }
+
+  /** Chooses until it is told to stop, or hears nothing more of its supervisor. */
+  async run(): Promise<WorkerEnd> {
+    const beat = setInterval(() => this.#beat(), BEAT_EVERY_MS);
+    this.#hear();
+    const end = await this.#ended.promise;
+    clearInterval(beat);
+    return end;
+  }
+
+  /** Has the next {@linkcode run} end; what has been read is answered in {@linkcode close}. */
+  stop(): void {
+    this.#ended.resolve("told");
+  }
+
+  /** Answers what has been read, and ends the threads. */
+  async close(): Promise<void> {
+    await this.#threads.stop();
+    await this.#say({ event: "beat", tally: this.#threads.counter.take() });
+  }
+
+  async #hear(): Promise<void> {
+    for await (const line of this.#ports.standard.lines()) {
+      const { op } = JSON.parse(line) as SupervisorLine;
+      if (op === "stop") return this.stop();
+      this.#reload();
+    }
+    this.#ended.resolve("abandoned");
+  }
+
+  #reload(): void {
+    try {
+      // Another layout of marks takes another process: what threads share follows from it.
+      if (!this.#threads.choose(this.#readTable())) this.stop();
+    } catch (error) {
+      this.#say({ event: "refused", message: error instanceof Error ? error.message : `${error}` });
+    }
+    this.#tellTable();
+  }
+
+  #readTable(): QueueTable {
+    return parseTable(this.#ports.files.read(workerPlaces(this.#ports.runDir).table) ?? "");
+  }
+
+  #tellTable(): void {
+    const { token } = this.#threads;
+    if (token !== undefined) this.#say({ event: "table", token });
+  }
+
+  #fail(message: string): void {
+    this.#say({ event: "refused", message });
+    this.stop();
+  }
+
+  /** Not while the last one is unread: a supervisor that does not listen is no reason to wait. */
+  #beat(): void {
+    if (this.#isSaying || !this.#threads.isWell) return;
+    this.#say({ event: "beat", tally: this.#threads.counter.take() });
+  }
+
+  async #say(line: WorkerLine): Promise<void> {
+    this.#isSaying = true;
+    await this.#ports.standard.say(JSON.stringify(line));
+    this.#isSaying = false;
+  }
+}

@@ -1,0 +1,267 @@
+import assert from "node:assert/strict";
+import { clientSource } from "../../lib/demo/layout.ts";
+import type { RequestsResult } from "../../lib/demo/role/spec.ts";
+import {
+  observeWorker,
+  reloadWorker,
+  startWorker,
+  stopWorker,
+  writeTable,
+} from "../../lib/host/worker/worker.ts";
+import { workerPlaces } from "../../lib/model/worker.ts";
+import { clock } from "../../lib/sys/clock.ts";
+import { files } from "../../lib/sys/files.ts";
+import { kernelTests, type Lab } from "./harness.ts";
+import {
+  clear,
+  DOOR,
+  hostOf,
+  kernelChoices,
+  layOut,
+  listened,
+  processesOf,
+  QUEUES,
+  statusOf,
+  tableOf,
+  until,
+} from "./worker_rig.ts";
+import { allAnswered, send } from "./steps.ts";
+
+const test = kernelTests({ backends: 3 });
+
+/** Of so many that both queues get some; no port comes twice, which would pass the queue by. */
+const SOURCES = {
+  addresses: Array.from({ length: 40 }, (_, index) => clientSource(4, index)),
+  first_port: 20_000,
+};
+
+const PER_SECOND = 500;
+
+/** A test with rules and a worker, which is gone after it. */
+function workerTest(name: string, act: (lab: Lab) => Promise<void>): void {
+  test(name, async (lab) => {
+    await layOut(lab, tableOf("one", 3));
+    try {
+      await startWorker(hostOf(lab));
+      await act(lab);
+    } finally {
+      await clear(lab);
+    }
+    assert.deepEqual(processesOf(lab), []);
+  });
+}
+
+/** Does something while new connections come in, 500 a second. */
+async function underLoad(lab: Lab, act: () => Promise<void>): Promise<RequestsResult> {
+  const steady = await lab.traffic.steady(lab.topology.client, {
+    doors: [DOOR],
+    sources: SOURCES,
+    per_second: PER_SECOND,
+    seconds_max: 30,
+    timeout_ms: 10_000,
+  });
+  await clock.sleep(500);
+  await act();
+  await clock.sleep(500);
+  return await steady.stop();
+}
+
+/** What was counted is told a quarter of a second later at most. */
+async function settled(lab: Lab) {
+  await clock.sleep(600);
+  return await statusOf(lab);
+}
+
+function noneFailed({ failed, errors, requests }: RequestsResult): void {
+  assert.deepEqual({ failed, errors }, { failed: 0, errors: {} });
+  assert.ok(requests >= PER_SECOND * 0.9, `only ${requests} requests`);
+}
+
+function kill(pid: number, signal: Deno.Signal): void {
+  Deno.kill(pid, signal);
+}
+
+workerTest(
+  "1,000 connections pass the worker once each, on both queues, and go where it says",
+  async (lab) => {
+    const result = await send(lab, {
+      doors: [DOOR],
+      sources: SOURCES,
+      count: 1000,
+      concurrency: 8,
+    });
+    allAnswered(result);
+    const { seen, chosen, left_to_kernel, queues } = await settled(lab);
+    assert.deepEqual({ seen, left_to_kernel }, { seen: 1000, left_to_kernel: 0 });
+    assert.equal(await kernelChoices(lab), 0);
+    const { b1, b2, b3 } = result.per_backend;
+    assert.deepEqual(chosen, { "1": b1, "2": b2, "3": b3 });
+    assert.deepEqual(queues.map(({ queue }) => queue), [7, 8]);
+    for (const { packets } of queues) assert.ok(packets > 100, `a queue had ${packets} of 1,000`);
+  },
+);
+
+workerTest(
+  "kill -9 of the process that chooses: no connection fails or is late, and another takes its place",
+  async (lab) => {
+    const result = await underLoad(lab, async () => {
+      for (let turn = 1; turn <= 3; turn++) {
+        const { worker_pid } = await statusOf(lab);
+        kill(worker_pid, "SIGKILL");
+        await until(
+          async () => {
+            const now = await statusOf(lab);
+            return now.token === "one" && now.worker_pid !== worker_pid;
+          },
+          "another process chooses",
+          2_000,
+        );
+        await clock.sleep(1_200);
+      }
+    });
+    noneFailed(result);
+    assert.equal(result.slow, 0);
+    const { restarts } = await settled(lab);
+    assert.equal(restarts, 3);
+  },
+);
+
+workerTest(
+  "the process that chooses is stopped: nobody fails, late is at most one retransmission, and it is replaced",
+  async (lab) => {
+    const result = await underLoad(lab, async () => {
+      for (let turn = 1; turn <= 3; turn++) {
+        const { worker_pid } = await statusOf(lab);
+        kill(worker_pid, "SIGSTOP");
+        await until(async () => {
+          const now = await statusOf(lab);
+          return now.token === "one" && now.worker_pid !== worker_pid;
+        }, "another process chooses");
+        await clock.sleep(500);
+      }
+    });
+    noneFailed(result);
+    assert.ok(result.slowest_ms < 2_000, `the slowest took ${result.slowest_ms} ms`);
+    assert.equal((await settled(lab)).restarts, 3);
+  },
+);
+
+workerTest(
+  "kill -9 of the supervisor: nobody notices, and within two seconds there is another pair",
+  async (lab) => {
+    const before = await statusOf(lab);
+    const result = await underLoad(lab, async () => {
+      kill(before.pid, "SIGKILL");
+      await until(
+        async () => {
+          const view = await observeWorker(hostOf(lab));
+          return view !== undefined && view.responsive && view.status.token === "one";
+        },
+        "another supervisor answers",
+        4_000,
+      );
+      await until(() => processesOf(lab).length === 2, "the old process is gone");
+    });
+    noneFailed(result);
+    const after = await settled(lab);
+    assert.notEqual(after.pid, before.pid);
+    assert.notEqual(after.worker_pid, before.worker_pid);
+    assert.equal(result.slow, 0);
+    assert.equal(await kernelChoices(lab), 0);
+  },
+);
+
+workerTest(
+  "a worker that is started beside another takes its place: not one choice is left to the kernel",
+  async (lab) => {
+    const before = await statusOf(lab);
+    const result = await underLoad(lab, async () => {
+      const after = await startWorker(hostOf(lab));
+      assert.notEqual(after.pid, before.pid);
+      await until(() => processesOf(lab).length === 2, "the old pair is gone");
+    });
+    noneFailed(result);
+    assert.equal(result.slow, 0);
+    assert.equal(await kernelChoices(lab), 0);
+  },
+);
+
+workerTest("a supervisor that is stopped does not answer, and is replaced", async (lab) => {
+  const before = await statusOf(lab);
+  kill(before.pid, "SIGSTOP");
+  assert.deepEqual(await observeWorker(hostOf(lab)), { pid: before.pid, responsive: false });
+  const result = await underLoad(lab, async () => {
+    await startWorker(hostOf(lab));
+    await until(() => processesOf(lab).length === 2, "the old pair is gone");
+  });
+  noneFailed(result);
+  assert.equal(result.slow, 0);
+  assert.notEqual((await settled(lab)).pid, before.pid);
+});
+
+workerTest("a table is taken over under load, and loses nothing", async (lab) => {
+  const host = hostOf(lab);
+  const result = await underLoad(lab, async () => {
+    for (let turn = 1; turn <= 20; turn++) {
+      writeTable(host, tableOf(`turn ${turn}`, turn % 2 ? 2 : 3));
+      assert.equal(await reloadWorker(host), `turn ${turn}`);
+    }
+    writeTable(host, tableOf("last", 1));
+    await reloadWorker(host);
+  });
+  noneFailed(result);
+  assert.equal(result.slow, 0);
+  assert.equal(await kernelChoices(lab), 0);
+  const { per_backend } = await send(lab, { doors: [DOOR], count: 20 });
+  assert.deepEqual(per_backend, { b1: 20 });
+});
+
+workerTest("another number of queues is taken over under load, and loses nothing", async (lab) => {
+  const host = hostOf(lab);
+  const result = await underLoad(lab, async () => {
+    writeTable(host, tableOf("three", 3, "rr", { ...QUEUES, count: 3 }));
+    await reloadWorker(host);
+    assert.deepEqual(await listened(lab), [7, 8, 9]);
+    writeTable(host, tableOf("one", 3, "rr", { ...QUEUES, count: 1 }));
+    await reloadWorker(host);
+    assert.deepEqual(await listened(lab), [7]);
+  });
+  noneFailed(result);
+  assert.equal(result.slow, 0);
+});
+
+workerTest("a table that is damaged is refused, and the one before stays", async (lab) => {
+  const host = hostOf(lab);
+  const { table } = workerPlaces(host.kernel.runDir);
+  for (const text of ["{", "{}", JSON.stringify({ ...tableOf("two", 3), queues: { first: -1 } })]) {
+    files.replace(table, text);
+    await assert.rejects(reloadWorker(host), /table/);
+  }
+  assert.equal((await statusOf(lab)).token, "one");
+  allAnswered(await send(lab, { doors: [DOOR], count: 20 }));
+  assert.equal(await kernelChoices(lab), 0);
+});
+
+for (
+  const [how, stop] of [
+    ["told to at its socket", (lab: Lab) => stopWorker(hostOf(lab))],
+    ["sent SIGTERM", async (lab: Lab) => kill((await statusOf(lab)).pid, "SIGTERM")],
+  ] as const
+) {
+  workerTest(
+    `a worker that is ${how} ends, leaves nothing behind, and the kernel goes on`,
+    async (lab) => {
+      const result = await underLoad(lab, async () => {
+        await stop(lab);
+        await until(() => processesOf(lab).length === 0, "every process is gone");
+      });
+      noneFailed(result);
+      assert.equal(result.slow, 0);
+      assert.deepEqual(await listened(lab), []);
+      const { runDir } = hostOf(lab).kernel;
+      assert.deepEqual(files.list(runDir), ["queue.json", "queue.lock"]);
+      assert.equal(await observeWorker(hostOf(lab)), undefined);
+      assert.ok(await kernelChoices(lab) > 0);
+    },
+  );
+}
