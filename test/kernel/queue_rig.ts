@@ -10,8 +10,8 @@ import { connect, inNamespaces, macOf, run } from "./netlink_rig.ts";
 import type { FramesSpec } from "./queue_frames.ts";
 import type { QueueResult, QueueSpec } from "./queue_spec.ts";
 
-const INSIDE = new URL("queue_inside.ts", import.meta.url).pathname;
-const FRAMES = new URL("queue_frames.ts", import.meta.url).pathname;
+const INSIDE = new URL("./queue_inside.ts", import.meta.url).pathname;
+const FRAMES = new URL("./queue_frames.ts", import.meta.url).pathname;
 const CONFIG = new URL("../../deno.json", import.meta.url).pathname;
 
 /** The neighbour has this many addresses, from the second on. */
@@ -123,6 +123,8 @@ export interface Rig {
   inject(packets: readonly Uint8Array[], times?: number): Promise<void>;
   /** By the kernel's own file. */
   statistics(): Promise<readonly QueueStatistics[]>;
+  /** How many SYNs the neighbour had to send again, because the answer took a second. */
+  synsAgain(): Promise<number>;
 }
 
 export function withRig(use: (rig: Rig) => Promise<void>): Promise<void> {
@@ -141,6 +143,8 @@ export function withRig(use: (rig: Rig) => Promise<void>): Promise<void> {
           const spec: FramesSpec = { link: "up0", to_mac, packets: hex, times };
           await run(neighbour, ...deno(FRAMES, spec));
         },
+        synsAgain: async () =>
+          counterIn(await run(neighbour, "cat", "/proc/net/netstat"), "TCPSynRetrans"),
         statistics: async () =>
           statisticsIn(await run(name, "cat", "/proc/net/netfilter/nfnetlink_queue")),
       });
@@ -153,6 +157,12 @@ export function withRig(use: (rig: Rig) => Promise<void>): Promise<void> {
 
 function statisticsIn(text: string): readonly QueueStatistics[] {
   return queueStatistics({ read: () => text }) ?? [];
+}
+
+/** In a line of names and one of numbers. */
+function counterIn(text: string, name: string): number {
+  const [names = [], numbers = []] = text.split("\n").map((line) => line.split(" "));
+  return Number(numbers[names.indexOf(name)]);
 }
 
 async function address(name: string, hosts: readonly number[]): Promise<void> {
