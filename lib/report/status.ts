@@ -22,7 +22,8 @@ export function statusJson(status: Status): Record<string, unknown> {
 
 function workerJson({ state, pid, status }: WorkerReport) {
   return {
-    ...{ state, pid: pid ?? null },
+    state,
+    pid: pid ?? null,
     worker_pid: status?.worker_pid ?? null,
     since: status ? isoTime(status.since_ms) : null,
     restarts: status?.restarts ?? null,

@@ -11,9 +11,10 @@ export const RELEASE = "6.12.9-test";
 export const MODULES = [
   ...["nf_tables", "nft_chain_nat", "nft_nat", "nft_numgen", "nft_hash"],
   ...["nft_reject_inet", "nft_reject_ipv4", "nft_masq", "nft_ct", "nft_limit", "nft_connlimit"],
-  ...["nft_fwd_netdev", "nft_reject_netdev"],
+  ...["nft_fwd_netdev", "nft_reject_netdev", "nft_queue", "nfnetlink_queue"],
   ...["nft_fib_ipv4", "nft_fib_ipv6"],
   ...["iptable_raw", "iptable_mangle", "iptable_nat", "xt_CT", "xt_conntrack", "xt_addrtype"],
+  ...["xt_NFQUEUE", "xt_mark"],
   ...["nf_conntrack_proto_sctp", "nf_conntrack_netlink", "ip_vs", "ip_vs_proto_sctp"],
   ...["ip_vs_rr", "ip_vs_wrr", "ip_vs_lc", "ip_vs_wlc", "ip_vs_sed", "ip_vs_nq"],
   ...["ip_vs_sh", "ip_vs_mh"],

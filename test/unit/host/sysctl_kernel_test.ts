@@ -39,6 +39,7 @@ const KERNELS: readonly (readonly [string, boolean, boolean, "0" | "1"])[] = [
   ["what is this", false, false, "0"],
 ];
 
+const ON_NFT: Need = { ...NO_NEED, engines: ["nft"], families: [4] };
 const ON_IPVS: Need = { ...NO_NEED, engines: ["ipvs"], families: [4], ipvs: ["nat"] };
 
 /** What IPVS's keys are to be, on a kernel that has all of them but the one of TencentOS. */
@@ -111,7 +112,7 @@ Deno.test("what lb leaves alone is told of where it concerns the services and ex
   }
   const told = (need: Need) => leftSysctls(files, need).map(({ key }) => key);
   assert.deepEqual(told(NO_NEED), []);
-  const onNft = told({ ...NO_NEED, engines: ["nft"], families: [4] });
+  const onNft = told(ON_NFT);
   assert.ok(onNft.includes("net.netfilter.nf_conntrack_tcp_loose"));
   assert.ok(!onNft.some((key) => key.startsWith("net.ipv4.vs.")));
   const onIpvs = told(ON_IPVS);
@@ -119,6 +120,10 @@ Deno.test("what lb leaves alone is told of where it concerns the services and ex
   assert.ok(!onIpvs.some((key) => key.startsWith("net.netfilter.")));
   assert.equal(leftSysctls(files, ON_IPVS)[0]?.found, "7 8");
   assert.deepEqual(leftSysctls(new FakeFiles(), ON_IPVS), []);
-  const set = new Set(SYSCTL_RULES.map(({ key }) => key));
-  assert.deepEqual(LEFT_SYSCTLS.filter(({ key }) => set.has(key)), []);
+  // What several balancers need of conntrack is left alone where there is one.
+  for (const need of [ON_IPVS, ON_NFT, { ...ON_NFT, isTier: true }]) {
+    const set = new Set(SYSCTL_RULES.filter(({ when }) => when(need)).map(({ key }) => key));
+    assert.ok(set.size > 0);
+    assert.deepEqual(told(need).filter((key) => set.has(key)), []);
+  }
 });

@@ -253,6 +253,7 @@ Deno.test(
         ["9:14", "service web: masquerade"],
         ["10:1", "service web: health"],
         ["2:1", "service web: engine"],
+        ["2:1", "service web: engine"],
         undefined,
         undefined,
       ],
@@ -276,13 +277,12 @@ Deno.test(
     rig.facts = { ...FACTS, capabilities: [program, ...others] };
     const { code, message } = await refusalOf(rig.run(single()));
     assert.equal(code, "unsupported");
-    assert.match(message, /engine nft: nft-program: no program nft on the PATH/);
+    assert.match(message, /engines nft, nfqueue: nft-program: no program nft on the PATH/);
   }),
 );
 
 /** Rows of: settings that belong to no service, and what is said of them. */
 const SETTINGS = [
-  ["[tier]\nnodes = 2\n", /^lb\.toml:2:9: tier\.nodes: /],
   ['[notify]\nwebhook = "https://ops.example.com"\n', /^lb\.toml:1:1: notify: /],
 ] as const;
 

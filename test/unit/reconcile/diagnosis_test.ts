@@ -103,7 +103,7 @@ Deno.test(
     const told = (await diagnose(rig, limited)).attention.filter((line) => /not set/.test(line));
     assert.deepEqual(told, [
       "no engine here can serve web (engine nft: testing needs nft-connlimit: not set; " +
-      "engine ipvs: ipvs: not set); the nearest that works here: leave max_connections out (engine nft)",
+      "engine nfqueue: queue: not set; engine ipvs: ipvs: not set); the nearest that works here: leave max_connections out (engine nft)",
       "nft-connlimit (testing): not set",
     ]);
     const plain = (await diagnose(rig, single())).attention;

@@ -7,6 +7,7 @@ import { reconcile } from "../../../lib/reconcile/reconcile.ts";
 import type { Machine, ReconcileRequest } from "../../../lib/reconcile/request.ts";
 import { Database } from "../../../lib/store/database.ts";
 import { DATABASE_NAME, openStore, Store } from "../../../lib/store/store.ts";
+import { FakeDaemons } from "../../fake/daemons.ts";
 import type { Gate } from "../../fake/gate.ts";
 import { FakeHost } from "../../fake/host.ts";
 import { OWNER } from "../store/folder.ts";
@@ -16,11 +17,13 @@ export const FACTS: Facts = {
   kernel: "6.18.0",
   nft: "1.0.6",
   capabilities: [
-    ...[...nftEngine.requires, "proc-sys", "conntrack-netlink"]
+    ...[...nftEngine.requires, "proc-sys", "conntrack-netlink", "nft-dynset", "queue-rule"]
       .map((
         id,
       ) => ({ id, purpose: "testing", answer: "yes", evidence: "test equipment" } as const)),
-    { id: "ipvs", purpose: "testing", answer: "no", evidence: "not set" },
+    ...["ipvs", "queue"].map((id) => (
+      { id, purpose: "testing", answer: "no", evidence: "not set" } as const
+    )),
   ],
 };
 
@@ -36,6 +39,8 @@ const LOOK_MS = 10 * 60_000;
 export class Rig {
   readonly folder: string;
   host = new FakeHost();
+  /** Programs that stay on this machine. */
+  daemons = new FakeDaemons(this.host.kernel.files, this.host.kernel.runDir);
   boot_id = "boot-1";
   netns = "net:[4026531840]";
   version = "test";
@@ -55,7 +60,8 @@ export class Rig {
 
   get machine(): Machine {
     const { host: { kernel }, store, facts, boot_id, netns, version } = this;
-    return { kernel, store, host: { boot_id, netns }, facts, version };
+    const worker = { kernel, daemons: this.daemons, self: ["lb"] } as const;
+    return { kernel, store, host: { boot_id, netns }, facts, version, worker };
   }
 
   /** A run of lb towards this config. */
@@ -89,6 +95,7 @@ export class Rig {
     const { clock } = this.host.inside;
     this.restart();
     this.host = new FakeHost();
+    this.daemons = new FakeDaemons(this.host.kernel.files, this.host.kernel.runDir);
     this.host.inside.clock.advance(clock.now_ms() - this.host.inside.clock.now_ms());
     this.boot_id = "boot-2";
     this.restart();

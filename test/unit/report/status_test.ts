@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { BackendStatus, Status } from "../../../lib/reconcile/status.ts";
+import type { BackendStatus, ServiceStatus, Status } from "../../../lib/reconcile/status.ts";
 import { statusJson, statusText } from "../../../lib/report/status.ts";
 import { painter } from "../../../lib/report/table.ts";
 import { type BackendSpec, serviceOf } from "../../fake/services.ts";
@@ -34,8 +34,14 @@ function backendStatus(index: number, more: Partial<BackendStatus> = {}): Backen
     bytes_out: null,
     check_ms: null,
     added_at_ms: ADDED,
+    chosen: null,
     ...more,
   };
+}
+
+function serviceStatus(backends: readonly BackendStatus[]): ServiceStatus {
+  const reason = "in-kernel; wrr fits slot maps";
+  return { service, engine: "nft", reason, backends, fallbacks: null };
 }
 
 function statusOf(
@@ -51,7 +57,7 @@ function statusOf(
     blocked: [],
     config_edited: false,
     notes: [],
-    services: [{ service, engine: "nft", reason: "in-kernel; wrr fits slot maps", backends }],
+    services: [serviceStatus(backends)],
     ...more,
   };
 }
