@@ -92,6 +92,7 @@ const PATIENT_CONNTRACK = [
 /** Takes away, by other means than lb's, whatever an earlier test left in balancer and client. */
 export async function forget({ topology, balancer }: Lab): Promise<void> {
   const { run } = balancer;
+  await endPrograms(topology.balancer);
   await run(["nft", "flush", "ruleset"]);
   // There only where a test of IPVS can run at all.
   await run(["ipvsadm", "-C"]).catch(() => {});
@@ -110,6 +111,13 @@ export async function forget({ topology, balancer }: Lab): Promise<void> {
   }
   await topology.run(topology.client, ["ip", "neigh", "flush", "dev", "eth0"]);
   await run(["rm", "-rf", `${topology.folder}/state`, `${topology.folder}/run`]);
+}
+
+/** A queue worker outlives lb. All at once: one half of it starts the other anew. */
+async function endPrograms(namespace: string): Promise<void> {
+  const { stdout } = await process.run(["ip", "netns", "pids", namespace]);
+  const pids = stdout.split("\n").filter((pid) => pid !== "");
+  if (pids.length > 0) await process.run(["kill", "-KILL", ...pids]);
 }
 
 /** Of iptables only what is there: asking for more would make it. */
