@@ -4,6 +4,7 @@ import { DEFAULT_MARK_MASK, markLayout } from "../../lib/model/mark.ts";
 import { readAttributes } from "../../lib/netlink/attribute_reader.ts";
 import { DecodeError, type Message, readEnding } from "../../lib/netlink/codec.ts";
 import { countActive } from "../../lib/netlink/conntrack/count.ts";
+import { EventReader } from "../../lib/netlink/conntrack/events.ts";
 import { readEntry } from "../../lib/netlink/conntrack/entry.ts";
 import { readFamily } from "../../lib/netlink/genetlink.ts";
 import { withIpvs } from "../../lib/netlink/ipvs/connection.ts";
@@ -60,6 +61,7 @@ export const EXCHANGE_DECODERS: Readonly<Record<string, (datagram: Uint8Array) =
   "nft generation exchange": (datagram) =>
     withNetlink(script(datagram, ACK), NETLINK_NETFILTER, generationOf),
   "conntrack count exchange": (datagram) => countActive(script(datagram, DONE), LAYOUT),
+  "conntrack events": (datagram) => conntrackEvents(datagram),
   "queue messages": (datagram) => queueMessages(datagram),
   "packet headers": (datagram) => packetHeaders(datagram),
 };
@@ -102,6 +104,25 @@ function digest(body: DataView): unknown {
 function elements(body: DataView): unknown[] {
   const found: unknown[] = [];
   readElements(body, (element) => found.push(element));
+  return found;
+}
+
+/** With every address that is told of read, as who hashes a flow does. */
+function conntrackEvents(datagram: Uint8Array): unknown[] {
+  const view = new DataView(datagram.buffer, datagram.byteOffset, datagram.byteLength);
+  const reader = new EventReader();
+  const found: unknown[] = [];
+  reader.begin(view, 0, datagram.length);
+  for (let kind = reader.next(); kind !== undefined; kind = reader.next()) {
+    if (kind === "other") continue;
+    const { address_bytes, source_at, destination_at, id, mark, tcp_state, protocol } = reader;
+    const addresses = [source_at, destination_at].map((at) =>
+      Array.from({ length: address_bytes }, (_, byte) => reader.view.getUint8(at + byte))
+    );
+    const ports = [reader.source_port, reader.destination_port];
+    found.push({ kind, addresses, ports, id, mark, tcp_state, protocol });
+  }
+  if (found.length === 0) throw new DecodeError("no event");
   return found;
 }
 

@@ -16,7 +16,7 @@ const TCP = 6;
 const BUFFER_BYTES = 32 * 1024 * 1024;
 
 /** Entries that are read between two looks at events. */
-const ENTRIES_AT_ONCE = 256;
+const ENTRIES_AT_ONCE = 16;
 
 /** A backlog that does not end is no reason to count wrong for longer. */
 const BACKLOG_MS_MAX = 1_000;
