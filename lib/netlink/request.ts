@@ -70,7 +70,7 @@ export class NetlinkConnection {
    */
   transact(request: Request, visit: (message: Message) => void = () => {}): void {
     this.#send(request, NLM_F_ACK);
-    this.#collect(request, visit);
+    for (const message of this.#answersTo(request)) if (!isEnding(message)) visit(message);
   }
 
   /**
@@ -108,10 +108,32 @@ export class NetlinkConnection {
     begin: () => Result,
     visit: (result: Result, message: Message) => void,
   ): Result {
+    const steps = this.dumpSteps(request, begin, visit);
+    for (;;) {
+      const step = steps.next();
+      if (step.done) return step.value;
+    }
+  }
+
+  /**
+   * The same one message at a time, for who has other things to do meanwhile: nothing else may be asked over
+   * this connection until it has come to its end.
+   */
+  *dumpSteps<Result>(
+    request: Request,
+    begin: () => Result,
+    visit: (result: Result, message: Message) => void,
+  ): Generator<void, Result> {
     for (let attempt = 1; attempt <= DUMPS_MAX; attempt++) {
       const result = begin();
+      let interrupted = false;
       this.#send(request, NLM_F_DUMP);
-      const { interrupted } = this.#collect(request, (message) => visit(result, message));
+      for (const message of this.#answersTo(request)) {
+        if (message.flags & NLM_F_DUMP_INTR) interrupted = true;
+        if (isEnding(message)) continue;
+        visit(result, message);
+        yield;
+      }
       if (!interrupted) return result;
     }
     throw refusal(request, "EINTR", `changed during each of ${DUMPS_MAX} dumps`);
@@ -159,18 +181,17 @@ export class NetlinkConnection {
     });
   }
 
-  #collect(request: Request, visit: (message: Message) => void): { interrupted: boolean } {
-    let interrupted = false;
+  /** What comes in for it, its ending last. @throws {KernelError} where that is a refusal */
+  *#answersTo(request: Request): Generator<Message> {
     for (const message of this.#answers()) {
-      if (message.flags & NLM_F_DUMP_INTR) interrupted = true;
-      if (isEnding(message)) {
+      const isLast = isEnding(message);
+      if (isLast) {
         const { errno, text } = readEnding(message);
         if (errno) throw refusal(request, errno, text ?? "the kernel gave no reason");
-        break;
       }
-      visit(message);
+      yield message;
+      if (isLast) return;
     }
-    return { interrupted };
   }
 
   /** What comes in for the requests since that one, without end. */

@@ -47,6 +47,7 @@ class Rig {
     const ports = { batchSockets, sockets, now_ms: () => performance.now() };
     const options = { timeout_ms: TIMEOUT_MS, buffer_bytes };
     this.#live = new LiveCounts(ports, LAYOUT, this.shared, options);
+    while (!this.#live.isReady) this.#live.step();
   }
 
   /** Connections, both ends of each. */

@@ -34,12 +34,7 @@ export class Tally {
     this.#choices = rings.map((ring) => new Choices(ring));
   }
 
-  /** Connections with backends. */
-  get entries(): number {
-    return this.#entries.size;
-  }
-
-  /** Those of them of whose end nobody may tell. */
+  /** Connections of whose end nobody may tell. */
   get unheard(): number {
     return this.#unheard;
   }

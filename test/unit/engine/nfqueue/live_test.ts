@@ -38,9 +38,15 @@ class Rig {
     assert.ok(loads.take(id, loads.activeOf(id), flow));
   }
 
+  /** Time goes on, and what is due then is done. */
   step(ms = 10): void {
     this.world.now_ms += ms;
-    this.live.step();
+    const { dumps } = this.world;
+    // Entries are read a few at a time, and reading begins with what comes after it was found to be due.
+    for (let times = 0; times < 2 || !this.live.isReady || this.world.open > 1; times++) {
+      assert.ok(times < 100 && this.world.dumps <= dumps + 2);
+      this.live.step();
+    }
   }
 
   get counts(): number[] {
@@ -58,7 +64,7 @@ Deno.test("counts begin with the entries that are there, without those that are 
   rig.world.begin(1001, 1, "TIME_WAIT");
   rig.world.begin(1002, 2);
   rig.world.begin(1003, 0, "ESTABLISHED");
-  assert.equal(rig.live.entries, 2);
+  rig.step();
   assert.deepEqual(rig.counts, [1, 1, 0]);
   rig.live.close();
   assert.equal(rig.world.open, 0);
@@ -66,7 +72,7 @@ Deno.test("counts begin with the entries that are there, without those that are 
 
 Deno.test("connections are counted from their first packet until both ends have closed", () => {
   const rig = new Rig();
-  rig.live.step();
+  rig.step(0);
   const connection = rig.world.begin(1000, 2);
   rig.step();
   assert.deepEqual(rig.counts, [0, 1, 0]);
@@ -83,7 +89,7 @@ Deno.test("connections are counted from their first packet until both ends have 
 
 Deno.test("a choice counts at once, and once: its entry takes its place", () => {
   const rig = new Rig();
-  rig.live.step();
+  rig.step(0);
   rig.choose(1000, 1);
   rig.choose(1001, 1, 1);
   assert.deepEqual(rig.counts, [2, 0, 0]);
@@ -96,7 +102,7 @@ Deno.test("a choice counts at once, and once: its entry takes its place", () => 
 
 Deno.test("where the kernel sends a connection elsewhere, it counts there and not where it was chosen for", () => {
   const rig = new Rig();
-  rig.live.step();
+  rig.step(0);
   rig.choose(1000, 1);
   rig.choose(1001, 2);
   rig.world.begin(1000, 3);
@@ -109,7 +115,7 @@ Deno.test("where the kernel sends a connection elsewhere, it counts there and no
 
 Deno.test("a first packet that comes again counts once, for the last choice", () => {
   const rig = new Rig();
-  rig.live.step();
+  rig.step(0);
   rig.choose(1000, 1);
   rig.step(0);
   rig.step(2_000);
@@ -123,7 +129,7 @@ Deno.test("a first packet that comes again counts once, for the last choice", ()
 
 Deno.test("a change that does not tell the state brings nothing back, and a beginning need not tell it", () => {
   const rig = new Rig();
-  rig.live.step();
+  rig.step(0);
   const connection = rig.world.begin(1000, 1, "untold");
   rig.step();
   assert.deepEqual(rig.counts, [1, 0, 0]);
@@ -138,7 +144,7 @@ Deno.test("a change that does not tell the state brings nothing back, and a begi
 
 Deno.test("a connection whose mark is changed counts where it says from then on", () => {
   const rig = new Rig();
-  rig.live.step();
+  rig.step(0);
   const connection = rig.world.begin(1000, 1);
   connection.id = 3;
   rig.world.change(connection, "untold");
@@ -148,10 +154,10 @@ Deno.test("a connection whose mark is changed counts where it says from then on"
 
 Deno.test("what got lost is read again, once all that was not lost has been counted", () => {
   const rig = new Rig(150);
-  rig.live.step();
+  rig.step(0);
   // Their beginnings wait to be read, all of their ends are lost.
   const connections = Array.from({ length: 150 }, (_, index) => rig.world.begin(1000 + index, 1));
-  for (const connection of connections.slice(0, 120)) rig.world.end(connection);
+  for (const connection of connections.slice(30)) rig.world.end(connection);
   for (let times = 0; times < 3; times++) rig.step();
   assert.deepEqual(rig.counts, [30, 0, 0]);
   assert.equal(rig.live.events_lost, 1);
@@ -162,7 +168,7 @@ Deno.test("what got lost is read again, once all that was not lost has been coun
 
 Deno.test("a choice whose connection's beginning got lost counts once when it is read again", () => {
   const rig = new Rig(1);
-  rig.live.step();
+  rig.step(0);
   rig.world.begin(999, 2);
   rig.choose(1000, 1);
   rig.world.begin(1000, 1);
@@ -174,8 +180,8 @@ Deno.test("a choice whose connection's beginning got lost counts once when it is
 Deno.test("what changes while entries are read is known from events: they are not undone by what was read", () => {
   const rig = new Rig();
   rig.world.begin(999, 3);
-  rig.live.step();
-  const early = Array.from({ length: 60 }, (_, index) => rig.world.begin(1000 + index, 1));
+  rig.step(0);
+  const early = Array.from({ length: 200 }, (_, index) => rig.world.begin(1000 + index, 1));
   // The last to be read end first, and the kernel is always a piece ahead.
   early.sort((one, other) => one.entry - other.entry);
   const ending = [...early];
@@ -187,15 +193,15 @@ Deno.test("what changes while entries are read is known from events: they are no
   };
   rig.step(5_001);
   rig.world.meanwhile = () => {};
+  for (let times = 0; times < 10; times++) rig.step();
   assert.equal(rig.world.dumps, 2);
-  rig.step();
   assert.deepEqual(rig.counts, rig.truth);
 });
 
 Deno.test("entries of before, which send no events, are looked for until none is left", () => {
   const rig = new Rig();
   const early = [1000, 1001].map((sport) => rig.world.begin(sport, 1));
-  rig.live.step();
+  rig.step(0);
   const late = rig.world.begin(1002, 1);
   rig.world.end(early[0]!);
   rig.step(4_000);
@@ -221,7 +227,7 @@ function happen(rig: Rig, [what, which, id]: Happening): void {
   const { world } = rig;
   const there = [...world.connections.values()];
   const one: Connection | undefined = there[which % there.length];
-  const sport = 1000 + which % 50;
+  const sport = 1000 + which % 150;
   const isFree = there.every((other) => other.sport !== sport);
   if (what < 3 && isFree) {
     if (what > 0) rig.choose(sport, IDS[which % 3]!, which % 2);
@@ -269,7 +275,7 @@ Deno.test("no count is ever below what is there and known", () => {
   fc.assert(
     fc.property(HAPPENINGS, (happenings) => {
       const rig = new Rig();
-      rig.live.step();
+      rig.step(0);
       for (const one of happenings) {
         happen(rig, one);
         assert.ok(rig.counts.every((count) => count >= 0));
