@@ -29,7 +29,9 @@ function queueStep({ bound, loads, index, table }: ThreadOrder & { kind: "queue"
 }
 
 function eventsStep({ marks, loads }: ThreadOrder & { kind: "events" }): Step {
-  const ports = { batchSockets, sockets, now_ms: () => performance.now() };
+  const nobody = new Int32Array(new SharedArrayBuffer(4));
+  const pause = (ms: number) => void Atomics.wait(nobody, 0, 0, ms);
+  const ports = { batchSockets, sockets, now_ms: () => performance.now(), pause };
   const live = new LiveCounts(ports, marks, loads, { timeout_ms: PATIENCE_MS });
   let told = 0;
   return {

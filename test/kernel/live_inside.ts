@@ -44,7 +44,7 @@ class Rig {
   #live: LiveCounts | undefined;
 
   listen(buffer_bytes?: number): void {
-    const ports = { batchSockets, sockets, now_ms: () => performance.now() };
+    const ports = { batchSockets, sockets, now_ms: () => performance.now(), pause: () => {} };
     const options = { timeout_ms: TIMEOUT_MS, buffer_bytes };
     this.#live = new LiveCounts(ports, LAYOUT, this.shared, options);
     while (!this.#live.isReady) this.#live.step();

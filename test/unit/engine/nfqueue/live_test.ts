@@ -12,6 +12,7 @@ const IDS = [1, 2, 3];
 class Rig {
   readonly world: ConntrackWorld;
   readonly shared = newSharedLoads(LAYOUT, 2);
+  readonly pauses: number[] = [];
   readonly threads = [0, 1].map((thread) => new ThreadLoads(this.shared, thread));
   #live: LiveCounts | undefined;
 
@@ -21,7 +22,12 @@ class Rig {
 
   get live(): LiveCounts {
     return this.#live ??= new LiveCounts(
-      { batchSockets: this.world, sockets: this.world, now_ms: () => this.world.now_ms },
+      {
+        batchSockets: this.world,
+        sockets: this.world,
+        now_ms: () => this.world.now_ms,
+        pause: (ms) => void this.pauses.push(ms),
+      },
       LAYOUT,
       this.shared,
       { timeout_ms: 10 },
@@ -217,6 +223,20 @@ Deno.test("entries of before, which send no events, are looked for until none is
   rig.world.end(late);
   rig.step();
   assert.deepEqual(rig.counts, [0, 0, 0]);
+});
+
+Deno.test("under load events are looked at together: a pause follows those that left none waiting", () => {
+  const rig = new Rig();
+  rig.step(0);
+  rig.live.step();
+  assert.deepEqual(rig.pauses, []);
+  for (let sport = 1000; sport < 1100; sport++) rig.world.begin(sport, 1);
+  assert.equal(rig.live.step(), 64);
+  assert.equal(rig.live.step(), 36);
+  assert.deepEqual(rig.pauses, []);
+  rig.live.step();
+  rig.live.step();
+  assert.deepEqual(rig.pauses, [1]);
 });
 
 /** One thing that happens: what, and numbers to choose by. */
