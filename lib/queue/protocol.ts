@@ -78,3 +78,12 @@ export const NOTHING_COUNTED: Tally = {
   chosen: [],
   events_lost: 0,
 };
+
+/** A line of the other side's. @returns undefined of one that its death has cut short */
+export function parseLine<Line>(text: string): Line | undefined {
+  try {
+    return JSON.parse(text) as Line;
+  } catch {
+    return undefined;
+  }
+}

@@ -15,8 +15,8 @@ import { WorkerLink } from "./worker_link.ts";
 const UNSERVED_TICK_MS = 10;
 const SERVED_TICK_MS = 100;
 
-/** A worker that says nothing for so long hangs, ms: it has to four times a second. */
-const SILENCE_MS_MAX = 1_000;
+/** A worker that says nothing for so long hangs, ms: it has to four times a second. What waits goes on before. */
+const SILENCE_MS_MAX = 2_000;
 
 /** Within this a worker has read its table and started its threads, on a machine that is very busy, too. */
 const START_MS_MAX = 15_000;
@@ -50,6 +50,7 @@ export class Supervisor implements Controlled {
   readonly #stopped = Promise.withResolvers<void>();
   #table: QueueTable | undefined;
   #link: WorkerLink | undefined;
+  #reloads: Promise<void> = Promise.resolve();
   #restarts = 0;
   #resume_ms = 0;
   #isStopping = false;
@@ -115,14 +116,11 @@ export class Supervisor implements Controlled {
     };
   }
 
-  async reload(): Promise<string> {
-    const table = this.#readTable();
-    const before = this.#table;
-    this.#table = table;
-    this.#queues.bind(table.queues);
-    const stays = before?.marks.mask === table.marks.mask && this.#queues.isJust(table.queues);
-    await (stays && this.#link?.isServing ? this.#link.reload(table.token) : this.#renew(table));
-    return table.token;
+  /** One after the other: each ends with every thread choosing by its table, or a later one. */
+  reload(): Promise<string> {
+    const next = this.#reloads.then(() => this.#reload());
+    this.#reloads = next.then(() => {}, () => {});
+    return next;
   }
 
   /** Gives the queues up, or leaves them to whoever has taken them. */
@@ -138,17 +136,26 @@ export class Supervisor implements Controlled {
     }
   }
 
+  async #reload(): Promise<string> {
+    const table = this.#readTable();
+    const before = this.#table;
+    this.#table = table;
+    this.#queues.bind(table.queues);
+    const stays = before?.marks.mask === table.marks.mask && this.#queues.isJust(table.queues);
+    await (stays && this.#link?.isServing ? this.#link.reload(table.token) : this.#renew(table));
+    return table.token;
+  }
+
   /** Another number of queues, or other marks: another worker, and the queues that nobody wants go last. */
   async #renew(table: QueueTable): Promise<void> {
     const old = this.#link;
     this.hasHelp = old?.isServing === true;
-    const link = this.#start();
     try {
-      await this.#untilServing(link);
+      await this.#untilServing(this.#start());
     } finally {
       this.hasHelp = false;
+      if (old !== this.#link) await old?.stop();
     }
-    await old?.stop();
     this.#queues.giveUp(table.queues);
     this.#leaveEstate();
   }
@@ -160,8 +167,16 @@ export class Supervisor implements Controlled {
     }
   }
 
+  /** A program that cannot be started now (no memory, no such file) may be in a second. */
   #startWhenDue(): void {
-    if (this.#table && this.#ports.clock.now_ms() >= this.#resume_ms) this.#start();
+    const now_ms = this.#ports.clock.now_ms();
+    if (!this.#table || now_ms < this.#resume_ms) return;
+    try {
+      this.#start();
+    } catch (error) {
+      this.#resume_ms = now_ms + PAUSE_MS;
+      this.#ports.log(`no worker starts: ${error instanceof Error ? error.message : error}`);
+    }
   }
 
   #start(): WorkerLink {
@@ -185,7 +200,7 @@ export class Supervisor implements Controlled {
     this.#restarts++;
     this.#ports.log(`the worker ${link.pid} ended: starting another`);
     if (link.age_ms < SOON_MS) this.#resume_ms = this.#ports.clock.now_ms() + PAUSE_MS;
-    else this.#start();
+    this.#startWhenDue();
   }
 
   #leaveEstate(): void {

@@ -81,7 +81,7 @@ async function live({ supervisor, ended }: Life, runDir: string, log: Log): Prom
     () => void supervisor.reload().catch((error) => log(`${error}`)),
   );
   const manager = serviceManager();
-  manager?.tell("READY=1", `MAINPID=${Deno.pid}`);
+  manager?.tell("READY=1");
   const timer = setInterval(() => {
     manager?.tell("WATCHDOG=1", `STATUS=${describe(supervisor)}`);
     // Who removes the folder has done with us, whether or not he thinks of us.

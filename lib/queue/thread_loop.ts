@@ -53,7 +53,7 @@ export class ThreadLoop {
 
   async run(): Promise<void> {
     while (!this.#control.isStopping) {
-      if (this.#step.choose && this.#taken !== this.#control.table) await this.#takeTable();
+      while (this.#step.choose && this.#taken !== this.#control.table) await this.#takeTable();
       this.#step.step();
       this.#report();
     }

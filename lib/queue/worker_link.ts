@@ -1,6 +1,6 @@
 import { LbError } from "../model/error.ts";
 import type { Partner } from "../sys/ports.ts";
-import type { SupervisorLine, Tally, WorkerLine } from "./protocol.ts";
+import { parseLine, type SupervisorLine, type Tally, type WorkerLine } from "./protocol.ts";
 
 /** Within this a worker that was told to stop answers what it has read, and ends. */
 const FAREWELL_MS_MAX = 2_000;
@@ -91,15 +91,18 @@ export class WorkerLink {
   }
 
   async #hear(): Promise<void> {
-    for await (const line of this.#partner.lines) this.#take(JSON.parse(line) as WorkerLine);
+    for await (const text of this.#partner.lines) {
+      const line = parseLine<WorkerLine>(text);
+      if (line) this.#take(line);
+    }
     await this.#partner.ended;
     this.#waiting?.reject(new LbError("kernel-refused", "the worker ended meanwhile"));
     this.#listener.end(this);
   }
 
   #take(line: WorkerLine): void {
+    this.#heard_ms = performance.now();
     if (line.event === "beat") {
-      this.#heard_ms = performance.now();
       this.#listener.count(line.tally);
     } else if (line.event === "table") {
       this.token = line.token;

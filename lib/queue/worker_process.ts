@@ -4,6 +4,7 @@ import type { FilesPort, StandardPort } from "../sys/ports.ts";
 import {
   BEAT_EVERY_MS,
   type BoundQueue,
+  parseLine,
   type SupervisorLine,
   type WorkerLine,
 } from "./protocol.ts";
@@ -57,10 +58,10 @@ export class WorkerProcess {
   }
 
   async #hear(): Promise<void> {
-    for await (const line of this.#ports.standard.lines()) {
-      const { op } = JSON.parse(line) as SupervisorLine;
-      if (op === "stop") return this.stop();
-      this.#reload();
+    for await (const text of this.#ports.standard.lines()) {
+      const line = parseLine<SupervisorLine>(text);
+      if (line?.op === "stop") return this.stop();
+      if (line) this.#reload();
     }
     this.#ended.resolve("abandoned");
   }

@@ -6,7 +6,7 @@ import { Control } from "./shared.ts";
 import { Counter } from "./tally.ts";
 
 /** A thread that says nothing for so long does not move, ms: it has to every tenth of a second. */
-const SILENCE_MS_MAX = 500;
+const SILENCE_MS_MAX = 1_000;
 
 interface Thread {
   readonly worker: Worker;

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { clientSource } from "../../lib/demo/layout.ts";
+import { inside } from "../../lib/demo/namespace.ts";
 import type { RequestsResult } from "../../lib/demo/role/spec.ts";
 import {
   observeWorker,
@@ -11,7 +12,7 @@ import {
 import { workerPlaces } from "../../lib/model/worker.ts";
 import { clock } from "../../lib/sys/clock.ts";
 import { files } from "../../lib/sys/files.ts";
-import { kernelTests, type Lab } from "./harness.ts";
+import { kernelTests, type Lab, LB } from "./harness.ts";
 import {
   clear,
   DOOR,
@@ -172,6 +173,28 @@ workerTest(
 );
 
 workerTest(
+  "under a service manager a worker without its supervisor waits for the next, and goes on meanwhile",
+  async (lab) => {
+    const host = hostOf(lab);
+    await stopWorker(host);
+    const [program, ...args] = LB as [string, ...string[]];
+    const managed = ["env", "NOTIFY_SOCKET=/run/nobody", program, ...args];
+    const unit = { ...host, self: inside(lab.topology.balancer, managed) };
+    const before = await startWorker(unit);
+    const result = await underLoad(lab, async () => {
+      kill(before.pid, "SIGKILL");
+      await clock.sleep(1_500);
+      assert.deepEqual(processesOf(lab), [before.worker_pid]);
+      await startWorker(unit);
+      await until(() => processesOf(lab).length === 2, "the old worker is gone");
+    });
+    noneFailed(result);
+    assert.equal(result.slow, 0);
+    assert.equal(await kernelChoices(lab), 0);
+  },
+);
+
+workerTest(
   "a worker that is started beside another takes its place: not one choice is left to the kernel",
   async (lab) => {
     const before = await statusOf(lab);
@@ -198,6 +221,26 @@ workerTest("a supervisor that is stopped does not answer, and is replaced", asyn
   assert.equal(result.slow, 0);
   assert.notEqual((await settled(lab)).pid, before.pid);
 });
+
+workerTest(
+  "with no capability but CAP_NET_ADMIN a worker starts, is succeeded and ends, as the unit has it",
+  async (lab) => {
+    const host = hostOf(lab);
+    await stopWorker(host);
+    const [program, ...args] = LB as [string, ...string[]];
+    const confined = ["setpriv", "--bounding-set", "-all,+net_admin", "--no-new-privs", program];
+    const narrow = { ...host, self: inside(lab.topology.balancer, [...confined, ...args]) };
+    const first = await startWorker(narrow);
+    const result = await underLoad(lab, async () => {
+      assert.notEqual((await startWorker(narrow)).pid, first.pid);
+      await until(() => processesOf(lab).length === 2, "the old pair is gone");
+    });
+    noneFailed(result);
+    assert.equal(await kernelChoices(lab), 0);
+    await stopWorker(narrow);
+    assert.deepEqual(await listened(lab), []);
+  },
+);
 
 workerTest("a table is taken over under load, and loses nothing", async (lab) => {
   const host = hostOf(lab);

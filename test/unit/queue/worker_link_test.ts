@@ -1,0 +1,97 @@
+import assert from "node:assert/strict";
+import type { Tally, WorkerLine } from "../../../lib/queue/protocol.ts";
+import { type LinkListener, WorkerLink } from "../../../lib/queue/worker_link.ts";
+import type { Partner } from "../../../lib/sys/ports.ts";
+
+/** Test equipment: a worker that says what it is told to, and what it was told. */
+class FakeWorker implements Partner {
+  readonly pid = 77;
+  readonly told: string[] = [];
+  readonly #ended = Promise.withResolvers<void>();
+  readonly #stream = new TransformStream<string, string>();
+  readonly #writer = this.#stream.writable.getWriter();
+  readonly lines = this.#stream.readable.values();
+  readonly ended = this.#ended.promise;
+  kills = 0;
+
+  say(line: string): void {
+    this.told.push(JSON.parse(line).op);
+  }
+
+  kill(): void {
+    this.kills++;
+    this.end();
+  }
+
+  async says(line: WorkerLine | string): Promise<void> {
+    await this.#writer.write(typeof line === "string" ? line : JSON.stringify(line));
+  }
+
+  async end(): Promise<void> {
+    this.#ended.resolve();
+    await this.#writer.close();
+  }
+}
+
+function linked() {
+  const worker = new FakeWorker();
+  const heard: unknown[] = [];
+  const listener: LinkListener = {
+    count: (tally) => heard.push(tally.seen),
+    refuse: (message) => heard.push(message),
+    end: () => heard.push("end"),
+  };
+  return { worker, heard, link: new WorkerLink(worker, listener) };
+}
+
+const TALLY: Tally = { seen: 3, left_to_kernel: 0, chosen: [], events_lost: 0 };
+
+Deno.test("a worker serves from the first table that its threads agree on", async () => {
+  const { worker, link, heard } = linked();
+  assert.equal(link.isServing, false);
+  await worker.says({ event: "beat", tally: TALLY });
+  await worker.says({ event: "table", token: "one" });
+  await worker.end();
+  assert.deepEqual([link.isServing, link.token, heard[0]], [true, "one", 3]);
+});
+
+Deno.test("a table is taken over when the worker says so of that one", async () => {
+  const { worker, link } = linked();
+  const reloaded = link.reload("two");
+  assert.deepEqual(worker.told, ["reload"]);
+  await worker.says({ event: "table", token: "one" });
+  await worker.says({ event: "table", token: "two" });
+  await reloaded;
+  assert.equal(link.token, "two");
+  await worker.end();
+});
+
+Deno.test("a table that the worker refuses is not taken over, nor one whose worker ends, nor an older one", async () => {
+  const { worker, link, heard } = linked();
+  const refused = assert.rejects(link.reload("two"), /services\[0\]/);
+  await worker.says({ event: "refused", message: "services[0] is 7" });
+  await refused;
+  const older = assert.rejects(link.reload("three"), /another table/);
+  const ended = assert.rejects(link.reload("four"), /ended/);
+  await worker.end();
+  await Promise.all([older, ended]);
+  assert.deepEqual(heard, ["services[0] is 7", "end"]);
+});
+
+Deno.test("a line that the worker's death cut short is passed over", async () => {
+  const { worker, heard } = linked();
+  await worker.says('{"event":"beat","tally":{"se');
+  await worker.says({ event: "beat", tally: TALLY });
+  await worker.end();
+  await new Promise((resolve) => setTimeout(resolve, 0));
+  assert.deepEqual(heard, [3, "end"]);
+});
+
+Deno.test("a worker that is told to stop, and ends, is not killed", async () => {
+  const { worker, link } = linked();
+  const stopped = link.stop();
+  assert.deepEqual(worker.told, ["stop"]);
+  await worker.end();
+  await stopped;
+  assert.equal(worker.kills, 0);
+});
