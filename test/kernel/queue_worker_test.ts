@@ -28,7 +28,7 @@ import {
 } from "./worker_rig.ts";
 import { allAnswered, send } from "./steps.ts";
 
-const test = kernelTests({ backends: 3 });
+const test = kernelTests({ backends: 3, need: "xt_queue" });
 
 /** Of so many that both queues get some; no port comes twice, which would pass the queue by. */
 const SOURCES = {
