@@ -33,7 +33,6 @@ export interface Sample {
 export interface Report {
   readonly samples: readonly Sample[];
   readonly events_lost: number;
-  readonly resyncs: number;
 }
 
 class Rig {
@@ -82,10 +81,10 @@ class Rig {
   }
 
   report(): Report {
-    const { events_lost, resyncs } = this.#live!;
+    const { events_lost } = this.#live!;
     this.#live!.close();
     this.#listener.close();
-    return { samples: this.samples, events_lost, resyncs };
+    return { samples: this.samples, events_lost };
   }
 }
 

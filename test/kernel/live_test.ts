@@ -41,11 +41,10 @@ Deno.test("live counts follow connections that begin and end, and are conntrack(
   }));
 
 Deno.test("live counts are right again after events got lost", () =>
-  live("lose", ({ samples, events_lost, resyncs }) => {
+  live("lose", ({ samples, events_lost }) => {
     for (const { counted, listed } of samples) assert.deepEqual(counted, listed);
     assert.deepEqual(samples.map(({ counted }) => counted), [{ 1: 26, 2: 27, 3: 27 }, each(13)]);
     assert.ok(events_lost >= 2, `lost ${events_lost} times`);
-    assert.ok(resyncs >= 2, `${resyncs} resyncs`);
   }));
 
 Deno.test("the end of a connection of before is found, though no event tells of it", () =>

@@ -4,10 +4,11 @@ import { isEnded } from "../../netlink/conntrack/count.ts";
 import { type EventKind, eventOptions, EventReader } from "../../netlink/conntrack/events.ts";
 import { NETLINK_NETFILTER } from "../../netlink/request.ts";
 import type { BatchSocket, BatchSocketsPort, SocketsPort } from "../../sys/ports.ts";
+import { Due } from "./due.ts";
 import { flowHash } from "./flow_hash.ts";
 import type { FlowTable } from "./flow_table.ts";
 import { Reading } from "./reading.ts";
-import type { SharedLoads } from "./shared_loads.ts";
+import { isCounted, type SharedLoads } from "./shared_loads.ts";
 import { Tally } from "./tally.ts";
 
 const TCP = 6;
@@ -23,14 +24,6 @@ const PAUSE_MS = 1;
 
 /** Entries that are read between two looks at events: a tenth of a millisecond. */
 const ENTRIES_AT_ONCE = 32;
-
-/** A backlog that does not end is no reason to count wrong for longer. */
-const BACKLOG_MS_MAX = 1_000;
-
-/** Reading all entries takes a tenth of this thread's time at most, and where it is only to be sure, a fiftieth. */
-const REST_FACTOR = 10;
-const SURE_FACTOR = 50;
-const SURE_MS_MIN = 5_000;
 
 /** The machine, as far as it is needed. */
 export interface LivePorts {
@@ -64,21 +57,15 @@ export class LiveCounts {
   readonly #batch: number;
   readonly #view: DataView;
   readonly #reader = new EventReader();
-  /** Since when events are known to be lost, and not yet made up for. */
-  #lost_since_ms: number | undefined;
+  readonly #due = new Due();
   /** How many the last look at events found. */
   #events = 0;
   #reading: Reading | undefined;
-  #began_ms = 0;
-  #read_at_ms = 0;
-  #read_took_ms = 0;
   /** Whether all entries have been read once: counts are of something before, and of everything from then on. */
   isReady = false;
 
   /** How often the kernel told that it could not keep events for us. */
   events_lost = 0;
-  /** How often all entries were read, but for the first time. */
-  resyncs = 0;
 
   /**
    * Listens. The first steps read all entries.
@@ -113,9 +100,11 @@ export class LiveCounts {
     if (!this.isReady && !this.#reading) this.#begin();
     else if (this.#isBusy) this.#ports.pause(PAUSE_MS);
     this.#events = this.#hearEvents(!this.#reading);
-    this.#tally.expire(this.#ports.now_ms());
+    const now_ms = this.#ports.now_ms();
+    this.#tally.expire(now_ms);
+    const isDrained = this.#events < this.#batch;
     if (this.#reading) this.#read(this.#reading);
-    else if (this.#isReadingDue(this.#events)) this.#begin();
+    else if (this.#due.isNow(now_ms, isDrained, this.#tally.unheard)) this.#begin();
     return this.#events;
   }
 
@@ -159,18 +148,24 @@ export class LiveCounts {
 
   #lose(): void {
     this.events_lost++;
-    this.#lost_since_ms ??= this.#ports.now_ms();
+    this.#due.lose(this.#ports.now_ms());
   }
 
   #count(kind: EventKind): void {
-    const { mark, id, tcp_state, protocol } = this.#reader;
+    const { id, tcp_state, protocol } = this.#reader;
     if (kind === "other") return this.#lose();
     const flow = this.#flow();
     if (kind === "destroy" || isEnded(tcp_state)) this.#tally.delete(id, flow);
     // One that does not tell its state may be about a connection that is over.
     else if (kind === "new" || protocol !== TCP || tcp_state || this.#tally.has(id, flow)) {
-      this.#tally.set(id, flow, idOfMark(this.#marks, mark));
+      this.#tally.set(id, flow, this.#backend());
     }
+  }
+
+  /** 0 for an entry that is nobody's, or none that could be chosen for. */
+  #backend(): number {
+    const id = idOfMark(this.#marks, this.#reader.mark);
+    return isCounted(this.#marks, id) ? id : 0;
   }
 
   #flow(): number {
@@ -178,23 +173,8 @@ export class LiveCounts {
     return flowHash(reader.view, reader, reader.address_bytes, this.#seed);
   }
 
-  #isReadingDue(events: number): boolean {
-    const now_ms = this.#ports.now_ms();
-    const rested_ms = now_ms - this.#read_at_ms;
-    if (this.#lost_since_ms === undefined) {
-      return this.#tally.unheard > 0 &&
-        rested_ms > Math.max(SURE_MS_MIN, SURE_FACTOR * this.#read_took_ms);
-    }
-    // What is older than the loss must be counted before, or it would be taken for news.
-    const isDrained = events < this.#batch ||
-      now_ms - this.#lost_since_ms > BACKLOG_MS_MAX;
-    return isDrained && rested_ms > REST_FACTOR * this.#read_took_ms;
-  }
-
   #begin(): void {
-    if (this.isReady) this.resyncs++;
-    this.#lost_since_ms = undefined;
-    this.#began_ms = this.#ports.now_ms();
+    this.#due.begin(this.#ports.now_ms());
     this.#reading = new Reading(this.#ports.sockets, {
       begin: () => this.#tally.watch(),
       add: (body, into) => this.#addEntry(body, into),
@@ -209,13 +189,12 @@ export class LiveCounts {
     this.#reading = undefined;
     this.#tally.replace(entries);
     this.isReady = true;
-    this.#read_at_ms = this.#ports.now_ms();
-    this.#read_took_ms = this.#read_at_ms - this.#began_ms;
+    this.#due.end(this.#ports.now_ms());
   }
 
   #addEntry(body: DataView, into: FlowTable): void {
     if (!this.#reader.read(body)) return;
-    const backend = idOfMark(this.#marks, this.#reader.mark);
+    const backend = this.#backend();
     if (backend === 0 || isEnded(this.#reader.tcp_state)) return;
     into.set(this.#reader.id, this.#flow(), backend);
   }

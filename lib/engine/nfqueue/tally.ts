@@ -61,7 +61,7 @@ export class Tally {
   /** An event told that the entry is there, with this backend; with 0, that it is nobody's. */
   set(key: number, flow: number, id: number): void {
     this.#touched?.set(key, flow, 1);
-    if (id === 0 || id >= this.#counts.length) this.#drop(key, flow);
+    if (id === 0) this.#drop(key, flow);
     else this.#put(key, flow, id);
     this.#settle(flow);
   }
@@ -89,17 +89,16 @@ export class Tally {
     const touched = this.#touched ?? new FlowTable();
     this.#touched = undefined;
     const old = this.#entries;
-    const entries = new FlowTable();
     read.forEach((key, flow, id) => {
-      if (touched.get(key, flow) !== 0 || id >= this.#counts.length) return;
-      entries.set(key, flow, (id | old.get(key, flow) & HEARD) >>> 0);
+      if (old.get(key, flow) & HEARD) read.set(key, flow, (id | HEARD) >>> 0);
     });
     touched.forEach((key, flow) => {
       const value = old.get(key, flow);
-      if (value !== 0) entries.set(key, flow, value);
+      if (value !== 0) read.set(key, flow, value);
+      else read.delete(key, flow);
     });
-    this.#entries = entries;
-    this.#recount(old, entries);
+    this.#entries = read;
+    this.#recount(old, read);
   }
 
   /** Each count changes once, or others would choose by what is half done. */
