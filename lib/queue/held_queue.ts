@@ -5,18 +5,27 @@ import type { AdoptedSocketsPort, HeldSocket } from "../sys/ports.ts";
 import { PATIENCE_MS } from "./protocol.ts";
 import { WAITING_MAX } from "./queue_thread.ts";
 
-/** Nobody who is well leaves packets waiting for so long, ms. */
-const STALLED_MS = 300;
+/** Nobody who is well leaves a packet waiting for so long, ms. */
+const OLD_MS = 200;
 
-/** Tells that what is there is what waits: ids run on while it is looked at. */
+/** Ids count around at 2^32. */
+const IDS = 2 ** 32;
+
+/** How much waits, and the number of the last packet that came. */
 type Waiting = Pick<QueueStatistics, "waiting" | "id_sequence">;
+
+/** A number that the last packet had at some time. */
+interface Sample {
+  readonly id: number;
+  readonly at_ms: number;
+}
 
 /** A queue of which we hold the socket, whoever reads from it. */
 export class HeldQueue {
   readonly queue: number;
   readonly socket: HeldSocket;
-  #answered = -1;
-  #moved_ms = -Infinity;
+  /** Oldest first: the first is as old as a packet may get. */
+  #samples: Sample[] = [];
 
   /** Of a queue that is bound to this socket. */
   constructor(queue: number, socket: HeldSocket) {
@@ -43,14 +52,21 @@ export class HeldQueue {
     return waiting;
   }
 
-  /** The same where nothing was answered for a while, though something waits. */
-  releaseStalled(now: Waiting, now_ms: number): number {
-    const answered = now.id_sequence - now.waiting;
-    if (now.waiting === 0 || answered !== this.#answered) {
-      this.#answered = answered;
-      this.#moved_ms = now_ms;
-    }
-    return now_ms - this.#moved_ms < STALLED_MS ? 0 : this.release(now);
+  /**
+   * The same for what has waited for too long, whoever has it: a worker that hangs, or one that is gone and had
+   * read it already. Others are not touched.
+   *
+   * @returns how much that was, at least
+   */
+  releaseOld({ waiting, id_sequence }: Waiting, now_ms: number): number {
+    const samples = this.#samples;
+    samples.push({ id: id_sequence, at_ms: now_ms });
+    while (samples.length > 1 && now_ms - samples[1]!.at_ms >= OLD_MS) samples.shift();
+    const [{ id, at_ms }] = samples as [Sample];
+    if (waiting === 0 || now_ms - at_ms < OLD_MS) return 0;
+    this.socket.send(releaseMessage(this.queue, id));
+    const younger = (id_sequence - id + IDS) % IDS;
+    return Math.max(0, waiting - younger);
   }
 
   /**

@@ -56,7 +56,7 @@ export type ThreadOrder =
 
 /** What a thread says: that it moves, and what it counted. */
 export interface ThreadReport {
-  /** The table that it chooses by; of the events' thread, that it listens. */
+  /** The table that it chooses by; of the events' thread, anything as soon as there are counts. */
   readonly token: string;
   readonly tally: Tally;
 }

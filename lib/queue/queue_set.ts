@@ -82,9 +82,9 @@ export class QueueSet {
     });
   }
 
-  /** Somebody reads: what waits for too long goes on. */
-  releaseStalled(now_ms: number): void {
-    this.#release((held, now) => held.releaseStalled(now, now_ms));
+  /** Somebody reads: what has waited for too long goes on. */
+  releaseOld(now_ms: number): void {
+    this.#release((held, now) => held.releaseOld(now, now_ms));
   }
 
   /** What the kernel counts of them. */

@@ -96,7 +96,7 @@ export class Supervisor implements Controlled {
   /** Looks once. */
   tick(): void {
     const link = this.#link;
-    if (link?.isServing || this.hasHelp) this.#queues.releaseStalled(performance.now());
+    if (link?.isServing || this.hasHelp) this.#queues.releaseOld(performance.now());
     else this.#queues.releaseAll();
     if (!link) return this.#startWhenDue();
     if (link.silent_ms < (link.isServing ? SILENCE_MS_MAX : START_MS_MAX)) return;

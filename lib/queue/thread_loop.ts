@@ -3,7 +3,7 @@ import type { Tally, ThreadEnd, ThreadReport } from "./protocol.ts";
 import type { Control } from "./shared.ts";
 
 /** How often a thread says that it moves, and what it counted, ms. */
-const REPORT_EVERY_MS = 100;
+const REPORT_EVERY_MS = 200;
 
 /** The part of a thread's global scope that is used here. */
 export interface ThreadScope<Order> {

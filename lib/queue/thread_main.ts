@@ -8,6 +8,9 @@ import { QueueThread } from "./queue_thread.ts";
 import { Control } from "./shared.ts";
 import { type Step, ThreadLoop, type ThreadScope } from "./thread_loop.ts";
 
+/** What the events' thread says in place of a table, once it has counted all that is there. */
+const COUNTED = "counted";
+
 const scope = globalThis as unknown as ThreadScope<ThreadOrder>;
 
 scope.addEventListener("message", ({ data }) => void begin(data), { once: true });
@@ -36,6 +39,7 @@ function eventsStep({ marks, loads }: ThreadOrder & { kind: "events" }): Step {
   let told = 0;
   return {
     step: () => void live.step(),
+    token: () => live.isReady ? COUNTED : "",
     tally: (): Tally => {
       const events_lost = live.events_lost - told;
       told = live.events_lost;

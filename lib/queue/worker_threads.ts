@@ -10,89 +10,100 @@ const SILENCE_MS_MAX = 1_000;
 
 interface Thread {
   readonly worker: Worker;
-  readonly kind: ThreadOrder["kind"];
   readonly ended: Promise<void>;
-  /** Undefined until it has said something. */
+  /** What it said of itself: the table that it chooses by, or that there are counts. Undefined before. */
   token?: string;
   heard_ms: number;
 }
 
-/** The threads of a worker: one for each queue, and one for events of conntrack where counts are needed. */
+/** What is told of the threads. */
+export interface ThreadsListener {
+  /** One of them chooses by another table. */
+  change(): void;
+  failure(message: string): void;
+}
+
+/**
+ * The threads of a worker: one for each queue, and one for events of conntrack where counts are needed. Nobody
+ * chooses by counts before there are any.
+ */
 export class WorkerThreads {
   /** What they counted. */
   readonly counter = new Counter();
   readonly #control = new Control();
+  readonly #queues: readonly BoundQueue[];
   readonly #loads: SharedLoads;
-  readonly #threads: Thread[];
-  readonly #onChange: () => void;
-  readonly #onFailure: (message: string) => void;
+  readonly #on: ThreadsListener;
   #table: QueueTable;
+  #events: Thread | undefined;
+  #choosing: readonly Thread[] = [];
 
-  constructor(
-    queues: readonly BoundQueue[],
-    table: QueueTable,
-    on: { readonly change: () => void; readonly failure: (message: string) => void },
-  ) {
-    this.#onChange = on.change;
-    this.#onFailure = on.failure;
+  constructor(queues: readonly BoundQueue[], table: QueueTable, on: ThreadsListener) {
+    this.#queues = queues;
+    this.#on = on;
     this.#table = table;
     this.#loads = newSharedLoads(table.marks, queues.length);
-    this.#threads = queues.map((bound, index) =>
-      this.#start({ kind: "queue", index, bound, table, ...this.#shared() })
-    );
-    this.#startEvents();
+    this.#advance();
   }
 
   /** The table that all of them choose by; undefined while they do not agree. */
   get token(): string | undefined {
     const { token } = this.#table;
-    const choosing = this.#threads.filter(({ kind }) => kind === "queue");
-    return choosing.every((thread) => thread.token === token) ? token : undefined;
+    const agree = this.#choosing.every((thread) => thread.token === token);
+    return agree && this.#choosing.length > 0 ? token : undefined;
   }
 
   /** Whether every one of them moves. */
   get isWell(): boolean {
     const now_ms = performance.now();
-    return this.#threads.every(({ heard_ms }) => now_ms - heard_ms < SILENCE_MS_MAX);
+    return this.#all.every(({ heard_ms }) => now_ms - heard_ms < SILENCE_MS_MAX);
   }
 
   /** @returns false where it takes another worker: its marks are others */
   choose(table: QueueTable): boolean {
     if (table.marks.mask !== this.#table.marks.mask) return false;
     this.#table = table;
-    for (const { kind, worker } of this.#threads) if (kind === "queue") worker.postMessage(table);
-    this.#control.announceTable();
-    this.#startEvents();
+    this.#advance();
     return true;
   }
 
   /** Each answers what it has read. */
   async stop(): Promise<void> {
     this.#control.stop();
-    await Promise.all(this.#threads.map(({ ended }) => ended));
+    await Promise.all(this.#all.map(({ ended }) => ended));
   }
 
-  #shared() {
-    return { control: this.#control.buffer, loads: this.#loads };
+  get #all(): readonly Thread[] {
+    return this.#events ? [...this.#choosing, this.#events] : this.#choosing;
   }
 
-  #startEvents(): void {
-    const runs = this.#threads.some(({ kind }) => kind === "events");
-    if (runs || !needsLoads(this.#table)) return;
-    this.#threads.push(
-      this.#start({ kind: "events", marks: this.#table.marks, ...this.#shared() }),
-    );
+  /** Hands the table to those who choose, as soon as there are the counts that it takes. */
+  #advance(): void {
+    const shared = { control: this.#control.buffer, loads: this.#loads };
+    const table = this.#table;
+    if (needsLoads(table)) {
+      this.#events ??= this.#start({ kind: "events", marks: table.marks, ...shared });
+      if (!this.#events.token) return;
+    }
+    if (this.#choosing.length === 0) {
+      this.#choosing = this.#queues.map((bound, index) =>
+        this.#start({ kind: "queue", index, bound, table, ...shared })
+      );
+      return;
+    }
+    for (const { worker } of this.#choosing) worker.postMessage(table);
+    this.#control.announceTable();
   }
 
   #start(order: ThreadOrder): Thread {
     const worker = new Worker(threadModule(), { type: "module" });
     const { promise: ended, resolve: end } = Promise.withResolvers<void>();
-    const thread: Thread = { worker, kind: order.kind, ended, heard_ms: performance.now() };
+    const thread: Thread = { worker, ended, heard_ms: performance.now() };
     worker.onmessage = ({ data }: MessageEvent<ThreadReport | ThreadEnd>) =>
       "ended" in data ? end() : this.#hear(thread, data);
     worker.onerror = (event) => {
       event.preventDefault();
-      this.#onFailure(event.message);
+      this.#on.failure(event.message);
     };
     worker.postMessage(order);
     return thread;
@@ -103,7 +114,8 @@ export class WorkerThreads {
     this.counter.add(tally);
     if (thread.token === token) return;
     thread.token = token;
-    this.#onChange();
+    if (thread === this.#events) this.#advance();
+    else this.#on.change();
   }
 }
 

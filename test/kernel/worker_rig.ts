@@ -73,7 +73,9 @@ function rules(backends: number): string {
   const by = (key: (index: number) => number) =>
     indexes.map((index) => `${key(index)} : goto b${index + 1}`).join(", ");
   const chains = indexes.map((index) =>
-    `chain b${index + 1} { meta l4proto tcp dnat ip to ${backendAddress(4, index)}:80; }`
+    `chain b${index + 1} { ct mark set ${markOfId(MARKS, index + 1)} meta l4proto tcp dnat ip to ${
+      backendAddress(4, index)
+    }:80; }`
   );
   return `table inet byhand {
   counter kernel_choice { }
@@ -105,6 +107,7 @@ export async function layOut(lab: Lab, table: QueueTable): Promise<void> {
   const { code, stderr } = await run(["nft", "-f", "-"], { stdin: rules(backends) });
   assert.equal(code, 0, stderr);
   await must(lab, "sysctl", "-q", "-w", "net.ipv4.ip_forward=1");
+  await must(lab, "sysctl", "-q", "-w", "net.netfilter.nf_conntrack_events=1");
   const { flag } = MARKS;
   const range = `${QUEUES.first}:${QUEUES.first + QUEUES.count - 1}`;
   await must(

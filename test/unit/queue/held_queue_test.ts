@@ -28,32 +28,51 @@ function queueSet(list: () => string) {
   return new QueueSet({ files: { read: list }, heldSockets: none, batchSockets: none });
 }
 
-Deno.test("what waits is let go on when nothing was answered for 300 ms, and not before", () => {
-  const { socket, did } = fakeSocket();
-  const held = new HeldQueue(7, socket);
-  const stalled = (waiting: number, id_sequence: number, now_ms: number) =>
-    held.releaseStalled({ waiting, id_sequence }, now_ms);
-  assert.equal(stalled(5, 10, 0), 0);
-  assert.equal(stalled(8, 13, 299), 0);
-  assert.deepEqual(did, []);
-  assert.equal(stalled(8, 13, 300), 8);
-  assert.deepEqual(did, [RELEASE]);
+/** A queue that is looked at, and up to which id packets were let go on. */
+function watched() {
+  const ids: number[] = [];
+  const send = (bytes: Uint8Array) => {
+    ids.push(new DataView(bytes.buffer, bytes.byteOffset).getUint32(28));
+  };
+  const held = new HeldQueue(7, { ...fakeSocket().socket, send });
+  const look = (now_ms: number, waiting: number, id_sequence: number) =>
+    held.releaseOld({ waiting, id_sequence }, now_ms);
+  return { look, ids };
+}
+
+Deno.test("what has waited for 200 ms is let go on, and what came later is not", () => {
+  const { look, ids } = watched();
+  assert.equal(look(0, 0, 10), 0);
+  assert.equal(look(100, 5, 15), 0);
+  assert.equal(look(299, 8, 18), 0);
+  assert.equal(look(300, 9, 19), 5);
+  assert.equal(look(400, 4, 19), 0);
+  assert.equal(look(600, 4, 19), 4);
+  assert.deepEqual(ids.slice(-3), [15, 15, 19]);
 });
 
-Deno.test("a queue that moves is left alone, however much waits", () => {
-  const { socket, did } = fakeSocket();
-  const held = new HeldQueue(7, socket);
-  for (let turn = 0; turn < 50; turn++) {
-    held.releaseStalled({ waiting: 200, id_sequence: 200 + turn }, turn * 100);
-  }
-  held.releaseStalled({ waiting: 0, id_sequence: 250 }, 9_000);
-  assert.equal(held.releaseStalled({ waiting: 3, id_sequence: 253 }, 9_100), 0);
-  assert.deepEqual(did, []);
+Deno.test("among those that are answered, one that nobody answers is let go on all the same", () => {
+  const { look, ids } = watched();
+  for (let turn = 0; turn <= 10; turn++) look(turn * 100, 1, 100 + turn * 50);
+  assert.deepEqual(ids.slice(-2), [100 + 7 * 50, 100 + 8 * 50]);
 });
 
-Deno.test("a queue whose first packet waits is not stalled yet", () => {
-  const held = new HeldQueue(7, fakeSocket().socket);
-  assert.equal(held.releaseStalled({ waiting: 1, id_sequence: 1 }, 5_000), 0);
+Deno.test("nothing is let go on while nothing waits, however many packets come", () => {
+  const { look, ids } = watched();
+  for (let turn = 0; turn < 50; turn++) assert.equal(look(turn * 100, 0, turn * 1_000), 0);
+  assert.deepEqual(ids, []);
+});
+
+Deno.test("numbers of packets that begin again are no matter", () => {
+  const { look, ids } = watched();
+  look(0, 3, 2 ** 32 - 2);
+  assert.equal(look(300, 5, 3), 0);
+  assert.equal(look(301, 8, 3), 3);
+  assert.equal(ids.at(-1), 2 ** 32 - 2);
+});
+
+Deno.test("a queue whose first packet waits is not looked at too early", () => {
+  assert.equal(watched().look(5_000, 1, 1), 0);
 });
 
 Deno.test("a queue is given up without a loss: closed for more, emptied, unbound", () => {
