@@ -44,7 +44,7 @@ export class QueueThread {
 
   /** Chooses by another table, of the same marks, from the next packet on. */
   choose(table: QueueTable): void {
-    this.#decider = makeDecider(table, this.#loads);
+    this.#decider = makeDecider(table, this.#loads, this.#decider);
   }
 
   /** Waits for packets for {@linkcode PATIENCE_MS} at most, and gives those that are there their marks. */

@@ -24,7 +24,7 @@ function steps(): () => number {
 }
 
 function chooser(table: QueueTable, loads = new TestLoads()) {
-  const decider = makeDecider(table, loads, steps());
+  const decider = makeDecider(table, loads, undefined, steps());
   return (packet: FirstPacket = {}) => {
     const { view, start, end } = firstPacket(packet);
     return decider.choose(view, start, end);
@@ -236,4 +236,34 @@ Deno.test("two threads do not begin with the same turn", () => {
     return makeDecider(table, new TestLoads()).choose(view, start, end);
   });
   assert.ok(new Set(firsts).size > 5, `${firsts}`);
+});
+
+Deno.test("a new table lets services that are as they were go on with their turns, and others begin anew", () => {
+  const [web, shop] = [{ backends: backends(4) }, { ports: [81], backends: backends(4) }];
+  const loads = new TestLoads();
+  // Who began anew would begin with the same turn.
+  const first = makeDecider(tableOf(web, shop), loads, undefined, () => 0);
+  const choose = (decider: typeof first, dport = 80) => {
+    const { view, start, end } = firstPacket({ dport });
+    return decider.choose(view, start, end);
+  };
+  const before = [choose(first), choose(first)];
+  choose(first, 81);
+  const second = makeDecider(
+    { ...tableOf({ ...shop, backends: backends(3) }, web), token: "two" },
+    loads,
+    first,
+    () => 0,
+  );
+  const after = [choose(second), choose(second)];
+  assert.deepEqual(new Set([...before, ...after]).size, 4, `${before} ${after}`);
+  assert.equal(second.token, "two");
+  const changed = Array.from({ length: 30 }, () => choose(second, 81));
+  assert.deepEqual(tally(changed), { 1: 10, 2: 10, 3: 10 });
+  assert.equal(second.choosers.size, 2);
+  assert.equal(
+    makeDecider(tableOf(web), loads, second).choosers.size,
+    0,
+    "what has no packet is let go",
+  );
 });
