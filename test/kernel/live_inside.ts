@@ -8,6 +8,7 @@ import { LiveCounts } from "../../lib/engine/nfqueue/live.ts";
 import { newSharedLoads, ThreadLoads } from "../../lib/engine/nfqueue/shared_loads.ts";
 import { batchSockets } from "../../lib/sys/batch_socket.ts";
 import { sockets } from "../../lib/sys/socket.ts";
+import { PATIENCE } from "./patience.ts";
 
 const LAYOUT = markLayout(DEFAULT_MARK_MASK)!;
 
@@ -16,8 +17,8 @@ const IDS = [1, 2, 3];
 const OVERRULED = 7;
 
 const TIMEOUT_MS = 20;
-const SILENT_STEPS = 20;
-const PATIENCE_MS = 15_000;
+const SILENT_STEPS = 20 * PATIENCE;
+const END_MS_MAX = 15_000 * PATIENCE;
 
 /** The smallest that the kernel has: a few events. */
 const BUFFER_BYTES_MIN = 4_608;
@@ -68,7 +69,7 @@ class Rig {
   }
 
   async settleUntil(id: number, count: number): Promise<void> {
-    const end_ms = performance.now() + PATIENCE_MS;
+    const end_ms = performance.now() + END_MS_MAX;
     while (this.loads.activeOf(id) !== count && performance.now() < end_ms) await this.settle();
   }
 

@@ -89,6 +89,11 @@ export const ELSEWHERE: Readonly<Record<Exclude<MachineName, "own">, readonly El
       why: "queues of linux 6.1, in a module, also by nft",
       only: /(?:what was sent|full queue|its interface).*nft|connections one.*IPv6/,
     },
+    {
+      path: "test/kernel/live_test.ts",
+      why: "what conntrack of linux 6.1 tells of connections",
+      only: /follow/,
+    },
     { path: "test/kernel/jhash_test.ts", why: "the hash of this kernel is the one we predict by" },
     { path: "test/contract/ipvs_kernel_test.ts", why: "IPVS, with everything in modules" },
     { path: "test/kernel/ipvs_test.ts", why: "IPVS as Debian builds it", only: QEMU_IPVS },
