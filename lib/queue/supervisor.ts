@@ -139,8 +139,8 @@ export class Supervisor implements Controlled {
   async #reload(): Promise<string> {
     const table = this.#readTable();
     const before = this.#table;
-    this.#table = table;
     this.#queues.bind(table.queues);
+    this.#table = table;
     const stays = before?.marks.mask === table.marks.mask && this.#queues.isJust(table.queues);
     await (stays && this.#link?.isServing ? this.#link.reload(table.token) : this.#renew(table));
     return table.token;

@@ -56,6 +56,6 @@ export async function succeed({ supervisor, predecessor, queues, clock }: TakeOv
   supervisor.takeCharge();
   await predecessor.end();
   supervisor.hasHelp = false;
-  // It may have had more queues than are wanted now.
-  if (supervisor.range) queues.giveUp(supervisor.range);
+  // It may have had more queues than are wanted now; all of them where there is nothing to choose by.
+  queues.giveUp(supervisor.range);
 }
