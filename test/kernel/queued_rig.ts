@@ -1,4 +1,8 @@
 /** What tests of queued services ask of the kernel and of the worker. */
+import { backendAddress } from "../../lib/demo/layout.ts";
+import type { Source } from "../../lib/demo/role/spec.ts";
+import { parseAddress } from "../../lib/model/address.ts";
+import { hashSlot, slotTable } from "../../lib/scheduler/slots.ts";
 import assert from "node:assert/strict";
 import type { Lab } from "./harness.ts";
 import { must } from "./steps.ts";
@@ -48,4 +52,32 @@ export async function passedPackets(lab: Lab, device: string): Promise<number> {
     ),
   );
   return parts.reduce((sum, text) => sum + Number(text), 0);
+}
+
+/** Waits until it is so; ten seconds at most. @returns how long it took, ms */
+export async function eventually(what: string, isSo: () => Promise<boolean>): Promise<number> {
+  const began = performance.now();
+  while (!await isSo()) {
+    assert.ok(performance.now() - began < 10_000, `not within ten seconds: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  return performance.now() - began;
+}
+
+/** The backend that maglev and sh give a client by their tables, whoever looks it up: `b1` and so on. */
+export function predicted(
+  scheduler: "sh" | "maglev",
+  service: string,
+  weights: readonly number[],
+  { address, port }: Required<Source>,
+): string {
+  const backends = weights.map((weight, index) => ({
+    id: index + 1,
+    address: parseAddress(backendAddress(4, index))!,
+    port: 8080,
+    weight,
+    effective_weight: weight,
+  }));
+  const table = slotTable(scheduler, service, backends);
+  return `b${table.slots[hashSlot(table, parseAddress(address)!, port)!]}`;
 }

@@ -4,7 +4,7 @@ import { CLIENT } from "../../lib/demo/layout.ts";
 import { FAMILIES } from "../../lib/model/address.ts";
 import { door } from "./config.ts";
 import { kernelTests } from "./harness.ts";
-import { passedPackets, queuedPackets, statusOf } from "./queued_rig.ts";
+import { eventually, passedPackets, queuedPackets, statusOf } from "./queued_rig.ts";
 import { allAnswered, apply, LONG, must, send } from "./steps.ts";
 
 const test = kernelTests({ backends: 3, need: "queue" });
@@ -17,7 +17,10 @@ for (const family of FAMILIES) {
     const [queued, passed] = [await queuedPackets(lab), await passedPackets(lab, "front")];
     const spec = { doors: [door(family)], count: 100, seconds: LONG };
     const downloads = await lab.traffic.download(lab.topology.client, spec);
-    while (await passedPackets(lab, "front") - passed < 5_000);
+    await eventually(
+      "5,000 packets",
+      async () => await passedPackets(lab, "front") - passed > 5_000,
+    );
     const { completed, broken } = await downloads.finish();
     assert.deepEqual({ completed, broken }, { completed: 100, broken: 0 });
     assert.equal(await queuedPackets(lab) - queued, 100);
@@ -55,7 +58,7 @@ for (const scheduler of ["sh", "maglev"]) {
     const { worker } = await statusOf(lab);
     // Both at once: each starts the other anew.
     await must(lab, "kill", "-KILL", `${worker.pid}`, `${worker.worker_pid}`);
-    assert.equal(await queuedPackets(lab), 0, "nobody listens");
+    await eventually("nobody listens", async () => await queuedPackets(lab) === 0);
     await must(lab, "conntrack", "-F");
     const alone = await send(lab, spec(20_000));
     allAnswered(alone);

@@ -1,8 +1,5 @@
 import type { BackendSpec, RoleEvent } from "./spec.ts";
 
-/** How often a download sends a piece, ms. */
-const PIECE_EVERY_MS = 100;
-
 /** Size of a piece, bytes. */
 const PIECE_BYTES = 4096;
 
@@ -44,8 +41,10 @@ function answer(name: string, request: Request, peer: Deno.NetAddr): Response {
   const url = new URL(request.url);
   const headers = { "x-backend": name };
   if (url.pathname === "/download") {
-    const pieces = Math.ceil(Number(url.searchParams.get("seconds") ?? 1) * 1000 / PIECE_EVERY_MS);
-    return new Response(slowly(pieces), {
+    const [seconds, every_ms] = ["seconds", "every_ms"]
+      .map((name) => Number(url.searchParams.get(name) ?? 1)) as [number, number];
+    const pieces = Math.ceil(seconds * 1000 / every_ms);
+    return new Response(slowly(pieces, every_ms), {
       headers: { ...headers, "content-length": String(pieces * PIECE_BYTES) },
     });
   }
@@ -53,11 +52,11 @@ function answer(name: string, request: Request, peer: Deno.NetAddr): Response {
   return new Response(body, { headers });
 }
 
-function slowly(pieces: number): ReadableStream<Uint8Array> {
+function slowly(pieces: number, every_ms: number): ReadableStream<Uint8Array> {
   let sent = 0;
   return new ReadableStream({
     async pull(controller) {
-      if (sent > 0) await new Promise((resolve) => setTimeout(resolve, PIECE_EVERY_MS));
+      if (sent > 0) await new Promise((resolve) => setTimeout(resolve, every_ms));
       if (sent++ < pieces) controller.enqueue(new Uint8Array(PIECE_BYTES).fill(0x2e));
       else controller.close();
     },

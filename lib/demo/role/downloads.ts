@@ -31,7 +31,7 @@ async function one(
   const began = performance.now();
   const door = spec.doors[index % spec.doors.length]!;
   try {
-    const path = `/download?seconds=${spec.seconds}`;
+    const path = `/download?seconds=${spec.seconds}&every_ms=${spec.every_ms ?? 100}`;
     const source = spec.sources && sourceOf(spec.sources, index);
     const { backend } = await get(door, path, { timeout_ms: SILENCE_MS, source, ...options });
     return { ok: true, backend, ms: performance.now() - began };

@@ -75,6 +75,8 @@ export interface DownloadsSpec {
   readonly sources?: Sources;
   readonly count: number;
   readonly seconds: number;
+  /** How often each gets a piece, ms. @default 100 */
+  readonly every_ms?: number;
 }
 
 /** What clients got. */
