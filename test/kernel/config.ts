@@ -27,8 +27,14 @@ export interface ServiceText {
   readonly backend_more?: readonly (string | undefined)[];
 }
 
-/** One `[[service]]` of an `lb.toml`. Pure. */
+/** The engine of services that name none: what nft promises, nfqueue does, too. */
+const ENGINE = Deno.env.get("LB_TEST_ENGINE");
+
+/** One `[[service]]` of an `lb.toml`. */
 export function serviceText(service: ServiceText): string {
+  const engine = ENGINE && !/^engine|^forward/m.test(service.more ?? "")
+    ? `engine = "${ENGINE}"`
+    : "";
   const families = service.families ?? FAMILIES;
   const vips = service.vip ??
     (service.vips ?? [10]).flatMap((host) => families.map((family) => vipAddress(family, host)));
@@ -45,6 +51,7 @@ vip = ${JSON.stringify(vips)}
 protocol = "${protocol}"
 ports = ${service.ports ?? "[80]"}
 scheduler = "${service.scheduler ?? "wrr"}"
+${engine}
 ${service.more ?? ""}
 ${backends.join("\n")}`;
 }

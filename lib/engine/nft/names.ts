@@ -15,6 +15,8 @@ export function serviceNames(service: Pick<PlacedService, "name">, family: Famil
     idSlots: `sl-${stem}`,
     /** Backend id → backend chain. */
     backends: `be-${stem}`,
+    /** Where first packets for the worker are sorted out. */
+    entrance: `e-${stem}`,
     /** Mark that the worker gave → backend chain. */
     choices: `mk-${stem}`,
     /** Counts the connections that the kernel chose for, in the worker's place. */

@@ -5,7 +5,7 @@ import type { DesiredState, PlacedService } from "../../../model/state.ts";
 import type { Draft } from "../draft.ts";
 import { backendNames, serviceNames } from "../names.ts";
 import { backendsOf, DYNAMIC, isOne, portsOf, portText } from "../service_parts.ts";
-import { queueNames, type QueueShape } from "./rules.ts";
+import { entryRules, queueNames, type QueueShape } from "./rules.ts";
 
 /** The capability to queue by nft itself. */
 export const NFT_QUEUE = "nft-queue";
@@ -35,15 +35,15 @@ export function queueShape(
   };
 }
 
-/** Sets that tell which packets go to the worker. */
+/** What tells which packets go to the worker. */
 export function declareQueue(draft: Draft, { families, intervals }: QueueShape): void {
   for (const family of families) {
     const ip = family === 4 ? "ip" : "ip6";
     const names = queueNames(family);
-    const key = `typeof ${ip} daddr . meta l4proto . th dport;`;
-    draft.collection("set", names.exact, key);
+    const key = `typeof ${ip} daddr . meta l4proto . th dport : verdict;`;
+    draft.collection("map", names.exact, key);
     if (intervals.has(family)) {
-      draft.collection("set", names.intervals, `${key} flags interval;`);
+      draft.collection("map", names.intervals, `${key} flags interval;`);
     }
     const flow = `typeof ${ip} saddr . th sport . ${ip} daddr . th dport;`;
     draft.collection("set", names.seen, `${flow} ${DYNAMIC}`);
@@ -57,14 +57,20 @@ export function addQueued(
   service: PlacedService,
   family: Family,
 ): void {
-  const { exact, intervals } = queueNames(family);
+  const { exact, intervals, chain } = queueNames(family);
+  const { choices, fallbacks, entrance } = serviceNames(service, family);
+  const rules = entryRules(service, family);
+  const target = rules.length > 0 ? entrance : chain;
+  if (rules.length > 0) {
+    draft.chain({ name: entrance, comment: service.name, rules: [...rules, `goto ${chain}`] });
+  }
   for (const vip of service.vip.filter((vip) => vip.family === family)) {
     for (const ports of portsOf(service)) {
-      const set = isSingle(vip) && isOne(ports) ? exact : intervals;
-      draft.element(set, `${formatPrefix(vip)} . ${service.protocol} . ${portText(ports)}`);
+      const map = isSingle(vip) && isOne(ports) ? exact : intervals;
+      const key = `${formatPrefix(vip)} . ${service.protocol} . ${portText(ports)}`;
+      draft.element(map, key, `goto ${target}`);
     }
   }
-  const { choices, fallbacks } = serviceNames(service, family);
   draft.counter(fallbacks);
   draft.collection("map", choices, "typeof meta mark : verdict;");
   for (const { id, effective_weight } of backendsOf(service, family)) {

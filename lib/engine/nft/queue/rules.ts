@@ -1,8 +1,10 @@
 import type { Family } from "../../../model/address.ts";
 import type { MarkLayout } from "../../../model/mark.ts";
 import type { QueueRange } from "../../../model/queue.ts";
+import type { PlacedService } from "../../../model/state.ts";
 import type { StaticChain } from "../base_rules.ts";
-import { hex } from "../names.ts";
+import { hex, serviceNames } from "../names.ts";
+import { stickySource } from "../service_rules.ts";
 
 /** What some service needs of the chains that send first packets to the worker. */
 export interface QueueShape {
@@ -62,6 +64,20 @@ function newFlowRules(marks: MarkLayout, shape: QueueShape, family: Family): str
   ];
 }
 
+/**
+ * Rules of a service's own that spare the worker what it has no choice about: who is not let in, and who is
+ * remembered at a backend.
+ */
+export function entryRules(service: PlacedService, family: Family): string[] {
+  const { deny, allow, sticky } = serviceNames(service, family);
+  const saddr = family === 4 ? "ip saddr" : "ip6 saddr";
+  return [
+    ...(service.deny.length > 0 ? [`${saddr} @${deny} return`] : []),
+    ...(service.allow.length > 0 ? [`${saddr} != @${allow} return`] : []),
+    ...(service.persistence ? [`${stickySource(service, family)} @${sticky} return`] : []),
+  ];
+}
+
 function queueText({ first, count }: QueueRange): string {
   if (count === 1) return `queue flags bypass to ${first}`;
   return `queue flags bypass,fanout to ${first}-${first + count - 1}`;
@@ -71,11 +87,10 @@ function dispatchRules({ families, intervals }: QueueShape): string[] {
   return families.flatMap((family) => {
     const ip = family === 4 ? "ip" : "ip6";
     const names = queueNames(family);
-    const sets = intervals.has(family) ? [names.exact, names.intervals] : [names.exact];
+    const maps = intervals.has(family) ? [names.exact, names.intervals] : [names.exact];
     // What is translated already is a SYN that came again.
-    return sets.map((set) =>
-      `ct state new ct status & dnat != dnat ${ip} daddr . meta l4proto . th dport @${set} ` +
-      `goto ${names.chain}`
+    return maps.map((map) =>
+      `ct state new ct status & dnat != dnat ${ip} daddr . meta l4proto . th dport vmap @${map}`
     );
   });
 }
