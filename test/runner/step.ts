@@ -41,7 +41,7 @@ function asked({ only }: Step, outcomes: readonly Outcome[]): Outcome[] {
 /** @returns how it ended, or why it came to no end */
 async function attempt(
   machine: Machine,
-  { args, reports, shows }: Step,
+  { args, reports, shows, env }: Step,
   folder: string,
   { limit_ms, signal, verbose }: StepOptions,
 ): Promise<Ended | Stopped> {
@@ -51,7 +51,7 @@ async function attempt(
     return await machine.run({
       argv: [Deno.execPath(), ...args, ...report],
       folder,
-      env: colourless ? { NO_COLOR: "1" } : {},
+      env: { ...env, ...colourless && { NO_COLOR: "1" } },
       timeout_ms: limit_ms,
       signal,
       watch: verbose || shows ? (bytes) => Deno.stdout.writeSync(bytes) : undefined,

@@ -9,6 +9,8 @@ export interface Step {
   readonly reports: boolean;
   /** Of a file's tests only those whose names match. @default all */
   readonly only?: RegExp;
+  /** Of the environment. */
+  readonly env?: Readonly<Record<string, string>>;
   /** Whether what it prints is what it is run for. @default false */
   readonly shows?: boolean;
 }
@@ -41,8 +43,9 @@ function tests(...paths: string[]): Step[] {
 }
 
 /** Each file on its own: what one of them breaks is its own, and there is something to see meanwhile. */
-function kernelStep({ on, path, only }: KernelFile): Step {
-  const name = path.slice(path.lastIndexOf("/") + 1);
+function kernelStep({ on, path, only, engine }: KernelFile): Step {
+  const file = path.slice(path.lastIndexOf("/") + 1);
+  const name = engine ? `${file} on ${engine}` : file;
   // A guest reaches no registry.
   const cached = on === "own" ? [] : ["--cached-only"];
   const filter = only ? [`--filter=/${only.source}/`] : [];
@@ -52,6 +55,7 @@ function kernelStep({ on, path, only }: KernelFile): Step {
     args: [...TEST, ...cached, ...filter, path],
     reports: true,
     only,
+    ...engine && { env: { LB_TEST_ENGINE: engine } },
   };
 }
 
