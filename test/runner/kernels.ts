@@ -145,6 +145,11 @@ export const ELSEWHERE: Readonly<Record<Exclude<MachineName, "own">, readonly El
       only: /before the service was there.*IPv4|stay where they are.*IPv6/,
     },
     {
+      path: "test/kernel/queued_test.ts",
+      why: "nft's own queues, and the worker of lb behind them",
+      only: /queue exactly.*IPv6|turn|^maglev/,
+    },
+    {
       path: "test/kernel/sctp_test.ts",
       why: "a kernel that has sctp, and its checksums",
       only: /balanced.*IPv4|refused.*IPv6/,
