@@ -147,7 +147,7 @@ export const ELSEWHERE: Readonly<Record<Exclude<MachineName, "own">, readonly El
     {
       path: "test/kernel/queued_test.ts",
       why: "nft's own queues, and the worker of lb behind them",
-      only: /queue exactly.*IPv6|turn|^maglev/,
+      only: /queue exactly.*IPv6|turn/,
     },
     {
       path: "test/kernel/sctp_test.ts",

@@ -30,7 +30,7 @@ const STATUS_MS_MAX = 500;
 /** Every thread has to read the table anew. */
 const RELOAD_MS_MAX = 20_000;
 const STOP_MS_MAX = 5_000;
-const START_MS_MAX = 10_000;
+const START_MS_MAX = 30_000;
 const LOOK_EVERY_MS = 20;
 
 /** What runs; undefined where nothing does. */
