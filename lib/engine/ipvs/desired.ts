@@ -99,22 +99,29 @@ function virtualOf(service: PlacedService, key: ServiceKey): Virtual {
   };
 }
 
+/**
+ * Debian's linux 6.1.0-56 refuses more (EINVAL), where 6.1.176 takes it. Connections are counted in an int
+ * (struct ip_vs_dest, activeconns and inactconns): this many never come.
+ */
+const THRESHOLD_MAX = 0x7fff_ffff;
+
 function placeOf(
   { forward }: PlacedService,
   backend: PlacedBackend,
   port: number,
   weight: number,
 ): Place {
-  const { id, address, max_connections } = backend;
+  const { id, address } = backend;
+  const threshold = Math.min(backend.max_connections, THRESHOLD_MAX);
   return {
     id,
     destination: {
       key: { address, port: backend.port ?? port },
       forwarding: FORWARDING[forward],
       weight,
-      upper_threshold: max_connections,
+      upper_threshold: threshold,
       // Without it a full backend would wait until a quarter of its connections have gone.
-      lower_threshold: max_connections,
+      lower_threshold: threshold,
       tunnel_type: TUNNEL_IPIP,
     },
   };

@@ -70,6 +70,16 @@ Deno.test("a limit holds to the last connection: no backend waits until it is a 
   });
 });
 
+Deno.test("a limit that no backend can reach is one that every kernel takes", () => {
+  const [virtual] = virtualsOf({
+    backends: [{ id: 1, address: "198.51.100.11", max_connections: 0xffff_ffff }],
+  }).values();
+  const [place] = virtual!.places.values();
+  const { destination } = place!;
+  assert.equal(destination.upper_threshold, 2 ** 31 - 1);
+  assert.equal(destination.lower_threshold, 2 ** 31 - 1);
+});
+
 Deno.test("weights for sh are shares that fit its 256 slots, and nobody with a weight is left out", () => {
   assert.deepEqual(kernelWeights("sh", [300, 100, 0]), [3, 1, 0]);
   assert.deepEqual(kernelWeights("sh", []), []);
