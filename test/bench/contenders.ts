@@ -35,7 +35,7 @@ export const CONTENDERS: readonly Contender[] = [
       "no balancing: the router has routes to the VIP over all backends, and picks by address and port",
     needs: [],
     async start(lab) {
-      await onBackends(lab, BACKEND_SETTINGS);
+      await onBackends(lab, VIP_ON_BACKENDS.add);
       await lab.must(["sysctl", "-q", "-w", "net.ipv4.fib_multipath_hash_policy=1"]);
       const hops = lab.backends.flatMap((address) => ["nexthop", "via", address]);
       await lab.must(["ip", "route", "add", `${VIP}/32`, ...hops]);
@@ -43,7 +43,7 @@ export const CONTENDERS: readonly Contender[] = [
         pids: [],
         async stop() {
           await lab.must(["ip", "route", "delete", `${VIP}/32`]);
-          await onBackends(lab, [["ip", "address", "delete", `${VIP}/32`, "dev", "lo"]]);
+          await onBackends(lab, VIP_ON_BACKENDS.remove);
         },
       };
     },
@@ -55,13 +55,13 @@ export const CONTENDERS: readonly Contender[] = [
       "which routes them, as it does on the direct route",
     needs: [],
     async start(lab) {
-      await onBackends(lab, BACKEND_SETTINGS);
+      await onBackends(lab, VIP_ON_BACKENDS.add);
       const running = await startLb(lab, "dr");
       return {
         pids: [],
         async stop() {
           await running.stop();
-          await onBackends(lab, [["ip", "address", "delete", `${VIP}/32`, "dev", "lo"]]);
+          await onBackends(lab, VIP_ON_BACKENDS.remove);
         },
       };
     },
@@ -129,13 +129,20 @@ async function startLb(lab: TrafficLab, forward: "nat" | "dr"): Promise<Running>
   };
 }
 
-/** What `lb doctor --backend` tells a backend to set. */
-const BACKEND_SETTINGS: readonly (readonly string[])[] = [
-  ["sysctl", "-q", "-w", "net.ipv4.conf.all.arp_ignore=1", "net.ipv4.conf.all.arp_announce=2"],
-  ["ip", "address", "replace", `${VIP}/32`, "dev", "lo"],
-];
+/** What `lb doctor --backend` tells a backend to set, and what takes the address away again. */
+export const VIP_ON_BACKENDS = {
+  add: [
+    ["sysctl", "-q", "-w", "net.ipv4.conf.all.arp_ignore=1", "net.ipv4.conf.all.arp_announce=2"],
+    ["ip", "address", "replace", `${VIP}/32`, "dev", "lo"],
+  ],
+  remove: [["ip", "address", "delete", `${VIP}/32`, "dev", "lo"]],
+} as const;
 
-async function onBackends(lab: TrafficLab, commands: readonly (readonly string[])[]) {
+/** Runs commands on every backend. @throws {Error} where one fails */
+export async function onBackends(
+  lab: TrafficLab,
+  commands: readonly (readonly string[])[],
+): Promise<void> {
   for (const backend of lab.topology.backends) {
     for (const argv of commands) {
       const { code, stderr } = await lab.topology.run(backend, argv);

@@ -2,7 +2,7 @@ import { parseArgs } from "node:util";
 import { CONTENDERS, DIRECT } from "./contenders.ts";
 
 /** Parts of the bench, in the order they run. */
-export const SECTIONS = ["connections", "downloads", "apply", "startup", "ipvs"] as const;
+export const SECTIONS = ["connections", "downloads", "apply", "startup", "ipvs", "queue"] as const;
 export type Section = typeof SECTIONS[number];
 
 export interface Options {
@@ -14,6 +14,8 @@ export interface Options {
   readonly seconds: number;
   /** Sizes of `apply`. */
   readonly services: readonly number[];
+  /** Where nfqlb's program is; "" where none was given. */
+  readonly nfqlb: string;
   readonly json: boolean;
   readonly check: boolean;
   readonly write: boolean;
@@ -33,6 +35,8 @@ export const USAGE = `Usage: deno task bench [options]
   --pairs N         rounds, each measuring everything once (default ${PAIRS_DEFAULT})
   --seconds S       of each measurement of traffic (default ${SECONDS_DEFAULT})
   --services N,…    sizes of apply (default ${SERVICES_DEFAULT})
+  --nfqlb PATH      program that lb's queue worker is compared with; without it, queue is left out
+                    (built from https://github.com/Nordix/nfqueue-loadbalancer: make -C src)
   --check           fail where a goal is missed
   --write           write docs/performance.md
   --json            all samples as JSON on stdout instead of tables
@@ -48,13 +52,14 @@ export function parseOptions(args: readonly string[]): Options {
       pairs: { type: "string", default: `${PAIRS_DEFAULT}` },
       seconds: { type: "string", default: `${SECONDS_DEFAULT}` },
       services: { type: "string", default: SERVICES_DEFAULT },
+      nfqlb: { type: "string", default: "" },
       check: { type: "boolean", default: false },
       write: { type: "boolean", default: false },
       json: { type: "boolean", default: false },
       help: { type: "boolean", short: "h", default: false },
     },
   });
-  const { check, write, json, help } = values;
+  const { nfqlb, check, write, json, help } = values;
   return {
     ...chooseParts(values.only.split(",").filter((name) => name !== "")),
     pairs: wholeNumber("--pairs", values.pairs, 100),
@@ -62,7 +67,7 @@ export function parseOptions(args: readonly string[]): Options {
     services: values.services.split(",").map((size) =>
       wholeNumber("--services", size, SERVICES_MAX)
     ),
-    ...{ check, write, json, help },
+    ...{ nfqlb, check, write, json, help },
   };
 }
 

@@ -1,7 +1,8 @@
 import { columns } from "../../lib/report/table.ts";
 import { CONTENDERS } from "./contenders.ts";
 import type { Results } from "./results.ts";
-import { type Table, tables } from "./tables.ts";
+import type { Table } from "./table.ts";
+import { tables } from "./tables.ts";
 
 /** What a run has found, for a terminal. Pure. */
 export function pageText(results: Results): string {

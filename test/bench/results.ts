@@ -4,6 +4,7 @@ import type { GuestResult } from "./ipvs/guest.ts";
 import type { Load, Sample } from "./load.ts";
 import type { Machine } from "./machine.ts";
 import type { Options } from "./options.ts";
+import type { QueueResult } from "./queue/measure.ts";
 import type { StartupResult } from "./startup.ts";
 import { differenceSpread, ratioSpread, type Spread, spread } from "./statistics.ts";
 import type { TrafficResult } from "./traffic.ts";
@@ -17,6 +18,7 @@ export interface Results {
   readonly startup: readonly StartupResult[];
   /** By guest. */
   readonly ipvs: readonly GuestResult[];
+  readonly queue?: QueueResult;
   /** Whatever could not be measured, and why. */
   readonly skipped: readonly string[];
 }

@@ -130,11 +130,12 @@ export function nftlbConfig(backends: readonly string[]): string {
   });
 }
 
-/** The same as lb.toml; with dr, packets keep their port, and a hash picks the backend. */
+/** The same as lb.toml; with dr, packets keep their port. */
 export function lbConfig(
   backends: readonly string[],
   forward: "nat" | "dr",
-  engine: "auto" | "ipvs" = "auto",
+  engine: "auto" | "ipvs" | "nfqueue" = "auto",
+  scheduler: "rr" | "maglev" = forward === "dr" ? "maglev" : "rr",
 ): string {
   const tables = backends.map((address) => `
 [[service.backend]]
@@ -146,7 +147,7 @@ name = "bench"
 vip = ["${VIP}"]
 protocol = "tcp"
 ports = [${VIP_PORT}]
-scheduler = "${forward === "dr" ? "maglev" : "rr"}"
+scheduler = "${scheduler}"
 forward = "${forward}"
 engine = "${engine}"
 ${tables.join("")}`;

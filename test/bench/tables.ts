@@ -9,17 +9,10 @@ import type { Sample } from "./load.ts";
 import { type Results, type Standing, standings } from "./results.ts";
 import { BACKENDS_PER_SERVICE } from "./services.ts";
 import { STARTUP_SERVICES, type StartupResult } from "./startup.ts";
-import { ratioSpread, type Spread, spread } from "./statistics.ts";
+import { queueTables } from "./queue/tables.ts";
+import { ratioSpread, spread } from "./statistics.ts";
+import { ranged, ratio, type Table } from "./table.ts";
 import type { TrafficResult } from "./traffic.ts";
-
-/** A table with a heading, for the terminal and for the page alike. */
-export interface Table {
-  readonly title: string;
-  /** A sentence or two before it. */
-  readonly text: string;
-  readonly head: readonly string[];
-  readonly rows: readonly (readonly string[])[];
-}
 
 /** All tables of a run, in the order of the page. Pure. */
 export function tables(results: Results): Table[] {
@@ -30,6 +23,7 @@ export function tables(results: Results): Table[] {
     ...results.apply.map(applyTable),
     ...results.startup.length > 0 ? [startupTable(results.startup)] : [],
     ...results.ipvs.length > 0 ? [ipvsTable(results.ipvs)] : [],
+    ...results.queue ? queueTables(results.queue) : [],
   ];
 }
 
@@ -165,15 +159,6 @@ function compared(lb: readonly number[], other: readonly number[]): string[] {
     ranged(spread(other), figure),
     ranged(ratioSpread(lb, other), ratio),
   ];
-}
-
-/** `12.3 (11.9–13)`; a range only where there is one. */
-function ranged({ median, min, max, count }: Spread, text: (value: number) => string): string {
-  return count > 1 ? `${text(median)} (${text(min)}–${text(max)})` : text(median);
-}
-
-function ratio(value: number): string {
-  return value >= 10 ? value.toFixed(0) : value.toFixed(value >= 2 ? 2 : 3);
 }
 
 /** The highest that was seen; what ended before anyone looked has none. */
