@@ -1,18 +1,12 @@
 import { type ApplyResult, EDITED_FILE, FIRST_APPLY, NO_CHANGE, SCALED } from "./apply.ts";
 import type { Cost } from "./command.ts";
+import type { Check } from "./check.ts";
 import { LB_DR, LB_NAT } from "./contenders.ts";
 import type { GuestResult } from "./ipvs/guest.ts";
 import { IPVS_SERVICES } from "./ipvs/result.ts";
+import { enduranceChecks, queueChecks } from "./queue/checks.ts";
 import { type Results, type Standing, standings } from "./results.ts";
 import { median, ratioSpread } from "./statistics.ts";
-
-/** A goal, and what came of it. */
-export interface Check {
-  readonly what: string;
-  readonly goal: string;
-  readonly measured: string;
-  readonly ok: boolean;
-}
 
 /** The size the goals of apply are for. */
 const LARGE = 10_000;
@@ -50,7 +44,7 @@ const CONNECTION_GOALS: readonly {
 ];
 
 /** The goals that this run has measured. Pure. */
-export function checks({ options, traffic, apply, ipvs }: Results): Check[] {
+export function checks({ options, traffic, apply, ipvs, queue, endurance }: Results): Check[] {
   const connections = traffic.find(({ load }) => load.name === "connections");
   const large = apply.find(({ services }) => services === LARGE);
   return [
@@ -60,6 +54,8 @@ export function checks({ options, traffic, apply, ipvs }: Results): Check[] {
       ? [{ what: `apply of ${LARGE} services`, goal: "ends", measured: "not measured", ok: false }]
       : [],
     ...ipvs.flatMap(ipvsChecks),
+    ...queue ? queueChecks(queue) : [],
+    ...endurance ? enduranceChecks(endurance) : [],
   ];
 }
 

@@ -11,7 +11,7 @@ import { type Options, parseOptions, USAGE } from "./options.ts";
 import { pageMarkdown, pageText } from "./page.ts";
 import { findPrograms, type ProgramName, type Programs } from "./programs.ts";
 import { Progress } from "./progress.ts";
-import { measureQueue, plannedSeconds as queueSeconds, type QueueResult } from "./queue/measure.ts";
+import { measureQueues, needsLab, plannedSeconds as queueSeconds } from "./queue/sections.ts";
 import type { Results } from "./results.ts";
 import { buildSolo } from "./solo.ts";
 import { closeAll, whileStanding } from "./standing.ts";
@@ -62,10 +62,11 @@ async function bench(options: Options): Promise<number> {
 
 async function measure(options: Options): Promise<Results> {
   const loads = LOADS.filter(({ name }) => options.sections.includes(name));
-  const queues = options.sections.includes("queue") && options.nfqlb !== "";
   const contenders = CONTENDERS.filter(({ name }) => options.contenders.includes(name));
   const needs = new Set([...EQUIPMENT, ...contenders.flatMap((contender) => contender.needs)]);
-  const programs = loads.length > 0 || queues ? await findPrograms([...needs]) : undefined;
+  const programs = loads.length > 0 || needsLab(options)
+    ? await findPrograms([...needs])
+    : undefined;
   const machine = await describeMachine(programs);
   for (const [name, value] of Object.entries(machine)) console.error(`${name}: ${value}`);
   const progress = new Progress(plannedSeconds(options, loads.length, contenders.length));
@@ -85,10 +86,8 @@ async function measure(options: Options): Promise<Results> {
   const ipvs = options.sections.includes("ipvs")
     ? await measureIpvs(options, progress, skipped)
     : [];
-  const queue = options.sections.includes("queue")
-    ? await allQueues(programs, options, progress, skipped)
-    : undefined;
-  return { machine, options, traffic, apply, startup, ipvs, queue, skipped };
+  const queues = await measureQueues(programs, options, progress, skipped);
+  return { machine, options, traffic, apply, startup, ipvs, ...queues, skipped };
 }
 
 function plannedSeconds(options: Options, loads: number, n: number) {
@@ -98,7 +97,7 @@ function plannedSeconds(options: Options, loads: number, n: number) {
     sizes.reduce((sum, size) => sum + applySeconds(size, pairs), 0) +
     (sections.includes("startup") ? startupSeconds(pairs) : 0) +
     (sections.includes("ipvs") ? ipvsSeconds(options) : 0) +
-    (sections.includes("queue") && options.nfqlb ? queueSeconds(pairs, seconds) : 0);
+    queueSeconds(options);
 }
 
 async function allTraffic(
@@ -121,30 +120,6 @@ async function allTraffic(
     }
     return results;
   });
-}
-
-/** Without nfqlb there is nothing to compare with: it is not in Debian, and its path has to be given. */
-async function allQueues(
-  programs: Programs | undefined,
-  options: Options,
-  progress: Progress,
-  skipped: string[],
-): Promise<QueueResult | undefined> {
-  const missing = programs
-    ? EQUIPMENT.map((name) => programs.missing(name)).filter((why) => why)
-    : ["no nfqlb: give its path by --nfqlb"];
-  if (!programs || missing.length > 0) {
-    skipped.push(`queues: ${missing.join("; ")}`);
-    return undefined;
-  }
-  try {
-    const lab = await buildTrafficLab(programs);
-    return await whileStanding(lab, (lab) => measureQueue(lab, options.nfqlb, options, progress));
-  } catch (error) {
-    skipped.push(`queues: ${messageOf(error)}`);
-    progress.say(skipped.at(-1)!);
-    return undefined;
-  }
 }
 
 /** A size that fails is left out: the others are worth having. */

@@ -2,7 +2,10 @@ import { parseArgs } from "node:util";
 import { CONTENDERS, DIRECT } from "./contenders.ts";
 
 /** Parts of the bench, in the order they run. */
-export const SECTIONS = ["connections", "downloads", "apply", "startup", "ipvs", "queue"] as const;
+export const SECTIONS = [
+  ...["connections", "downloads", "apply", "startup", "ipvs"] as const,
+  ...["queue", "endurance"] as const,
+] as const;
 export type Section = typeof SECTIONS[number];
 
 export interface Options {
@@ -16,6 +19,9 @@ export interface Options {
   readonly services: readonly number[];
   /** Where nfqlb's program is; "" where none was given. */
   readonly nfqlb: string;
+  /** What the queue worker has to hold out: packets it answers, and hostile ones. */
+  readonly verdicts: number;
+  readonly hostile: number;
   readonly json: boolean;
   readonly check: boolean;
   readonly write: boolean;
@@ -27,6 +33,9 @@ const PAIRS_DEFAULT = 8;
 const SECONDS_DEFAULT = 8;
 const SERVICES_DEFAULT = "10,1000,10000";
 const SERVICES_MAX = 12_000;
+const VERDICTS_DEFAULT = 10_000_000;
+const HOSTILE_DEFAULT = 1_000_000;
+const PACKETS_MAX = 1_000_000_000;
 
 export const USAGE = `Usage: deno task bench [options]
 
@@ -37,6 +46,8 @@ export const USAGE = `Usage: deno task bench [options]
   --services N,…    sizes of apply (default ${SERVICES_DEFAULT})
   --nfqlb PATH      program that lb's queue worker is compared with; without it, queue is left out
                     (built from https://github.com/Nordix/nfqueue-loadbalancer: make -C src)
+  --verdicts N      of endurance (default ${VERDICTS_DEFAULT})
+  --hostile N       packets of endurance (default ${HOSTILE_DEFAULT})
   --check           fail where a goal is missed
   --write           write docs/performance.md
   --json            all samples as JSON on stdout instead of tables
@@ -53,6 +64,8 @@ export function parseOptions(args: readonly string[]): Options {
       seconds: { type: "string", default: `${SECONDS_DEFAULT}` },
       services: { type: "string", default: SERVICES_DEFAULT },
       nfqlb: { type: "string", default: "" },
+      verdicts: { type: "string", default: `${VERDICTS_DEFAULT}` },
+      hostile: { type: "string", default: `${HOSTILE_DEFAULT}` },
       check: { type: "boolean", default: false },
       write: { type: "boolean", default: false },
       json: { type: "boolean", default: false },
@@ -67,6 +80,8 @@ export function parseOptions(args: readonly string[]): Options {
     services: values.services.split(",").map((size) =>
       wholeNumber("--services", size, SERVICES_MAX)
     ),
+    verdicts: wholeNumber("--verdicts", values.verdicts, PACKETS_MAX),
+    hostile: wholeNumber("--hostile", values.hostile, PACKETS_MAX),
     ...{ nfqlb, check, write, json, help },
   };
 }

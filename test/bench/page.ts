@@ -1,5 +1,6 @@
 import { columns } from "../../lib/report/table.ts";
 import { CONTENDERS } from "./contenders.ts";
+import { queueContenders } from "./queue/contenders.ts";
 import type { Results } from "./results.ts";
 import type { Table } from "./table.ts";
 import { tables } from "./tables.ts";
@@ -33,7 +34,9 @@ export function pageMarkdown(results: Results): string {
     "## How it is measured",
     howText(options.pairs, options.seconds),
     "The contenders:",
-    CONTENDERS.map(({ name, what }) => `- ${name}: ${what}`).join("\n"),
+    [...CONTENDERS, ...queueContenders("")].map(({ name, what }) => `- ${name}: ${what}`).join(
+      "\n",
+    ),
     "",
   ].join("\n\n");
 }
@@ -61,6 +64,11 @@ of those ratios, so that a machine that is slower for a while is so for both.
 - IPVS: on User Mode Linux and in qemu, each started for it (\`test/kernel/machine\`), the same
   client, balancer and backends in it. By hand is the VIP on \`lo\`, \`ip_forward\` and ipvsadm, all
   else as the kernel has it; one VIP with a port for each of the services that are applied.
+- Queues: nfqlb is built from its public repository, and given by \`--nfqlb\`. It runs on the rules of
+  its own syn-only.md, with the sizes of its own set-up; lb's worker takes its place behind the very
+  same rules, and both are measured beside lb on its own rules. The program's CPU is that of its
+  processes: for lb, the supervisor and all threads. SYNs come from a packet socket, and are dropped
+  in mangle FORWARD, so that no connection comes of them.
 - Start-up: warm runs follow a run; before cold ones the kernel drops its caches.`;
 }
 

@@ -4,13 +4,13 @@ import type { GuestResult } from "./ipvs/guest.ts";
 import type { Load, Sample } from "./load.ts";
 import type { Machine } from "./machine.ts";
 import type { Options } from "./options.ts";
-import type { QueueResult } from "./queue/measure.ts";
+import type { QueueSections } from "./queue/sections.ts";
 import type { StartupResult } from "./startup.ts";
 import { differenceSpread, ratioSpread, type Spread, spread } from "./statistics.ts";
 import type { TrafficResult } from "./traffic.ts";
 
 /** All that one run has measured; what was not asked for is undefined or empty. */
-export interface Results {
+export interface Results extends QueueSections {
   readonly machine: Machine;
   readonly options: Options;
   readonly traffic: readonly TrafficResult[];
@@ -18,7 +18,6 @@ export interface Results {
   readonly startup: readonly StartupResult[];
   /** By guest. */
   readonly ipvs: readonly GuestResult[];
-  readonly queue?: QueueResult;
   /** Whatever could not be measured, and why. */
   readonly skipped: readonly string[];
 }

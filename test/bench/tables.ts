@@ -9,7 +9,7 @@ import type { Sample } from "./load.ts";
 import { type Results, type Standing, standings } from "./results.ts";
 import { BACKENDS_PER_SERVICE } from "./services.ts";
 import { STARTUP_SERVICES, type StartupResult } from "./startup.ts";
-import { queueTables } from "./queue/tables.ts";
+import { enduranceTable, queueTables } from "./queue/tables.ts";
 import { ratioSpread, spread } from "./statistics.ts";
 import { ranged, ratio, type Table } from "./table.ts";
 import type { TrafficResult } from "./traffic.ts";
@@ -24,6 +24,7 @@ export function tables(results: Results): Table[] {
     ...results.startup.length > 0 ? [startupTable(results.startup)] : [],
     ...results.ipvs.length > 0 ? [ipvsTable(results.ipvs)] : [],
     ...results.queue ? queueTables(results.queue) : [],
+    ...results.endurance ? [enduranceTable(results.endurance)] : [],
   ];
 }
 

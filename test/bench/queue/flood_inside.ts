@@ -4,7 +4,7 @@ import { sockets } from "../../../lib/sys/socket.ts";
 import type { FloodResult, FloodSpec } from "./flood_spec.ts";
 import { SynFrame } from "./syn.ts";
 
-/** So many in a row before the time is looked at. */
+/** So many in a row before the time is looked at, where none is to be waited for. */
 const BURST = 16;
 
 /** Each run begins with other flows: the ones before may be remembered for seconds. */
@@ -18,11 +18,12 @@ function flood({ link, to_mac, address, port, seconds, per_second }: FloodSpec):
   const socket = sockets.packet(own.index);
   const began_ms = performance.now();
   const first = Math.floor(Math.random() * FIRST_MAX);
+  const burst = per_second > 0 ? 1 : BURST;
   let sent = 0;
   for (let passed_s = 0; passed_s < seconds;) {
     passed_s = (performance.now() - began_ms) / 1000;
     if (per_second > 0 && sent > passed_s * per_second) continue;
-    for (const end = sent + BURST; sent < end; sent++) {
+    for (const end = sent + burst; sent < end; sent++) {
       frame.become(first + sent);
       socket.send(frame.bytes);
     }

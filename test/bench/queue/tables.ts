@@ -3,6 +3,7 @@ import type { Sample } from "../load.ts";
 import { ratioSpread, spread } from "../statistics.ts";
 import { ranged, ratio, type Table } from "../table.ts";
 import { NFQLB } from "./contenders.ts";
+import type { EnduranceResult } from "./endure.ts";
 import { type FloodSample, passedBy } from "./flood.ts";
 import { type QueueResult, type Samples, STEADY_PER_SECOND } from "./measure.ts";
 
@@ -25,6 +26,26 @@ export function ofNfqlb<Kind>(
   value: (sample: Kind) => number,
 ) {
   return ratioSpread(samples.get(name)!.map(value), samples.get(NFQLB)!.map(value));
+}
+
+/** Pure. */
+export function enduranceTable(result: EnduranceResult): Table {
+  const { memory, seed, hostile, hostile_seen, restarts, released } = result;
+  const megabytes = (bytes: number) => `${figure(bytes / 1e6)} MB`;
+  return {
+    title: "Queues: what the worker holds out",
+    text:
+      "Resident memory of its processes under a flood of SYNs, scheduler wlc, from a warm-up on. Then " +
+      `${hostile} hostile packets of seed ${seed}: headers that are cut, repeated or noise, ICMP errors ` +
+      `about nothing; ${hostile_seen} came before the worker, the others were passed by, or lost ` +
+      `before. It was started anew ${restarts} times, and left ${released} packets behind.`,
+    head: ["verdicts", "supervisor", "worker"],
+    rows: memory.map(({ verdicts, supervisor_bytes, worker_bytes }) => [
+      `${verdicts}`,
+      megabytes(supervisor_bytes),
+      megabytes(worker_bytes),
+    ]),
+  };
 }
 
 /** Pure. */
