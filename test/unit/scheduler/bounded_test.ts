@@ -49,6 +49,24 @@ Deno.test("pickAlong: who is at its limit is passed over for the next along the 
   assert.equal(pickAlong(new Uint16Array(), 0, 0, poolOf([]), new Active(0), pick), false);
 });
 
+Deno.test("pickAlong: who alone has room is found, however small its share; and nobody, without looking at every slot", () => {
+  const weights = [...new Array<number>(50).fill(65_535), 1];
+  const slots = slotsOf(weights);
+  const pool = poolOf(weights, weights.map(() => 1));
+  const counts = new Active(0, weights.map((_, index) => index === 50 ? 0 : 1));
+  let looks = 0;
+  const watched = { activeOf: (id: number) => (looks++, counts.activeOf(id)) };
+  const pick = newPick();
+  for (let slot = 0; slot < slots.length; slot += 101) {
+    assert.ok(pickAlong(slots, slot, 0, pool, watched, pick));
+    assert.equal(pick.index, 50);
+  }
+  counts.counts[50] = 1;
+  looks = 0;
+  assert.ok(!pickAlong(slots, 0, 0, pool, watched, pick));
+  assert.ok(looks < 10 * weights.length, `${looks}`);
+});
+
 /** Places connections one after the other, as many as were given, some of which end meanwhile. */
 function place(
   { slots, pool, bound }: { slots: Uint16Array; pool: Pool; bound: number },
