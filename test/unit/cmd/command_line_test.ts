@@ -260,10 +260,11 @@ apartTest(
 );
 
 apartTest(
-  "a purge takes what lb made by name, and leaves the lock and what somebody else put there",
+  "a purge takes what lb made by name, and leaves locks and what somebody else put there",
   inFolder(async (folder) => {
     Deno.mkdirSync(`${folder}/run`, { mode: 0o700 });
-    for (const name of ["lock", "transaction.nft", ".lb-1a.new", "theirs"]) {
+    const worker = ["queue.json", "queue.lock", "queue.pid", "queue.sock", "queue.sockets"];
+    for (const name of ["lock", "transaction.nft", ".lb-1a.new", "theirs", ...worker]) {
       Deno.writeTextFileSync(`${folder}/run/${name}`, "");
     }
     for (const name of ["lb.toml", "lb.toml.before-rollback", "lb.toml.before-rollback.2"]) {
@@ -272,7 +273,7 @@ apartTest(
     const { exitCode } = await lbApart("uninstall", "--yes", "--purge", ...placed(folder));
     assert.equal(exitCode, 0);
     const left = Array.from(Deno.readDirSync(`${folder}/run`), ({ name }) => name).sort();
-    assert.deepEqual(left, ["lock", "theirs"]);
+    assert.deepEqual(left, ["lock", "queue.lock", "theirs"]);
     assert.deepEqual(Array.from(Deno.readDirSync(folder), ({ name }) => name), ["run"]);
   }),
 );
