@@ -31,8 +31,8 @@ export async function runWorker({ order, runDir, supervisor }: WorkerStart): Pro
     told.resolve();
     worker.stop();
   });
-  // A terminal sends it to the supervisor as well, which says what is to be done.
-  Deno.addSignalListener("SIGINT", () => {});
+  // A terminal sends them to the supervisor as well, which says what is to be done.
+  for (const signal of ["SIGINT", "SIGHUP"] as const) Deno.addSignalListener(signal, () => {});
   const end = await worker.run();
   const isAlone = end === "abandoned" &&
     !await findSuccessor({ clock, daemons, files, runDir, supervisor }, told.promise);

@@ -4,6 +4,7 @@ import type { ServiceManager } from "./ports.ts";
 const AF_UNIX = 1;
 const SOCK_DGRAM = 2;
 const SOCK_CLOEXEC = 0o2000000;
+const MSG_DONTWAIT = 0x40;
 const MSG_NOSIGNAL = 0x4000;
 
 /** struct sockaddr_un: two bytes of family, 108 of path. */
@@ -32,14 +33,14 @@ function socketAddress(path: string): Uint8Array<ArrayBuffer> {
   return address;
 }
 
-/** A manager that does not hear is no reason to fail. */
+/** A manager that does not hear, or does not read, is no reason to fail or to wait. */
 function send(address: Uint8Array<ArrayBuffer>, text: string): void {
   const fd = libc().socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
   if (fd < 0) return;
   try {
     if (libc().connect(fd, address, address.length) < 0) return;
     const bytes = new TextEncoder().encode(text);
-    while (libc().send(fd, bytes, BigInt(bytes.length), MSG_NOSIGNAL) < 0n) {
+    while (libc().send(fd, bytes, BigInt(bytes.length), MSG_DONTWAIT | MSG_NOSIGNAL) < 0n) {
       if (lastErrno() !== "EINTR") return;
     }
   } finally {

@@ -12,6 +12,7 @@ import {
 import { workerPlaces } from "../../lib/model/worker.ts";
 import { clock } from "../../lib/sys/clock.ts";
 import { files } from "../../lib/sys/files.ts";
+import { serviceManager } from "../service_manager.ts";
 import { kernelTests, type Lab, LB } from "./harness.ts";
 import {
   clear,
@@ -181,9 +182,11 @@ workerTest(
   async (lab) => {
     const host = hostOf(lab);
     await stopWorker(host);
-    const [program, ...args] = LB as [string, ...string[]];
-    const managed = ["env", "NOTIFY_SOCKET=/run/nobody", program, ...args];
-    const unit = { ...host, self: inside(lab.topology.balancer, managed) };
+    const manager = serviceManager(`${lab.topology.folder}/notify`);
+    const unit = {
+      ...host,
+      self: inside(lab.topology.balancer, ["env", ...manager.environment, ...LB]),
+    };
     const before = await startWorker(unit);
     const result = await underLoad(lab, async () => {
       kill(before.pid, "SIGKILL");
@@ -195,6 +198,14 @@ workerTest(
     noneFailed(result);
     assert.equal(result.slow, 0);
     assert.equal(await kernelChoices(lab), 0);
+    await stopWorker(unit);
+    const heard = manager.close();
+    assert.deepEqual(heard.filter((line) => !line.startsWith("WATCHDOG=1\nSTATUS=process ")), [
+      "READY=1",
+      "READY=1",
+      "STOPPING=1",
+    ]);
+    assert.ok(heard.length > 3, "it never heard that all is well");
   },
 );
 
