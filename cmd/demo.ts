@@ -38,7 +38,7 @@ export function demoCommand(end: End) {
     .action(async (options) => {
       if (options.role !== undefined) return await playRole(options.role);
       const engine = options.engine;
-      if (engine !== "auto" && engine !== "nft") throw notBuilt(engine);
+      if (engine === "ipvs" || engine === "relay") throw notBuilt(engine);
       context.needRoot("demo");
       const { demo, result } = await show({ engine, keep: options.keep });
       if (options.json) printJson(result);
@@ -55,11 +55,11 @@ async function playRole(role: string): Promise<void> {
 function notBuilt(engine: string): LbError {
   return new LbError(
     "unsupported",
-    `a demo of the engine ${engine} is not built yet: use --engine nft, or auto`,
+    `a demo of the engine ${engine} is not built yet: use nft, nfqueue or auto`,
   );
 }
 
-async function show(options: { engine: "auto" | "nft"; keep: boolean }) {
+async function show(options: { engine: "auto" | "nft" | "nfqueue"; keep: boolean }) {
   const { startDemo } = await import("../lib/demo/demo.ts");
   const { process, children, files, clock } = context;
   const machine = { process, children, files, clock, self: context.selfCommand(), pid: Deno.pid };

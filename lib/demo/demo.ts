@@ -24,7 +24,7 @@ export interface DemoMachine {
 }
 
 export interface DemoOptions {
-  readonly engine: "auto" | "nft";
+  readonly engine: "auto" | "nft" | "nfqueue";
   /** Leave the namespaces behind, with the service applied. */
   readonly keep: boolean;
 }

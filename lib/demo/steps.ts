@@ -22,7 +22,7 @@ export interface Stage {
   readonly balancer: Balancer;
   /** How the balancer's namespace looked before lb was there. */
   readonly before: Witness;
-  readonly engine: "auto" | "nft";
+  readonly engine: "auto" | "nft" | "nfqueue";
   readonly onProgress: (done: number, total: number) => void;
 }
 

@@ -1,12 +1,23 @@
 import { createSocket } from "node:dgram";
 import type { Door, Source } from "./spec.ts";
 
+/** What is asked, and from where. */
+export interface AskOptions {
+  readonly source?: Source;
+  readonly timeout_ms: number;
+  /** @default 1 */
+  readonly bytes?: number;
+}
+
 /**
  * One datagram from a socket of its own, and the answer to it.
  *
  * @throws {Error} `timeout`; a refusal is not seen here, because Deno never connects such a socket
  */
-export function ask(door: Door, source: Source | undefined, timeout_ms: number): Promise<string> {
+export function ask(
+  door: Door,
+  { source, timeout_ms, bytes = 1 }: AskOptions,
+): Promise<string> {
   return new Promise((resolve, reject) => {
     const socket = createSocket(door.address.includes(":") ? "udp6" : "udp4");
     const finish = (act: () => void) => {
@@ -23,7 +34,7 @@ export function ask(door: Door, source: Source | undefined, timeout_ms: number):
       finish(() => resolve(bytes.toString()));
     });
     socket.bind(source?.port ?? 0, source?.address, () => {
-      socket.send("?", door.port, door.address, (error) => error && fail(error));
+      socket.send("?".repeat(bytes), door.port, door.address, (error) => error && fail(error));
     });
   });
 }

@@ -90,7 +90,7 @@ async function request(spec: RequestsSpec | SteadySpec, index: number): Promise<
   const door = spec.doors[index % spec.doors.length]!;
   const source = spec.sources && sourceOf(spec.sources, index);
   const timeout_ms = spec.timeout_ms ?? TIMEOUT_MS_DEFAULT;
-  if (spec.protocol === "udp") return await ask(door, source, timeout_ms);
+  if (spec.protocol === "udp") return await ask(door, { source, timeout_ms, bytes: spec.bytes });
   return (await get(door, spec.path ?? "/", { source, timeout_ms })).body.trim();
 }
 

@@ -44,6 +44,8 @@ interface Requests {
   readonly sources?: Sources;
   /** HTTP path. @default "/" */
   readonly path?: string;
+  /** Size of a udp request. @default 1 */
+  readonly bytes?: number;
   /** A request without its answer after this time has failed. @default 5000 */
   readonly timeout_ms?: number;
 }

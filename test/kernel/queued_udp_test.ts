@@ -1,0 +1,67 @@
+/** Queued services without a SYN: the first packet of a flow, in one piece or in several, and errors about it. */
+import assert from "node:assert/strict";
+import { FAMILIES, type Family } from "../../lib/model/address.ts";
+import { door } from "./config.ts";
+import { kernelTests, type Lab } from "./harness.ts";
+import { eventually, passedPackets, queuedPackets } from "./queued_rig.ts";
+import { allAnswered, apply, send } from "./steps.ts";
+
+const test = kernelTests({ backends: 3, need: "queue" });
+
+const DNS = {
+  protocol: "udp",
+  ports: "[53]",
+  weights: [1, 1, 1],
+  more: 'engine = "nfqueue"',
+} as const;
+
+const FLOWS = 12;
+
+/** Errors about their answers that the backends have been told of. */
+async function errorsHeard(lab: Lab, family: Family): Promise<number[]> {
+  const name = family === 4 ? "IcmpInDestUnreachs" : "Icmp6InDestUnreachs";
+  return await Promise.all(lab.topology.backends.map(async (backend) => {
+    const { stdout } = await lab.topology.run(backend, ["nstat", "-a", "-s", "-z", name]);
+    return Number(/^\S+\s+(\d+)/m.exec(stdout.replace(/^#.*\n/, ""))?.[1]);
+  }));
+}
+
+for (const family of FAMILIES) {
+  test(`datagrams in fragments are put together before they are queued, and arrive whole, IPv${family}`, async (lab) => {
+    await apply(lab, DNS);
+    const passed = await passedPackets(lab, "front");
+    const spec = {
+      doors: [door(family, 10, 53)],
+      count: FLOWS,
+      protocol: "udp",
+      bytes: 4_000,
+    } as const;
+    const result = await send(lab, spec);
+    allAnswered(result);
+    assert.deepEqual(result.per_backend, { b1: 4, b2: 4, b3: 4 });
+    assert.equal(await queuedPackets(lab), FLOWS);
+    assert.ok(
+      await passedPackets(lab, "front") - passed >= 4 * FLOWS,
+      "three fragments, and an answer",
+    );
+  });
+
+  test(`an ICMP error about a balanced flow reaches the backend that has it, IPv${family}`, async (lab) => {
+    await apply(lab, DNS);
+    // Six at once, and one a second, is what a host sends to another one.
+    const free = ["net.ipv4.icmp_ratelimit=0", "net.ipv6.icmp.ratelimit=0"];
+    await lab.topology.run(lab.topology.client, ["sysctl", "-q", "-w", ...free]);
+    const before = await errorsHeard(lab, family);
+    const { address, port } = door(family, 10, 53);
+    for (let flow = 0; flow < FLOWS; flow++) {
+      // Who asks is gone before the answer comes, which is refused then.
+      const script = `printf ? > /dev/udp/${address}/${port}`;
+      await lab.topology.run(lab.topology.client, ["bash", "-c", script]);
+    }
+    await eventually("each backend heard of its own", async () => {
+      const heard = await errorsHeard(lab, family);
+      return heard.every((count, index) => count - before[index]! === FLOWS / 3);
+    });
+    assert.equal(await queuedPackets(lab), FLOWS, "errors are not queued");
+  });
+}
