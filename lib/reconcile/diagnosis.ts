@@ -10,8 +10,10 @@ import { type LeftSysctl, leftSysctls } from "../host/sysctl/left.ts";
 import type { Need } from "../host/need.ts";
 import { reportSysctlValues, type SysctlValueReport } from "../host/sysctl/report.ts";
 import type { JournalEntry } from "../model/journal.ts";
+import { isOurs } from "../model/queue.ts";
 import type { EngineName } from "../model/service.ts";
 import type { Config } from "../model/settings.ts";
+import { type QueueStatistics, queueStatistics } from "../netlink/queue/statistics.ts";
 import type { Kernel } from "../sys/ports.ts";
 import { familiesServed, hostWant, sysctlWant } from "./host.ts";
 import { betterNotes } from "./move.ts";
@@ -31,6 +33,8 @@ export interface Diagnosis {
   readonly left: readonly LeftSysctl[];
   /** undefined where conntrack has not been used yet. */
   readonly conntrack?: ConntrackFill;
+  /** The queue worker's, as the kernel counts them; none where it does not listen. */
+  readonly queues: readonly QueueStatistics[];
   /** What else is on this machine that gets in the way. */
   readonly conflicts: readonly string[];
   /** What the operator should do something about, conflicts included. */
@@ -99,6 +103,7 @@ export function diagnoseMachine(kernel: Kernel, found: Findings): Diagnosis {
   const { conntrack } = around;
   return {
     ...{ facts, engines, services: reports, sysctls, conntrack },
+    queues: queueStatistics(kernel.files)?.filter(({ queue }) => isOurs(queue)) ?? [],
     left: want ? leftSysctls(kernel.files, want) : [],
     ...{ conflicts: met, attention, notes },
   };

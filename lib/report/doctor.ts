@@ -13,7 +13,7 @@ const ANSWER_STYLES: Readonly<Record<Answer, Style>> = {
 /** `lb doctor --json`, `lb init --json` (docs/cli.md). */
 export function diagnosisJson(diagnosis: Diagnosis): Record<string, unknown> {
   const { facts, engines, services, sysctls, left, ...rest } = diagnosis;
-  const { conntrack, conflicts, attention, notes } = rest;
+  const { conntrack, queues, conflicts, attention, notes } = rest;
   return {
     kernel: facts.kernel,
     nft: facts.nft ?? null,
@@ -28,7 +28,12 @@ export function diagnosisJson(diagnosis: Diagnosis): Record<string, unknown> {
     services: services.map(serviceReportJson),
     sysctls,
     sysctls_left: left,
-    headroom: { conntrack: conntrack ?? null },
+    headroom: {
+      conntrack: conntrack ?? null,
+      queues: queues.map(({ queue, waiting, dropped_full, dropped_user }) => (
+        { queue, waiting, dropped_full, dropped_user }
+      )),
+    },
     conflicts,
     attention,
     notes,
@@ -100,10 +105,14 @@ function foundText(found: string | null, wanted: string, ok: boolean): string {
   return ok && found !== wanted ? `${found} (will do)` : found;
 }
 
-function headroomText({ conntrack }: Diagnosis, paint: Paint): string[] {
-  if (!conntrack) return [];
-  const { count, max } = conntrack;
-  return ["", paint("Headroom", "bold"), `  conntrack  ${count} of ${max} connections`];
+function headroomText({ conntrack, queues }: Diagnosis, paint: Paint): string[] {
+  const lines = [
+    ...(conntrack ? [`  conntrack  ${conntrack.count} of ${conntrack.max} connections`] : []),
+    ...queues.map(({ queue, waiting, dropped_full, dropped_user }) =>
+      `  queue ${queue}  ${waiting} waiting, ${dropped_full + dropped_user} dropped`
+    ),
+  ];
+  return lines.length > 0 ? ["", paint("Headroom", "bold"), ...lines] : [];
 }
 
 function attentionText(attention: readonly string[], paint: Paint): string[] {

@@ -49,6 +49,10 @@ const DIAGNOSIS: Diagnosis = {
     { key: "net.loose", usual: "1", found: "0", why: "reasons", source: "a book" },
     { key: "net.usual", usual: "1", found: "1", why: "reasons", source: "a book" },
   ],
+  queues: [{
+    ...{ queue: 27746, peer_portid: 7, waiting: 3, copy_mode: 2, copy_bytes: 128 },
+    ...{ dropped_full: 1, dropped_user: 1, id_sequence: 9 },
+  }],
   conntrack: { count: 7, max: 100 },
   conflicts: ["something else is here"],
   attention: ["net.ipv4.ip_forward is 0"],
@@ -70,7 +74,8 @@ Deno.test("a diagnosis as JSON has the names of the contract", () => {
   );
   assert.deepEqual(engines, DIAGNOSIS.engines);
   const { sysctls, left: sysctls_left, conflicts, attention, notes } = DIAGNOSIS;
-  const headroom = { conntrack: { count: 7, max: 100 } };
+  const queue = { queue: 27746, waiting: 3, dropped_full: 1, dropped_user: 1 };
+  const headroom = { conntrack: { count: 7, max: 100 }, queues: [queue] };
   assert.deepEqual(rest, {
     services: [],
     sysctls,
@@ -115,6 +120,7 @@ Sysctls that lb leaves alone
 
 Headroom
   conntrack  7 of 100 connections
+  queue 27746  3 waiting, 2 dropped
 
 Needs attention
   ! net.ipv4.ip_forward is 0
