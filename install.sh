@@ -12,6 +12,9 @@ release_url=''
 # What is busy for longer hangs; what takes longer in all is no download.
 idle_max_s=${LB_TIMEOUT:-30} total_max_s=3600
 
+# The service manager, where it runs, and the service that lb has there.
+systemd=${LB_SYSTEMD:-/run/systemd/system} unit=${LB_UNITS:-/etc/systemd/system}/lb-queue.service
+
 say() { printf '%s\n' "$*" >&2; }
 
 fail() {
@@ -147,6 +150,7 @@ uninstall() {
     "$bin" uninstall --yes </dev/null ||
       fail "lb could not undo what it did (above), so lb itself stays"
   fi
+  remove_unit
   rm -f "$bin" "$bin".new.*
   forget_unpacked none
   rm -rf "$cache"/.new.*
@@ -359,6 +363,23 @@ put_in_place() {
   tried=''
 }
 
+# Where systemd runs services, it runs the worker of the engine nfqueue, too.
+install_unit() {
+  [ "$(id -u)" -eq 0 ] && [ -d "$systemd" ] || return 0
+  if "$bin" queue --unit "$bin" >"$unit.new" && mv -f "$unit.new" "$unit"; then
+    systemctl daemon-reload || :
+  else
+    rm -f "$unit.new"
+    say "warning: cannot write $unit; lb starts its queue worker by itself then"
+  fi
+}
+
+remove_unit() {
+  grep -qs "^ExecStart=$bin " "$unit" || return 0
+  rm -f "$unit"
+  systemctl daemon-reload || :
+}
+
 next_steps() {
   case :$PATH: in *:"$prefix/bin":*) lb=lb ;; *) lb=$bin ;; esac
   cat <<END
@@ -384,6 +405,7 @@ main() {
   if [ -n "$here" ]; then build; else download; fi
   put_in_place
   [ -n "$here" ] || need_for_run
+  install_unit
   next_steps
   [ -z "$demo" ] || exec "$bin" demo
 }

@@ -1,6 +1,7 @@
 import { Command, Option } from "@commander-js/extra-typings";
 import { context } from "./context.ts";
-import { say } from "./io.ts";
+import { LbError } from "../lib/model/error.ts";
+import { print, say } from "./io.ts";
 import { examples, runDirOption } from "./options.ts";
 import { VERSION } from "./version.ts";
 
@@ -15,15 +16,18 @@ export function queueCommand() {
         "another takes its place.",
     )
     .addOption(runDirOption())
+    .option("--unit <path>", "print the unit for systemd of the lb that is installed there")
     .addOption(new Option("--worker <json>", "be the process that chooses").hideHelp())
     .addHelpText(
       "after",
       examples(
         ["lb queue", "in the foreground; Ctrl-C ends it, and loses nothing"],
         ["lb queue --run-dir /run/other", "of another load balancer of this machine"],
+        ["lb queue --unit /usr/local/bin/lb", "install.sh puts that where systemd finds it"],
       ),
     )
-    .action(async ({ runDir, worker }) => {
+    .action(async ({ runDir, worker, unit }) => {
+      if (unit !== undefined) return print(unitFor(unit));
       context.needRoot("queue");
       const [program, ...args] = context.selfCommand();
       const self = [program, ...args, "queue", "--run-dir", runDir] as const;
@@ -37,6 +41,14 @@ export function queueCommand() {
         say: (line) => say(`lb queue: ${line}`),
       });
     });
+}
+
+const UNIT = "templates/lb-queue.service";
+
+function unitFor(path: string): string {
+  const unit = context.files.read(`${context.home()}/${UNIT}`);
+  if (unit === undefined) throw new LbError("bug", `${UNIT} is missing from this build of lb`);
+  return unit.replace("/usr/local/bin/lb", path).trimEnd();
 }
 
 async function work(order: string, runDir: string, self: readonly [string, ...string[]]) {

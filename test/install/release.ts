@@ -68,14 +68,17 @@ const STAND_IN_BYTES = 3_000_000;
 
 /**
  * Stands in for lb, so that a download takes no time: it "unpacks" itself as lb does, says which
- * version it is, and stops at its first start where `LB_TEST_STOP` names a file to make then.
+ * version it is, or what its unit runs, and stops at its first start where `LB_TEST_STOP` names a file to make then.
  */
 export function standIn(version: string, bytes = STAND_IN_BYTES): Uint8Array<ArrayBuffer> {
   const text = `#!/bin/sh
 hash=${standInHash(version)}
 if [ -n "\${LB_TEST_STOP-}" ]; then echo >"$LB_TEST_STOP"; exec sleep 30; fi
 mkdir -p "$LB_CACHE/$hash" && echo >"$LB_CACHE/$hash/deno" && chmod 755 "$LB_CACHE/$hash/deno"
-echo "lb ${version} (stand-in)"
+case "\${1-}" in
+  queue) echo "ExecStart=$3 queue --run-dir /run/lb" ;;
+  *) echo "lb ${version} (stand-in)" ;;
+esac
 exit
 `;
   const all = new Uint8Array(Math.max(bytes, text.length)).fill(0x0a);

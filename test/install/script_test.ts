@@ -164,3 +164,43 @@ Deno.test({
       });
     }),
 });
+
+Deno.test({
+  ...forRoot(
+    "where systemd runs services, the unit of the queue worker comes with lb, and goes with it",
+  ),
+  fn: () =>
+    withServer(async (server) => {
+      await publish(server, VERSION);
+      await everyWay(async (machine, way) => {
+        const [units, log] = [`${machine.folder}/units`, `${machine.folder}/systemctl.log`];
+        Deno.mkdirSync(units);
+        const systemctl = `#!/bin/sh\necho "$@" >>${log}\n`;
+        Deno.writeTextFileSync(`${pathFor(machine, way)}/systemctl`, systemctl, { mode: 0o755 });
+        const unit = `${units}/lb-queue.service`;
+        const without = await installByUrl(machine, way, server.url, { env: { LB_UNITS: units } });
+        assert.equal(without.code, 0, without.err);
+        assert.ok(!exists(unit), "nobody would start it");
+        const env = { LB_UNITS: units, LB_SYSTEMD: machine.folder };
+        const { code, err } = await installByUrl(machine, way, server.url, { env });
+        assert.equal(code, 0, err);
+        assert.match(
+          Deno.readTextFileSync(unit),
+          new RegExp(`^ExecStart=${machine.bin} queue --run-dir /run/lb$`, "m"),
+        );
+        const args = ["--uninstall"];
+        const gone = await installByUrl(machine, way, server.url, { env, args });
+        assert.equal(gone.code, 0, gone.err);
+        assert.ok(!exists(unit));
+        assert.equal(Deno.readTextFileSync(log), "daemon-reload\ndaemon-reload\n");
+      });
+    }),
+});
+
+function exists(path: string): boolean {
+  try {
+    return Deno.statSync(path).isFile;
+  } catch {
+    return false;
+  }
+}
