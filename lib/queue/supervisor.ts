@@ -19,7 +19,7 @@ const SERVED_TICK_MS = 100;
 const SILENCE_MS_MAX = 2_000;
 
 /** Within this a worker has read its table and started its threads, on a machine that is very busy, too. */
-const START_MS_MAX = 15_000;
+const START_MS_MAX = 30_000;
 
 /** One that ends so soon is not started at once again: it would be the same. */
 const SOON_MS = 1_000;
@@ -53,8 +53,9 @@ export class Supervisor implements Controlled {
   #reloads: Promise<void> = Promise.resolve();
   #restarts = 0;
   #resume_ms = 0;
-  #isStopping = false;
   #isInCharge = false;
+  /** It was told to stop. */
+  isStopping = false;
   /** Somebody else reads from the queues, too: a predecessor, or a worker that is about to go. */
   hasHelp = false;
 
@@ -85,7 +86,7 @@ export class Supervisor implements Controlled {
 
   /** Looks after the worker until it is told to stop. */
   async run(): Promise<void> {
-    while (!this.#isStopping) {
+    while (!this.isStopping) {
       this.tick();
       const served = this.isServing;
       await this.#ports.clock.sleep(served ? SERVED_TICK_MS : UNSERVED_TICK_MS);
@@ -125,11 +126,12 @@ export class Supervisor implements Controlled {
 
   /** Gives the queues up, or leaves them to whoever has taken them. */
   async stop(): Promise<void> {
-    if (this.#isStopping) return;
-    this.#isStopping = true;
+    if (this.isStopping) return;
+    this.isStopping = true;
     try {
       await this.#link?.stop();
-      if (this.#isInCharge && !this.#isSucceeded()) this.#giveUp();
+      const isOurs = this.#isInCharge || !this.hasHelp;
+      if (isOurs && !this.#isSucceeded()) this.#giveUp();
       else this.#queues.leave();
     } finally {
       this.#stopped.resolve();
@@ -195,7 +197,7 @@ export class Supervisor implements Controlled {
   #mourn(link: WorkerLink): void {
     if (this.#link !== link) return;
     this.#link = undefined;
-    if (this.#isStopping) return;
+    if (this.isStopping) return;
     this.#queues.releaseAll();
     this.#restarts++;
     this.#ports.log(`the worker ${link.pid} ended: starting another`);

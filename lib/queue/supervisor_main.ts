@@ -39,13 +39,13 @@ export async function runSupervisor(start: SupervisorStart): Promise<void> {
   const ports = { files, clock, daemons, log, runDir, version, pid: Deno.pid, worker: self };
   heldSockets.allowTaking();
   const lock = await locks.acquire(workerPlaces(runDir).lock, TAKE_OVER_MS_MAX);
-  let life: Life;
+  let life: Life | undefined;
   try {
     life = await takeOver(new Supervisor(ports, queues), queues, runDir);
   } finally {
     lock.release();
   }
-  await live(life, runDir, log);
+  if (life) await live(life, runDir, log);
 }
 
 /** A supervisor in charge, and the end of its run. */
@@ -58,19 +58,20 @@ async function takeOver(
   supervisor: Supervisor,
   queues: QueueSet,
   runDir: string,
-): Promise<Life> {
+): Promise<Life | undefined> {
   const predecessor = new Predecessor({ files, clock, daemons, heldSockets, runDir });
   const way = { supervisor, queues, predecessor, clock };
   for (const signal of STOPPING) Deno.addSignalListener(signal, () => void supervisor.stop());
   await takeQueues(way);
   const ended = supervisor.run();
   try {
-    await succeed(way);
+    if (await succeed(way)) return { supervisor, ended };
   } catch (error) {
     await supervisor.stop();
     throw error;
   }
-  return { supervisor, ended };
+  // Told to stop in the middle of it.
+  await ended;
 }
 
 async function live({ supervisor, ended }: Life, runDir: string, log: Log): Promise<void> {
@@ -88,8 +89,8 @@ async function live({ supervisor, ended }: Life, runDir: string, log: Log): Prom
     if (!files.stat(runDir)) supervisor.stop();
   }, Math.min(LIVE_EVERY_MS, (manager?.watchdog_ms ?? Infinity) / 2));
   await ended;
-  clearInterval(timer);
   manager?.tell("STOPPING=1");
+  clearInterval(timer);
   control.close();
 }
 

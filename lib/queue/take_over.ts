@@ -5,7 +5,7 @@ import type { QueueSet } from "./queue_set.ts";
 import type { Supervisor } from "./supervisor.ts";
 
 /** A worker is started within this, or not at all. */
-const START_MS_MAX = 15_000;
+const START_MS_MAX = 30_000;
 
 /** A queue is free as soon as the last process that had its socket is gone. */
 const FREE_MS_MAX = 3_000;
@@ -45,11 +45,16 @@ export async function takeQueues(way: TakeOver): Promise<void> {
 /**
  * Ends the predecessor as soon as somebody of ours serves.
  *
+ * @returns whether the queues are ours now: not where we were told to stop before
  * @throws {LbError} `kernel-refused` where nobody comes to serve; the predecessor goes on then
  */
-export async function succeed({ supervisor, predecessor, queues, clock }: TakeOver): Promise<void> {
+export async function succeed(
+  { supervisor, predecessor, queues, clock }: TakeOver,
+): Promise<boolean> {
   const until_ms = clock.now_ms() + START_MS_MAX;
-  while (!supervisor.isServing && clock.now_ms() < until_ms) await clock.sleep(LOOK_EVERY_MS);
+  const waits = () => !supervisor.isServing && !supervisor.isStopping;
+  while (waits() && clock.now_ms() < until_ms) await clock.sleep(LOOK_EVERY_MS);
+  if (supervisor.isStopping) return false;
   if (!supervisor.isServing && predecessor.pids.length > 0) {
     throw new LbError("kernel-refused", "no worker starts; the one that there is goes on");
   }
@@ -58,4 +63,5 @@ export async function succeed({ supervisor, predecessor, queues, clock }: TakeOv
   supervisor.hasHelp = false;
   // It may have had more queues than are wanted now; all of them where there is nothing to choose by.
   queues.giveUp(supervisor.range);
+  return true;
 }

@@ -96,14 +96,16 @@ export async function stopWorker(host: WorkerHost): Promise<void> {
   if (!view) return;
   if (isManaged(host.kernel)) return await controlUnit(host.kernel, "stop");
   // One that hangs has packets that it would lose: its successor lets them go on.
-  if (!view.responsive) await startWorker(host);
+  const { pid } = view.responsive ? view : await startWorker(host);
   await ask(host, { op: "stop" }, STATUS_MS_MAX);
-  const until_ms = host.kernel.clock.now_ms() + STOP_MS_MAX;
-  while (workerPid(host) !== undefined) {
-    if (host.kernel.clock.now_ms() > until_ms) {
-      throw new LbError("kernel-refused", `the worker ${workerPid(host)} does not end`);
+  const { files, clock, runDir } = host.kernel;
+  const until_ms = clock.now_ms() + STOP_MS_MAX;
+  // Its files go before it does.
+  while (isWorker(files, pid, runDir)) {
+    if (clock.now_ms() > until_ms) {
+      throw new LbError("kernel-refused", `the worker ${pid} does not end`);
     }
-    await host.kernel.clock.sleep(LOOK_EVERY_MS);
+    await clock.sleep(LOOK_EVERY_MS);
   }
 }
 
