@@ -1,7 +1,8 @@
+import { WORKER_UNIT, workerUnit } from "../kernel/service_manager.ts";
 import { kernelRelease } from "../kernel/modules.ts";
 import { QUEUE_WAYS, RULES_WAYS, type RulesWay } from "../model/rules_way.ts";
 import type { Kernel } from "../sys/ports.ts";
-import type { Answer, Capability, Facts } from "./facts.ts";
+import { type Answer, type Capability, type Facts, WORKER_KEPT } from "./facts.ts";
 import {
   type KernelConfig,
   type ModuleEvidence,
@@ -68,6 +69,7 @@ export async function detect(kernel: Kernel): Promise<Facts> {
     ground.program,
     ground.netAdmin,
     sysctlsWritable(kernel),
+    workerKept(kernel),
     ...passive,
     ...probed,
   ];
@@ -104,7 +106,7 @@ export function isLasting(kernel: Kernel, facts: Facts): boolean {
 
 /** What depends on who asks, and from which container. */
 function passing(kernel: Kernel): readonly Capability[] {
-  return [netAdmin(kernel), sysctlsWritable(kernel)];
+  return [netAdmin(kernel), sysctlsWritable(kernel), workerKept(kernel)];
 }
 
 /** Where this kernel's modules are. */
@@ -258,6 +260,16 @@ function sysctlsWritable(kernel: Kernel): Capability {
     purpose: "setting sysctls and putting them back",
     answer: isReadOnly ? "no" : "yes",
     evidence: `${path} is mounted ${isReadOnly ? "read-only" : "read-write"}`,
+  };
+}
+
+function workerKept({ files }: Pick<Kernel, "files">): Capability {
+  const unit = workerUnit(files);
+  return {
+    id: WORKER_KEPT,
+    purpose: "the queue worker as a service; without, lb starts it and lb reconcile looks after it",
+    answer: unit ? "yes" : "no",
+    evidence: unit ?? `no systemd runs here with ${WORKER_UNIT}`,
   };
 }
 

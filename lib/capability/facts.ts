@@ -24,6 +24,9 @@ export interface Facts {
   readonly traces?: string;
 }
 
+/** The capability of a machine whose service manager looks after the queue worker. */
+export const WORKER_KEPT = "queue-service";
+
 /** Whether something that needs this capability can be tried. Unknown counts: the kernel will say. */
 export function isPossible(capability: Capability): boolean {
   return capability.answer !== "no";

@@ -1,6 +1,6 @@
 import type { Reason, Verdict } from "../model/change.ts";
 import { ENGINE_NAMES, type EngineName, type Service } from "../model/service.ts";
-import { type Capability, type Facts, isPossible } from "./facts.ts";
+import { type Capability, type Facts, isPossible, WORKER_KEPT } from "./facts.ts";
 import { isByLoad, type Merits, meritsOf } from "./merits.ts";
 import { tierReasons } from "./tier.ts";
 
@@ -69,16 +69,22 @@ export function reportEngines(candidates: readonly Candidate[], facts: Facts): E
 const FIRST_CHOICES: readonly {
   readonly engine: EngineName;
   readonly suits: (service: Service) => boolean;
+  /** A capability without which it is not chosen unasked. */
+  readonly given?: string;
 }[] = [
   // Exact by the kernel's own counts of connections.
   { engine: "ipvs", suits: isByLoad },
-  { engine: "nfqueue", suits: isByLoad },
+  // Exact, too; but nobody is given a program that runs all the time, and that nothing looks after.
+  { engine: "nfqueue", suits: isByLoad, given: WORKER_KEPT },
   { engine: "ipvs", suits: ({ forward }) => forward === "tunnel" },
 ];
 
 /** The engines in the order in which they are asked. */
-function enginesFor(service: Service): EngineName[] {
-  const first = FIRST_CHOICES.filter(({ suits }) => suits(service)).map(({ engine }) => engine);
+function enginesFor(service: Service, { capabilities }: Facts): EngineName[] {
+  const isGiven = (id: string | undefined) =>
+    id === undefined || capabilities.some((each) => each.id === id && each.answer === "yes");
+  const first = FIRST_CHOICES.filter(({ suits, given }) => suits(service) && isGiven(given))
+    .map(({ engine }) => engine);
   return [...new Set([...first, ...ENGINE_NAMES])];
 }
 
@@ -90,7 +96,7 @@ export function selectEngine(service: Service, asked: Asked, ground: Ground): Se
   const named = namedEngine(service, asked);
   if (named !== "auto") return selectNamed(service, named, ground);
   const refused: Refusal[] = [];
-  for (const engine of enginesFor(service)) {
+  for (const engine of enginesFor(service, ground.facts)) {
     const reasons = reasonsAgainst(service, engine, ground);
     if (reasons.length === 0) return choice(service, engine, refused, asked, ground);
     refused.push({ engine, reasons });
@@ -156,7 +162,7 @@ export interface Judgement extends Merits {
 
 /** What each engine would be for a service, best first. Pure. */
 export function judgeEngines(service: Service, ground: Ground): Judgement[] {
-  return enginesFor(service).map((name) => {
+  return enginesFor(service, ground.facts).map((name) => {
     const reasons = reasonsAgainst(service, name, ground)
       .map(({ path, message }) => path[0] === "engine" ? message : `${path.join(".")}: ${message}`);
     const possible = reasons.length === 0;

@@ -89,7 +89,6 @@ test("--plan says what would change, and changes nothing", async (lab) => {
 const NOT_BUILT = [
   'forward = "tunnel"',
   'engine = "ipvs"',
-  'engine = "nfqueue"',
   'engine = "relay"',
   'scheduler = "lr"',
   '[service.health]\ntype = "tcp"',

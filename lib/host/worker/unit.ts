@@ -1,27 +1,16 @@
+import { WORKER_UNIT, workerUnit } from "../../kernel/service_manager.ts";
 import { LbError } from "../../model/error.ts";
 import type { Kernel } from "../../sys/ports.ts";
 
-/** templates/lb-queue.service, which install.sh puts there. */
-const UNIT = "lb-queue.service";
-const UNIT_FOLDERS = [
-  "/etc/systemd/system",
-  "/usr/local/lib/systemd/system",
-  "/lib/systemd/system",
-];
-
 /** The unit is for this one. */
 const RUN_DIR = "/run/lb";
-
-/** There while systemd is the service manager (sd_booted(3)). */
-const SYSTEMD = "/run/systemd/system";
 
 /**
  * Whether the service manager looks after the worker: with the unit installed, the default run folder, and in
  * the machine's own network namespace, which is the one that the unit has.
  */
 export function isManaged({ files, runDir }: Pick<Kernel, "files" | "runDir">): boolean {
-  return runDir === RUN_DIR && files.stat(SYSTEMD) !== undefined &&
-    UNIT_FOLDERS.some((folder) => files.stat(`${folder}/${UNIT}`)) &&
+  return runDir === RUN_DIR && workerUnit(files) !== undefined &&
     files.readLink("/proc/self/ns/net") === files.readLink("/proc/1/ns/net");
 }
 
@@ -30,7 +19,7 @@ export async function controlUnit(
   { process }: Pick<Kernel, "process">,
   act: "restart" | "stop",
 ): Promise<void> {
-  const { code, stderr } = await process.run(["systemctl", act, UNIT]);
+  const { code, stderr } = await process.run(["systemctl", act, WORKER_UNIT]);
   if (code === 0) return;
-  throw new LbError("kernel-refused", `systemctl ${act} ${UNIT} failed: ${stderr.trim()}`);
+  throw new LbError("kernel-refused", `systemctl ${act} ${WORKER_UNIT} failed: ${stderr.trim()}`);
 }

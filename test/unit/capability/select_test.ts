@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { Facts } from "../../../lib/capability/facts.ts";
+import { type Facts, WORKER_KEPT } from "../../../lib/capability/facts.ts";
 import { nearestAlternative } from "../../../lib/capability/nearest.ts";
 import {
   type Asked,
@@ -201,6 +201,20 @@ Deno.test("the second best says what keeps the first away, and nobody speaks of 
   });
 });
 
+Deno.test("the queue is chosen unasked only where a service manager looks after its worker", () => {
+  const candidates = [candidate("nft"), candidate("nfqueue")];
+  const wlc = service({ scheduler: "wlc" });
+  const asked = { configured: "auto" } as const;
+  const chosen = (answer: "yes" | "no") => {
+    const kept = { id: WORKER_KEPT, purpose: "testing", answer, evidence: "" };
+    const ground = groundOf(candidates);
+    const facts = { ...ground.facts, capabilities: [...ground.facts.capabilities, kept] };
+    return selectEngine(wlc, asked, { ...ground, facts }).engine;
+  };
+  assert.equal(chosen("yes"), "nfqueue");
+  assert.equal(chosen("no"), "nft");
+});
+
 Deno.test("every engine is judged, the best first: why not, on what conditions, what is gained and lost", () => {
   const candidates = [
     candidate("nft", YES, ["loadable", "open"]),
@@ -209,11 +223,11 @@ Deno.test("every engine is judged, the best first: why not, on what conditions, 
   const judged = judgeEngines(service({ scheduler: "wlc" }), groundOf(candidates));
   assert.deepEqual(judged.map(({ name, possible }) => [name, possible]), [
     ["ipvs", false],
-    ["nfqueue", false],
     ["nft", true],
+    ["nfqueue", false],
     ["relay", false],
   ]);
-  const [ipvs, , nft] = judged;
+  const [ipvs, nft] = judged;
   assert.deepEqual(ipvs!.reasons, ["scheduler: no"]);
   assert.match(ipvs!.gains[0]!, /exact/);
   assert.deepEqual(nft!.conditions, [
