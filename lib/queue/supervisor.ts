@@ -7,7 +7,7 @@ import type { Controlled } from "./control.ts";
 import type { Log } from "./log.ts";
 import { leaveEstate } from "./predecessor.ts";
 import type { QueueSet } from "./queue_set.ts";
-import { parseTable } from "./table.ts";
+import { readTable } from "./table.ts";
 import { Counter } from "./tally.ts";
 import { WorkerLink } from "./worker_link.ts";
 
@@ -21,7 +21,7 @@ const SILENCE_MS_MAX = 2_000;
 /** Within this a worker has read its table and started its threads, on a machine that is very busy, too. */
 const START_MS_MAX = 30_000;
 
-/** One that ends so soon is not started at once again: it would be the same. */
+/** One that ends so soon is not started at once again: it would end the same way. */
 const SOON_MS = 1_000;
 const PAUSE_MS = 1_000;
 
@@ -87,7 +87,7 @@ export class Supervisor implements Controlled {
   /** Looks after the worker until it is told to stop. */
   async run(): Promise<void> {
     while (!this.isStopping) {
-      this.tick();
+      this.#survive(() => this.tick());
       const served = this.isServing;
       await this.#ports.clock.sleep(served ? SERVED_TICK_MS : UNSERVED_TICK_MS);
     }
@@ -139,7 +139,7 @@ export class Supervisor implements Controlled {
   }
 
   async #reload(): Promise<string> {
-    const table = this.#readTable();
+    const table = readTable(this.#ports.files, this.#ports.runDir);
     const before = this.#table;
     this.#queues.bind(table.queues);
     this.#table = table;
@@ -172,13 +172,11 @@ export class Supervisor implements Controlled {
   /** A program that cannot be started now (no memory, no such file) may be in a second. */
   #startWhenDue(): void {
     const now_ms = this.#ports.clock.now_ms();
-    if (!this.#table || now_ms < this.#resume_ms) return;
-    try {
-      this.#start();
-    } catch (error) {
-      this.#resume_ms = now_ms + PAUSE_MS;
-      this.#ports.log(`no worker starts: ${error instanceof Error ? error.message : error}`);
-    }
+    const pause_ms = this.#resume_ms - now_ms;
+    // Longer ones are none of ours: somebody has set the clock back.
+    if (!this.#table || 0 < pause_ms && pause_ms <= PAUSE_MS) return;
+    this.#resume_ms = now_ms + PAUSE_MS;
+    this.#survive(() => this.#start());
   }
 
   #start(): WorkerLink {
@@ -190,7 +188,7 @@ export class Supervisor implements Controlled {
       end: (ended) => this.#mourn(ended),
     });
     this.#link = link;
-    this.#leaveEstate();
+    this.#survive(() => this.#leaveEstate());
     return link;
   }
 
@@ -198,10 +196,10 @@ export class Supervisor implements Controlled {
     if (this.#link !== link) return;
     this.#link = undefined;
     if (this.isStopping) return;
-    this.#queues.releaseAll();
+    this.#survive(() => this.#queues.releaseAll());
     this.#restarts++;
     this.#ports.log(`the worker ${link.pid} ended: starting another`);
-    if (link.age_ms < SOON_MS) this.#resume_ms = this.#ports.clock.now_ms() + PAUSE_MS;
+    if (link.age_ms >= SOON_MS) this.#resume_ms = 0;
     this.#startWhenDue();
   }
 
@@ -223,17 +221,15 @@ export class Supervisor implements Controlled {
     for (const path of [pid, socket, sockets]) this.#ports.files.remove(path);
   }
 
-  #readTable(): QueueTable {
-    const path = workerPlaces(this.#ports.runDir).table;
-    const text = this.#ports.files.read(path);
-    if (text !== undefined) return parseTable(text);
-    throw new LbError("config-invalid", `there is no ${path}: lb apply writes it`);
-  }
-
   /** One that cannot be read is no reason not to take the next, which whoever applies will write. */
   #firstTable(): QueueTable | undefined {
+    return this.#survive(() => readTable(this.#ports.files, this.#ports.runDir));
+  }
+
+  /** What fails now (no memory, a full disk) may not in a second, and the queues have to be held meanwhile. */
+  #survive<Result>(act: () => Result): Result | undefined {
     try {
-      return this.#readTable();
+      return act();
     } catch (error) {
       this.#ports.log(error instanceof Error ? error.message : `${error}`);
       return undefined;

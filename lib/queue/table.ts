@@ -3,11 +3,25 @@ import { type Address, parseAddress, parsePrefix, type Prefix } from "../model/a
 import { LbError } from "../model/error.ts";
 import { type MarkLayout, markLayout } from "../model/mark.ts";
 import { type PortRange, PROTOCOLS, SCHEDULERS } from "../model/service.ts";
+import { workerPlaces } from "../model/worker.ts";
+import type { FilesPort } from "../sys/ports.ts";
 
 const PORT_MAX = 65535;
 const QUEUES_MAX = 256;
 const WEIGHT_MAX = 65535;
 const COUNT_MAX = 2 ** 32 - 1;
+
+/**
+ * What to choose by, of this run folder.
+ *
+ * @throws {LbError} `config-invalid` where it is not there, or not to be understood
+ */
+export function readTable(files: Pick<FilesPort, "read">, runDir: string): QueueTable {
+  const { table } = workerPlaces(runDir);
+  const text = files.read(table);
+  if (text !== undefined) return parseTable(text);
+  throw new LbError("config-invalid", `there is no ${table}: lb apply writes it`);
+}
 
 /**
  * What to choose by, out of `queue.json`. Everything in it is looked at: threads trust it.

@@ -1,5 +1,3 @@
-import type { QueueTable } from "../engine/nfqueue/table.ts";
-import { workerPlaces } from "../model/worker.ts";
 import type { FilesPort, StandardPort } from "../sys/ports.ts";
 import {
   BEAT_EVERY_MS,
@@ -8,7 +6,7 @@ import {
   type SupervisorLine,
   type WorkerLine,
 } from "./protocol.ts";
-import { parseTable } from "./table.ts";
+import { readTable } from "./table.ts";
 import { WorkerThreads } from "./worker_threads.ts";
 
 /** What the process that chooses works with. */
@@ -31,7 +29,7 @@ export class WorkerProcess {
   /** @throws {LbError} `config-invalid` where its table is not to be understood */
   constructor(ports: WorkerPorts, queues: readonly BoundQueue[]) {
     this.#ports = ports;
-    this.#threads = new WorkerThreads(queues, this.#readTable(), {
+    this.#threads = new WorkerThreads(queues, readTable(ports.files, ports.runDir), {
       change: () => this.#tellTable(),
       failure: (message) => this.#fail(message),
     });
@@ -68,16 +66,13 @@ export class WorkerProcess {
 
   #reload(): void {
     try {
+      const { files, runDir } = this.#ports;
       // Another layout of marks takes another process: what threads share follows from it.
-      if (!this.#threads.choose(this.#readTable())) this.stop();
+      if (!this.#threads.choose(readTable(files, runDir))) this.stop();
     } catch (error) {
       this.#say({ event: "refused", message: error instanceof Error ? error.message : `${error}` });
     }
     this.#tellTable();
-  }
-
-  #readTable(): QueueTable {
-    return parseTable(this.#ports.files.read(workerPlaces(this.#ports.runDir).table) ?? "");
   }
 
   #tellTable(): void {

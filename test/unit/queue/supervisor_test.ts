@@ -131,7 +131,7 @@ Deno.test("a program that cannot be started now is tried again in a second", asy
   const { supervisor, clock, orders, logged, state } = rig(tableOf("one"));
   state.startable = false;
   for (let turn = 0; turn < 5; turn++) supervisor.tick();
-  assert.deepEqual(logged, ["no worker starts: no memory"]);
+  assert.deepEqual(logged, ["no memory"]);
   state.startable = true;
   supervisor.tick();
   assert.equal(orders.length, 0);
