@@ -53,6 +53,7 @@ export class Supervisor implements Controlled {
   #reloads: Promise<void> = Promise.resolve();
   #restarts = 0;
   #resume_ms = 0;
+  #looked_ms = performance.now();
   #isInCharge = false;
   /** It was told to stop. */
   isStopping = false;
@@ -97,7 +98,11 @@ export class Supervisor implements Controlled {
   /** Looks once. */
   tick(): void {
     const link = this.#link;
-    if (link?.isServing || this.hasHelp) this.#queues.releaseOld(performance.now());
+    const now_ms = performance.now();
+    // It was us who did not move, as on a machine that was frozen: nobody could be heard meanwhile.
+    if (now_ms - this.#looked_ms > SILENCE_MS_MAX / 2) link?.excuse();
+    this.#looked_ms = now_ms;
+    if (link?.isServing || this.hasHelp) this.#queues.releaseOld(now_ms);
     else this.#queues.releaseAll();
     if (!link) return this.#startWhenDue();
     if (link.silent_ms < (link.isServing ? SILENCE_MS_MAX : START_MS_MAX)) return;

@@ -54,6 +54,11 @@ export class WorkerLink {
     return performance.now() - this.#heard_ms;
   }
 
+  /** Its silence until now is no sign of anything. */
+  excuse(): void {
+    this.#heard_ms = performance.now();
+  }
+
   get age_ms(): number {
     return performance.now() - this.#begun_ms;
   }

@@ -224,6 +224,18 @@ workerTest(
   },
 );
 
+workerTest("a pair that was frozen together goes on, and nobody is replaced", async (lab) => {
+  const before = await statusOf(lab);
+  const pids = [before.pid, before.worker_pid];
+  for (const pid of pids) kill(pid, "SIGSTOP");
+  await clock.sleep(3_000);
+  for (const pid of pids) kill(pid, "SIGCONT");
+  const after = await settled(lab);
+  assert.deepEqual([after.pid, after.worker_pid, after.restarts], [...pids, 0]);
+  allAnswered(await send(lab, { doors: [DOOR], sources: SOURCES, count: 50 }));
+  assert.equal(await kernelChoices(lab), 0);
+});
+
 for (const both of [false, true]) {
   const who = both
     ? "a supervisor and a worker that are stopped do"
