@@ -56,14 +56,14 @@ interface Seen {
  * @throws {KernelError} where the kernel cannot be asked
  */
 export async function planQueue(
-  machine: Pick<Machine, "kernel" | "worker">,
+  machine: Pick<Machine, "kernel" | "worker" | "version">,
   states: readonly DesiredState[],
 ): Promise<QueueStage> {
   const state = states.find(({ queues }) => queues);
   const table = state && queueTable(state);
   const seen = await observeQueue(machine);
   if (!table && !seen) return NOTHING;
-  return stageOf(state, table, seen);
+  return stageOf(machine.version, state, table, seen);
 }
 
 /** @returns undefined where no service has been queued since this machine came up, and nothing tells of it */
@@ -80,13 +80,14 @@ async function observeQueue(
 
 /** Pure. */
 function stageOf(
+  version: string,
   state: DesiredState | undefined,
   table: QueueTable | undefined,
   { rules, worker, wasInUse }: Seen = { rules: new Map(), wasInUse: false },
 ): QueueStage {
   const isByMark = table !== undefined && state!.lacks.includes(NFT_QUEUE);
   const steps = ruleSteps(isByMark ? wantedRules(table.marks, table.queues) : undefined, rules);
-  const next = nextOf(table, worker);
+  const next = nextOf(version, table, worker);
   const changes = [...steps.map(ruleChange), ...next ? [workerChange(next)] : []];
   const lost = table && wasInUse
     ? [
@@ -104,11 +105,22 @@ interface Next {
   readonly isLost?: boolean;
 }
 
-function nextOf(table: QueueTable | undefined, view: WorkerView | undefined): Next | undefined {
+function nextOf(
+  version: string,
+  table: QueueTable | undefined,
+  view: WorkerView | undefined,
+): Next | undefined {
   if (!table) return view && { op: "stop", why: "no service is left for it" };
   if (!view) return { op: "start", why: "does not run", isLost: true };
   if (!view.responsive) {
     return { op: "start", why: `process ${view.pid} does not answer`, isLost: true };
+  }
+  // One that starts beside another takes its queues over.
+  if (view.status.version !== version) {
+    return { op: "start", why: `is of lb ${view.status.version}` };
+  }
+  if (view.status.worker_pid === 0 && view.status.token === "") {
+    return { op: "start", why: "does not come to choose", isLost: true };
   }
   if (view.status.token === table.token) return undefined;
   return { op: "reload", why: "chooses by the services there are now" };

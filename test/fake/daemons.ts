@@ -8,6 +8,8 @@ export class FakeDaemons implements Pick<DaemonsPort, "start" | "ask"> {
   answers = true;
   /** Whether a program that is started comes to anything. */
   starts = true;
+  /** Of the lb that is started. */
+  version = "test";
   readonly #files: FilesPort;
   readonly #runDir: string;
   #pid = 4000;
@@ -67,7 +69,7 @@ export class FakeDaemons implements Pick<DaemonsPort, "start" | "ask"> {
 
   #status(): WorkerStatus {
     return {
-      ...{ version: "test", pid: this.#pid, worker_pid: this.#pid + 1, token: this.#token },
+      ...{ version: this.version, pid: this.#pid, worker_pid: this.#pid + 1, token: this.#token },
       ...{ since_ms: 0, restarts: 0, seen: 0, chosen: {}, left_to_kernel: 0 },
       ...{ events_lost: 0, released: 0, queues: [] },
     };

@@ -114,6 +114,21 @@ for (
 }
 
 Deno.test(
+  "a worker of another lb hands over to one of this lb, and that is no drift",
+  withRig(async (rig) => {
+    equip(rig);
+    await rig.run(QUEUED);
+    rig.version = "other";
+    const { drift, changes } = await rig.run(QUEUED);
+    assert.deepEqual([drift, objects({ changes })], [[], ["add worker"]]);
+    rig.daemons.version = "other";
+    rig.daemons.kill();
+    await rig.run(QUEUED);
+    assert.equal((await rig.run(QUEUED)).changed, false);
+  }),
+);
+
+Deno.test(
   "a worker that does not come to choose is told of, and tried again",
   withRig(async (rig) => {
     equip(rig);
