@@ -29,9 +29,11 @@ export async function queueNoMore(
 }
 
 function rulesFor(queues: readonly [number, number]): string[][] {
-  const queue = ["NFQUEUE", "--queue-balance", queues.join(":"), "--queue-bypass"];
+  const where = queues[0] === queues[1]
+    ? ["--queue-num", `${queues[0]}`]
+    : ["--queue-balance", queues.join(":")];
   return [
-    ["PREROUTING", "-i", FRONT, "-j", ...queue],
+    ["PREROUTING", "-i", FRONT, "-j", "NFQUEUE", ...where, "--queue-bypass"],
     ...["INPUT", "FORWARD"].map((hook) => [hook, "-i", FRONT, "-j", "DROP"]),
   ];
 }
