@@ -78,12 +78,12 @@ class MmsgSocket implements BatchSocket {
     this.#layOut();
   }
 
-  receive(waits = true): number {
+  receive(waits = true, most = this.#count): number {
     const flags = waits ? MSG_WAITFORONE : MSG_DONTWAIT;
     for (;;) {
       const { fd } = this.#socket;
       // Its own time-out is of no use: it is looked at after a datagram only (recvmmsg(2), bugs).
-      const count = libc().recvmmsg(fd, this.#headers, this.#count, flags, null);
+      const count = libc().recvmmsg(fd, this.#headers, Math.min(most, this.#count), flags, null);
       if (count >= 0) return count;
       const errno = lastErrno();
       if (errno === "EAGAIN") return 0;

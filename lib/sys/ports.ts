@@ -116,10 +116,11 @@ export interface BatchSocket {
    * Waits for a datagram and reads all that are there; blocks this thread meanwhile.
    *
    * @param waits false reads only what is there already. @default true
+   * @param most so many at most, from 1 on. @default as many as have a place
    * @returns how many; 0 after the time-out
    * @throws {KernelError}
    */
-  receive(waits?: boolean): number;
+  receive(waits?: boolean, most?: number): number;
   /** Bytes of the datagram of that index; of one that was longer than its place, those that are there. */
   lengthOf(index: number): number;
   /** Sends the first bytes as one datagram. @throws {KernelError} */

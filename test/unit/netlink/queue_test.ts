@@ -231,6 +231,20 @@ Deno.test("more packets than there is room for verdicts still get all of them", 
   assert.equal(sockets.sent.slice(1).flatMap(verdictsOf).length, 256);
 });
 
+Deno.test("while packets come alone a second is looked for now and then, and always while they do not", () => {
+  const lone = Array.from({ length: 64 }, () => [Q.SYN4]);
+  const sockets = new ScriptedBatches([BOUND], ...lone, ...Array(20).fill([Q.SYN4, Q.SYN6]));
+  const listener = new QueueListener(sockets, CONFIG);
+  const serve = (times: number) => {
+    sockets.asked.length = 0;
+    for (let time = 0; time < times; time++) listener.serve(({ mark }) => mark);
+    return sockets.asked.filter((most) => most > 1).length;
+  };
+  assert.equal(serve(64), 8);
+  assert.ok(serve(8) >= 1, "that they come together is noticed");
+  assert.equal(serve(4), 4);
+});
+
 Deno.test("every message fits its place, whatever of its packet is to be copied", () => {
   const sockets = new ScriptedBatches([BOUND]);
   new QueueListener(sockets, { ...CONFIG, copy_bytes: 1000 });

@@ -4,6 +4,8 @@ import type { BatchOptions, BatchSocket, BatchSocketsPort } from "../../../lib/s
 /** Test equipment: a socket that hands out batches which the test wrote, and remembers what it was sent. */
 export class ScriptedBatches implements BatchSocketsPort {
   readonly sent: Uint8Array[] = [];
+  /** How many datagrams were asked for, each time. */
+  readonly asked: number[] = [];
   readonly #batches: (readonly Uint8Array[])[];
   options: BatchOptions | undefined;
   open = 0;
@@ -22,12 +24,15 @@ export class ScriptedBatches implements BatchSocketsPort {
     const lengths: number[] = [];
     return {
       ...{ stride_bytes, bytes },
-      receive: () => {
-        const batch = this.#batches.shift() ?? [];
+      receive: (_waits, most = options.datagrams) => {
+        this.asked.push(most);
+        const there = this.#batches.shift() ?? [];
+        const batch = there.slice(0, most);
+        if (there.length > most) this.#batches.unshift(there.slice(most));
         for (const [index, datagram] of batch.entries()) {
-          const there = datagram.subarray(0, stride_bytes);
-          bytes.set(there, index * stride_bytes);
-          lengths[index] = there.length;
+          const kept = datagram.subarray(0, stride_bytes);
+          bytes.set(kept, index * stride_bytes);
+          lengths[index] = kept.length;
         }
         return batch.length;
       },

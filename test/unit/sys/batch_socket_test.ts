@@ -50,6 +50,13 @@ Deno.test("what waits is read at once, each datagram in its place, as many as th
     assert.deepEqual(sequencesIn(socket, socket.receive()), [8]);
   }));
 
+Deno.test("no more datagrams are read than are asked for, and those that are left come next", () =>
+  withSocket(OPTIONS, (socket) => {
+    ask(socket, 1, 2, 3);
+    assert.deepEqual(sequencesIn(socket, socket.receive(true, 1)), [1]);
+    assert.deepEqual(sequencesIn(socket, socket.receive(true, 9)), [2, 3]);
+  }));
+
 Deno.test("who has a datagram is not kept waiting for more of them", () =>
   withSocket({ ...OPTIONS, timeout_ms: 2_000 }, (socket) => {
     const begun_ms = performance.now();
