@@ -103,6 +103,8 @@ export class WorkerThreads {
       "ended" in data ? end() : this.#hear(thread, data);
     worker.onerror = (event) => {
       event.preventDefault();
+      // It says no more: who waited for its farewell would until the supervisor kills the process.
+      end();
       this.#on.failure(event.message);
     };
     worker.postMessage(order);
