@@ -34,6 +34,19 @@ const TIER_LIMITS: readonly TierLimit[] = [
     why: "every load balancer bounds what it sees itself, and would choose another backend",
   },
   {
+    path: ["masquerade"],
+    applies: (service) => isTranslated(service) && service.masquerade,
+    why: "backends would see another address when a connection comes to another load balancer",
+  },
+  {
+    path: ["backend"],
+    applies: (service) =>
+      isTranslated(service) && service.backends.some(({ max_connections }) => max_connections > 0),
+    why:
+      "max_connections of a backend would keep out a connection that another load balancer began; " +
+      "that of the service does not",
+  },
+  {
     path: ["persistence"],
     applies: (service) => isTranslated(service) && service.persistence !== undefined,
     why:

@@ -8,6 +8,8 @@ export interface XtChain {
   readonly table: string;
   readonly name: string;
   readonly entrances: readonly string[];
+  /** Whether the rules of others there come first. @default false */
+  readonly isLast?: boolean;
 }
 
 const COUNTERS = / \[\d+:\d+\]$/;
@@ -35,7 +37,7 @@ export function savedChains(saved: string, chain: string): Map<string, string> {
  * @param found what is there of it, as {@linkcode savedChains} has it
  */
 export function chainInput(
-  { table, name, entrances }: XtChain,
+  { table, name, entrances, isLast = false }: XtChain,
   rules: string | undefined,
   found: string,
 ): string {
@@ -44,7 +46,12 @@ export function chainInput(
   const commands = rules === undefined
     ? [declared, ...jumps, `-F ${name}`, `-X ${name}`]
     // Declaring the chain empties it.
-    : [declared, ...jumps, ...entrances.map((from) => `-I ${from} -j ${name}`), rules];
+    : [
+      declared,
+      ...jumps,
+      ...entrances.map((from) => `${isLast ? "-A" : "-I"} ${from} -j ${name}`),
+      rules,
+    ];
   return `*${table}\n${commands.join("\n")}\nCOMMIT\n`;
 }
 

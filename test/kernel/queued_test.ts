@@ -44,6 +44,24 @@ test("wrr keeps its turn, and weight 0 gets nothing", async (lab) => {
   }
 });
 
+test("an exact port inside a queued range is a service of its own, and not queued", async (lab) => {
+  const range = { name: "range", ports: '["8000-8010"]', weights: [1], port: 8000, more: QUEUED };
+  const exact = {
+    name: "exact",
+    ports: "[8001]",
+    weights: [undefined, 1, 1],
+    more: 'engine = "nft"',
+  };
+  await apply(lab, { ...range, families: [4] }, { ...exact, families: [4] });
+  const result = await send(lab, { doors: [door(4, 10, 8001)], count: 20 });
+  assert.deepEqual(result.per_backend, { b2: 10, b3: 10 });
+  assert.equal(await queuedPackets(lab), 0);
+  assert.deepEqual((await send(lab, { doors: [door(4, 10, 8002)], count: 5 })).per_backend, {
+    b1: 5,
+  });
+  assert.equal(await queuedPackets(lab), 5);
+});
+
 for (const scheduler of ["sh", "maglev"]) {
   test(`${scheduler}: with the worker and without it every client gets the same backend`, async (lab) => {
     await apply(lab, { weights: [2, 1, 1], scheduler, more: QUEUED });

@@ -25,8 +25,8 @@ import {
   serviceForm,
   serviceKey,
 } from "./service_rules.ts";
-import { addQueued, declareQueue, queueShape } from "./queue/fill_queue.ts";
-import { addAnswers, isTier } from "./tier/fill_tier.ts";
+import { addQueued, addUnqueued, declareQueue, queueShape } from "./queue/fill_queue.ts";
+import { addAnswers, isTier, openingOf } from "./tier/fill_tier.ts";
 import { REVISION_SET } from "./snapshot.ts";
 
 /** Services of which a table is filled. */
@@ -50,7 +50,7 @@ export function fillNat(
   const shape = shapeOf(state, families);
   for (const chain of staticChains(state.marks, shape)) draft.chain(chain);
   declareShared(draft, shape);
-  for (const service of services) addAll(draft, state, service, families);
+  for (const service of services) addAll(draft, state, shape, service);
   if (shape.isTier) addAnswers(draft, state, families);
   for (const family of shape.prefixes) addPrefixes(draft, state, family);
   withdrawShared(draft, services, without);
@@ -102,12 +102,12 @@ function declareShared(draft: Draft, shape: Shape): void {
 function addAll(
   draft: Draft,
   state: DesiredState,
+  shape: Shape,
   service: PlacedService,
-  families: readonly Family[],
 ): void {
-  const served = familiesOf(service).filter((family) => families.includes(family));
+  const served = familiesOf(service).filter((family) => shape.families.includes(family));
   if (served.length === 0) return;
-  for (const family of served) addService(draft, state, service, family);
+  for (const family of served) addService(draft, state, shape, service, family);
   const { name, max_connections } = service;
   addLimit(draft, service, serviceNames(service, 4).limit, max_connections, name);
   if (hasQuality(service)) addQuality(draft, state, service, served);
@@ -116,6 +116,7 @@ function addAll(
 function addService(
   draft: Draft,
   state: DesiredState,
+  shape: Shape,
   service: PlacedService,
   family: Family,
 ): void {
@@ -123,6 +124,7 @@ function addService(
   const form = serviceForm(service, table);
   declareService(draft, service, family, form);
   if (service.queued) addQueued(draft, state.marks, service, family);
+  else if (shape.queue) addUnqueued(draft, shape.queue, service, family);
   addSlots(draft, service, family, table, form);
   const key = serviceKey(service, family);
   for (const backend of backendsOf(service, family)) {
@@ -130,7 +132,7 @@ function addService(
     if (!service.masquerade) draft.element(`hp${family}`, `${backend.address.text} . ${key}`);
   }
   const rules = [
-    ...gateRules(service, family),
+    ...gateRules(service, family, isTier(state) ? openingOf(service) : undefined),
     ...pickRules(service, family, state.marks, table),
   ];
   draft.chain({ name: serviceNames(service, family).chain, comment: service.name, rules });

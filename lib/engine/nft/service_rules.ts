@@ -45,7 +45,7 @@ export function gateRules(service: PlacedService, family: Family, opening?: stri
     const update = `update @${names.rates} { ${source} ${limit} } ${overLimit(service)}`;
     rules.push(opening ? `${opening} ${update}` : update);
   }
-  if (limit > 0) rules.push(`jump ${names.limit}`);
+  if (limit > 0) rules.push(opening ? `${opening} jump ${names.limit}` : `jump ${names.limit}`);
   return rules;
 }
 

@@ -1,6 +1,5 @@
-import { XT_PROGRAMS, xtTables } from "../../kernel/saved_rules.ts";
+import { savedOrMissing, XT_PROGRAMS, xtTables } from "../../kernel/saved_rules.ts";
 import { chainInput, savedChains, writeChains, type XtChain } from "../../kernel/xt_chain.ts";
-import { savedOrMissing } from "../../kernel/saved_rules.ts";
 import { FAMILIES, type Family } from "../../model/address.ts";
 import { LbError } from "../../model/error.ts";
 import type { MarkLayout } from "../../model/mark.ts";
@@ -16,6 +15,8 @@ const CHAIN: XtChain = {
   table: "mangle",
   name: "LB-QUEUE",
   entrances: ["PREROUTING", "OUTPUT"],
+  // What was in a queue goes on behind the table: the rules of others in it come before.
+  isLast: true,
 };
 
 /** What is in lb's chain of each IP version, as it is saved; without one there is none. */

@@ -15,6 +15,7 @@ const ROWS: readonly (readonly [Partial<Service>, EngineName, readonly string[]]
   [{ ...BY_PACKET, persistence: STICKY }, "nft", ["persistence"]],
   [{ ...BY_PACKET, balance: { slow_start_ms: 0, bound: 0.25 } }, "nfqueue", ["balance.bound"]],
   [{ ...BY_PACKET, forward: "dr" }, "nft", []],
+  [{ ...BY_PACKET, masquerade: true }, "nft", ["masquerade"]],
   [BY_PACKET, "ipvs", ["engine"]],
 ];
 

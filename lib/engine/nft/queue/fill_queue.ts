@@ -79,3 +79,22 @@ export function addQueued(
     draft.element(choices, `${markOfId(marks, id)}`, `jump ${backendNames(id).chain}`);
   }
 }
+
+/** One exact port is a service of its own, also inside a range or prefix that is queued. */
+export function addUnqueued(
+  draft: Draft,
+  { intervals }: QueueShape,
+  service: PlacedService,
+  family: Family,
+): void {
+  if (!intervals.has(family)) return;
+  for (const vip of service.vip.filter((vip) => vip.family === family && isSingle(vip))) {
+    for (const { first } of portsOf(service).filter(isOne)) {
+      draft.element(
+        queueNames(family).exact,
+        `${vip.text} . ${service.protocol} . ${first}`,
+        "return",
+      );
+    }
+  }
+}

@@ -31,6 +31,8 @@ export function queueNames(family: Family) {
 /**
  * The first packet of a flow to a queued service goes to the worker, before it is translated. A SYN that comes
  * again meanwhile does not: whoever holds the first may have stopped, and the kernel's own choice is as good.
+ * Of udp, where several datagrams may come before the first has its verdict, all of them do: the worker has one
+ * choice for all, and the kernel would make another one.
  */
 export function queueChains(marks: MarkLayout, shape: QueueShape): StaticChain[] {
   const rules = dispatchRules(shape);
@@ -54,13 +56,16 @@ function newFlowRules(marks: MarkLayout, shape: QueueShape, family: Family): str
   const flow = `${ip} saddr . th sport . ${ip} daddr . th dport`;
   const { seen } = queueNames(family);
   const clear = `meta mark set meta mark & ${hex(~marks.mask)}`;
+  const queue = shape.byMark
+    ? `meta mark set meta mark | ${hex(marks.flag)}`
+    : queueText(shape.range);
   return [
     clear,
+    `meta l4proto udp ${queue}${shape.byMark ? " return" : ""}`,
     "meta l4proto tcp tcp flags & (fin | syn | rst | ack) != syn return",
     `${flow} @${seen} return`,
     // A set that is full takes no more, and the packet goes on as if it had been seen.
-    `add @${seen} { ${flow} timeout ${SEEN_S}s }` +
-    (shape.byMark ? ` meta mark set meta mark | ${hex(marks.flag)}` : ` ${queueText(shape.range)}`),
+    `add @${seen} { ${flow} timeout ${SEEN_S}s } ${queue}`,
   ];
 }
 

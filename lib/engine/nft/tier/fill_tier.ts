@@ -23,6 +23,14 @@ export function isTier({ nodes = 1 }: Pick<DesiredState, "nodes">): boolean {
   return nodes > 1;
 }
 
+/**
+ * What tells the packets that open a connection from those by which one comes here in the middle; undefined where
+ * nothing does.
+ */
+export function openingOf({ protocol }: Pick<PlacedService, "protocol">): string | undefined {
+  return protocol === "tcp" ? "tcp flags & syn == syn" : undefined;
+}
+
 /** The shared chains. */
 export function tierChains(families: readonly Family[]): StaticChain[] {
   return [
