@@ -47,11 +47,17 @@ export class QueueThread {
     this.#decider = makeDecider(table, this.#loads, this.#decider);
   }
 
-  /** Waits for packets for {@linkcode PATIENCE_MS} at most, and gives those that are there their marks. */
-  step(): void {
+  /**
+   * Waits for packets for {@linkcode PATIENCE_MS} at most, and gives those that are there their marks.
+   *
+   * @returns how many there were
+   */
+  step(): number {
     const before = this.#listener.packets;
     this.#listener.serve(this.#judge);
-    this.counter.seen += this.#listener.packets - before;
+    const packets = this.#listener.packets - before;
+    this.counter.seen += packets;
+    return packets;
   }
 
   readonly #judge = (packet: QueuedPacket): number => {

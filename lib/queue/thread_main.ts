@@ -3,6 +3,7 @@ import { LiveCounts } from "../engine/nfqueue/live.ts";
 import type { QueueTable } from "../engine/nfqueue/table.ts";
 import { batchSockets } from "../sys/batch_socket.ts";
 import { sockets } from "../sys/socket.ts";
+import { Pacer } from "./pacer.ts";
 import { NOTHING_COUNTED, PATIENCE_MS, type Tally, type ThreadOrder } from "./protocol.ts";
 import { QueueThread } from "./queue_thread.ts";
 import { Control } from "./shared.ts";
@@ -21,10 +22,21 @@ async function begin(order: ThreadOrder): Promise<void> {
   await new ThreadLoop(scope as unknown as ThreadScope<QueueTable>, control, step).run();
 }
 
+function now(): number {
+  return performance.now();
+}
+
+/** What stops this thread: a wait for a word that nobody changes. */
+function makePause(): (ms: number) => void {
+  const nobody = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
+  return (ms) => void Atomics.wait(nobody, 0, 0, ms);
+}
+
 function queueStep({ bound, loads, index, table }: ThreadOrder & { kind: "queue" }): Step {
   const thread = new QueueThread(batchSockets, bound, { shared: loads, index }, table);
+  const pacer = new Pacer({ now_ms: now, pause: makePause() });
   return {
-    step: () => thread.step(),
+    step: () => pacer.rest(thread.step()),
     tally: () => thread.counter.take(),
     token: () => thread.token,
     choose: (next) => thread.choose(next),
@@ -32,9 +44,7 @@ function queueStep({ bound, loads, index, table }: ThreadOrder & { kind: "queue"
 }
 
 function eventsStep({ marks, loads }: ThreadOrder & { kind: "events" }): Step {
-  const nobody = new Int32Array(new SharedArrayBuffer(4));
-  const pause = (ms: number) => void Atomics.wait(nobody, 0, 0, ms);
-  const ports = { batchSockets, sockets, now_ms: () => performance.now(), pause };
+  const ports = { batchSockets, sockets, now_ms: now, pause: makePause() };
   const live = new LiveCounts(ports, marks, loads, { timeout_ms: PATIENCE_MS });
   let told = 0;
   return {

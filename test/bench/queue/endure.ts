@@ -32,7 +32,7 @@ export interface EnduranceResult {
 }
 
 /** Compilers and heaps have come to rest by then. */
-const WARM_UP_SECONDS = 5;
+const WARM_UP_SECONDS = 20;
 const CHUNK_SECONDS = 10;
 const CHUNKS_MAX = 60;
 
