@@ -65,3 +65,27 @@ for (const family of FAMILIES) {
     assert.equal(await queuedPackets(lab), FLOWS, "errors are not queued");
   });
 }
+
+/** Sends several datagrams at once from each of many sockets. @returns who answered, by socket */
+async function bursts(lab: Lab, flows: number, datagrams: number): Promise<string[]> {
+  const { address, port } = door(4, 10, 53);
+  const script = `for ((flow = 0; flow < ${flows}; flow++)); do
+    exec 3<>/dev/udp/${address}/${port} || exit 1
+    for ((i = 0; i < ${datagrams}; i++)); do printf ? >&3; done
+    timeout 5 dd bs=2048 count=${datagrams} <&3 2>/dev/null; echo
+    exec 3>&-
+  done`;
+  const { stdout } = await lab.topology.run(lab.topology.client, ["bash"], { stdin: script });
+  return stdout.trim().split("\n");
+}
+
+test("datagrams that come before the first of their flow has its verdict go to the same backend", async (lab) => {
+  await apply(lab, DNS);
+  for (const datagrams of [2, 4]) {
+    const answers = await bursts(lab, 60, datagrams);
+    const whole = ["b1", "b2", "b3"].map((name) => name.repeat(datagrams));
+    assert.deepEqual(answers.filter((answer) => !whole.includes(answer)), []);
+    assert.equal(answers.length, 60);
+  }
+  assert.ok(await queuedPackets(lab) > 120, "some waited for the first");
+});

@@ -39,6 +39,9 @@ export class Chooser {
   readonly #address_bytes: number;
   readonly #isLeast: boolean;
   readonly #looks: boolean;
+  /** Several packets of a flow may be queued, and to choose again would give another backend. */
+  readonly #recalls: boolean;
+  readonly #ids: ReadonlySet<number>;
   readonly #bound: number;
   readonly #loads: Loads;
   readonly #pick: Pick = { index: 0, active: 0 };
@@ -52,6 +55,8 @@ export class Chooser {
     this.#address_bytes = family === 6 ? 16 : 4;
     this.#isLeast = followsLoad(service.scheduler);
     this.#looks = looksAtLoad(service);
+    this.#recalls = service.protocol !== "tcp" && (this.#looks || index.kind !== "hash");
+    this.#ids = new Set(pool.ids);
     this.#bound = service.bound;
     this.#loads = loads;
   }
@@ -59,14 +64,28 @@ export class Chooser {
   /** The backend's id; 0 leaves the choice to the kernel: where nobody has room, it says no in its own way. */
   choose(view: DataView, packet: Headers): number {
     if (this.#slots.length === 0) return 0;
+    if (!this.#recalls) return this.#chooseAnew(view, packet);
+    const { recent } = this.#loads;
+    const flow = this.#flow(view, packet);
+    const before = recent.recall(flow);
+    const id = this.#ids.has(before) ? before : this.#chooseAnew(view, packet);
+    recent.settle(flow, id);
+    return id;
+  }
+
+  #chooseAnew(view: DataView, packet: Headers): number {
     const slot = this.#picker.slotOf(view, packet);
     return this.#looks ? this.#take(slot, view, packet) : this.#pool.ids[this.#slots[slot]!]!;
+  }
+
+  #flow(view: DataView, packet: Headers): number {
+    return flowHash(view, packet, this.#address_bytes, this.#loads.seed);
   }
 
   /** Looks, and counts what it chose in the same step: two threads do not take the same last place. */
   #take(slot: number, view: DataView, packet: Headers): number {
     const loads = this.#loads;
-    const flow = flowHash(view, packet, this.#address_bytes, loads.seed);
+    const flow = this.#flow(view, packet);
     for (let attempt = 0; attempt < TAKES_MAX; attempt++) {
       if (!this.#look(slot)) return 0;
       const id = this.#pool.ids[this.#pick.index]!;

@@ -1,5 +1,6 @@
 import { fitsMark, type MarkLayout } from "../../model/mark.ts";
 import type { Counts } from "../../scheduler/pool.ts";
+import { newRecent, RecentChoices } from "./recent.ts";
 
 /** Ids that are counted: beyond, a mask of 31 bits would take gigabytes. Others are not chosen by load. */
 const IDS_MAX = 2 ** 20;
@@ -19,6 +20,8 @@ export interface SharedLoads {
   readonly counts: SharedArrayBuffer;
   /** Choices of each queue thread. */
   readonly rings: readonly SharedArrayBuffer[];
+  /** What was chosen a moment ago. */
+  readonly recent: SharedArrayBuffer;
   /** Of the hashes of flows. */
   readonly seed: number;
 }
@@ -30,6 +33,7 @@ export function newSharedLoads(layout: MarkLayout, threads: number): SharedLoads
   return {
     counts: new SharedArrayBuffer(ids * 4),
     rings: Array.from({ length: threads }, () => new SharedArrayBuffer(words * 4)),
+    recent: newRecent(),
     seed: crypto.getRandomValues(new Int32Array(1))[0]!,
   };
 }
@@ -43,6 +47,8 @@ export function isCounted(layout: MarkLayout, id: number): boolean {
 export interface Loads extends Counts {
   /** Of the hashes of flows. */
   readonly seed: number;
+  /** What was chosen a moment ago, by any thread. */
+  readonly recent: RecentChoices;
   /**
    * Counts a connection that is about to be, unless the count has changed since it was looked at.
    *
@@ -56,14 +62,16 @@ export interface Loads extends Counts {
 /** One queue thread's view. */
 export class ThreadLoads implements Loads {
   readonly seed: number;
+  readonly recent: RecentChoices;
   readonly #counts: Int32Array<SharedArrayBuffer>;
   readonly #ring: Int32Array<SharedArrayBuffer>;
 
   /** @param thread from 0; each has one of its own */
-  constructor({ counts, rings, seed }: SharedLoads, thread: number) {
+  constructor({ counts, rings, recent, seed }: SharedLoads, thread: number) {
     const ring = rings[thread];
     if (!ring) throw new RangeError(`no thread ${thread} of ${rings.length}`);
     this.seed = seed;
+    this.recent = new RecentChoices(recent);
     this.#counts = new Int32Array(counts);
     this.#ring = new Int32Array(ring);
   }

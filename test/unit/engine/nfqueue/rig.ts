@@ -1,6 +1,7 @@
 /** Test equipment: tables as the reconciler hands them over, packets for them, and loads that a test can change. */
 import { type Address, parseAddress } from "../../../../lib/model/address.ts";
 import { DEFAULT_MARK_MASK, markLayout } from "../../../../lib/model/mark.ts";
+import { newRecent, RecentChoices } from "../../../../lib/engine/nfqueue/recent.ts";
 import type { Loads } from "../../../../lib/engine/nfqueue/shared_loads.ts";
 import type { QueueService, QueueTable } from "../../../../lib/engine/nfqueue/table.ts";
 import { concat } from "../../../../lib/model/bytes.ts";
@@ -81,6 +82,7 @@ export function firstPacket(
 /** Counts that a test sets, and that choices add to. */
 export class TestLoads implements Loads {
   readonly seed = 1;
+  readonly recent = new RecentChoices(newRecent(64));
   readonly counts: Record<number, number>;
   readonly taken: { readonly id: number; readonly flow: number }[] = [];
 
