@@ -31,6 +31,9 @@ export function passedBy({ offered, answered, dropped }: FloodSample): number {
 /** Longer than it takes to answer a full queue, and for the kernel to account for it. */
 const SETTLE_MS = 300;
 
+/** What a compiler does in a program's first second is no part of what a packet costs. */
+export const WARM_UP_S = 2;
+
 /** Floods the balancer, behind which nothing goes on. @param per_second 0 for as many as can be */
 export async function measureFlood(
   lab: TrafficLab,
@@ -39,6 +42,8 @@ export async function measureFlood(
 ): Promise<FloodSample> {
   await stopBehind(lab);
   try {
+    await flood(lab, { seconds: WARM_UP_S, per_second });
+    await sleep(SETTLE_MS);
     const before = await readings(lab, pids);
     const { seconds: took_s } = await flood(lab, { seconds, per_second });
     await sleep(SETTLE_MS);

@@ -5,7 +5,7 @@ import { CONNECTION_LOAD, type Sample } from "../load.ts";
 import { abbaRounds } from "../order.ts";
 import type { Progress } from "../progress.ts";
 import { queueContenders } from "./contenders.ts";
-import { type FloodSample, measureFlood } from "./flood.ts";
+import { type FloodSample, measureFlood, WARM_UP_S } from "./flood.ts";
 
 /** Samples of each contender by its name: the same index is the same round. */
 export type Samples<Kind> = ReadonlyMap<string, readonly Kind[]>;
@@ -36,7 +36,7 @@ interface Method<Kind> {
 
 /** What `measureQueue` takes, seconds. */
 export function plannedSeconds(pairs: number, seconds: number): number {
-  return 3 * pairs * (seconds + 2 * FLOOD_SECONDS + 3 * SET_UP_S);
+  return 3 * pairs * (seconds + 2 * (WARM_UP_S + FLOOD_SECONDS) + 3 * SET_UP_S);
 }
 
 /** All of them, forth and back. @param nfqlb where its program is. @throws {Error} where one fails */
@@ -68,7 +68,7 @@ function connections(seconds: number): Method<Sample> {
 function floodOf(name: string, per_second: number): Method<FloodSample> {
   return {
     name,
-    seconds: FLOOD_SECONDS,
+    seconds: WARM_UP_S + FLOOD_SECONDS,
     measure: (lab, running) => measureFlood(lab, running, { seconds: FLOOD_SECONDS, per_second }),
     tell: ({ answered, seconds, cpu_s }) =>
       `${figure(answered / seconds)}/s, ${figure(cpu_s / answered * 1e6)} µs each`,
