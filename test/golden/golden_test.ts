@@ -22,7 +22,8 @@ import { directBackends, type Links } from "../../lib/reconcile/links.ts";
 import { backendNames, placeServices } from "../../lib/reconcile/place.ts";
 import { allocateIds, type BackendRow } from "../../lib/store/ids.ts";
 import { process } from "../../lib/sys/process.ts";
-import { able, type Need } from "../kernel/able.ts";
+import { able } from "../kernel/able.ts";
+import { needOf, readIfThere } from "./scenarios.ts";
 import { scriptOf } from "../unit/engine/nft/script_of.ts";
 
 const HERE = new URL(".", import.meta.url).pathname;
@@ -52,10 +53,6 @@ for (const name of scenarios) {
     ...able(`golden ${name}: nft takes it`, needOf(folder)),
     fn: () => checkWithNft(folder),
   });
-}
-
-function needOf(folder: string): Need | undefined {
-  return readIfThere(`${folder}/needs`)?.trim() as Need | undefined;
 }
 
 /** What a config makes the engine want, and the ids it took. */
@@ -145,15 +142,6 @@ function planText({ changes }: NftPlan): string {
 function agree(path: string, text: string): void {
   if (UPDATE) Deno.writeTextFileSync(path, text);
   assert.equal(text, readIfThere(path), `${path} differs; UPDATE_GOLDEN=1 writes it anew`);
-}
-
-function readIfThere(path: string): string | undefined {
-  try {
-    return Deno.readTextFileSync(path);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
-    throw error;
-  }
 }
 
 /** Loads the scenario in a network namespace that ends with the command. */

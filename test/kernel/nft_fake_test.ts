@@ -1,5 +1,6 @@
 /** The fake nft is only worth something where it tells what the kernel tells: one script into both. */
 import assert from "node:assert/strict";
+import { loadableScenarios } from "../golden/scenarios.ts";
 import { dumpChains } from "../../lib/netlink/nft/chain.ts";
 import { dumpElements, type ListedElement } from "../../lib/netlink/nft/element.ts";
 import { dumpCounters, dumpForeign } from "../../lib/netlink/nft/object.ts";
@@ -8,15 +9,12 @@ import { dumpSets } from "../../lib/netlink/nft/set.ts";
 import { dumpTables, type TableId, withNft } from "../../lib/netlink/nft/table.ts";
 import type { NetlinkConnection } from "../../lib/netlink/request.ts";
 import { closeLibc } from "../../lib/sys/ffi.ts";
-import { files } from "../../lib/sys/files.ts";
 import type { SocketsPort } from "../../lib/sys/ports.ts";
 import { process } from "../../lib/sys/process.ts";
 import { sockets } from "../../lib/sys/socket.ts";
 import { makeEntrances } from "../contract/links.ts";
 import { testInNamespace } from "../contract/namespace.ts";
 import { FakeKernel } from "../fake/kernel.ts";
-
-const GOLDEN = new URL("../golden/", import.meta.url).pathname;
 
 /** What no scenario has: the ends of what there is, and other tables. */
 const OTHERS = `
@@ -51,8 +49,7 @@ add set ip6 lb st { typeof ip6 saddr; flags dynamic,timeout; size 9; timeout 10s
 `;
 
 await testInNamespace(import.meta.url, () => {
-  const scenarios = [...Deno.readDirSync(GOLDEN)].map(({ name }) => `${GOLDEN}${name}/ruleset.nft`)
-    .filter((path) => files.stat(path) !== undefined);
+  const scenarios = loadableScenarios().map((folder) => `${folder}/ruleset.nft`);
 
   Deno.test("the fake kernel tells of every scenario what the real one tells", async () => {
     assert.ok(scenarios.length > 20);

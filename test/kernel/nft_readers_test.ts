@@ -1,5 +1,6 @@
 /** lib/netlink/nft against this kernel, in a network namespace of its own; nft(8) is the witness. */
 import assert from "node:assert/strict";
+import { loadableScenarios } from "../golden/scenarios.ts";
 import { dumpElements } from "../../lib/netlink/nft/element.ts";
 import { awaitCommit, generationOf } from "../../lib/netlink/nft/generation.ts";
 import { dumpCounters, dumpForeign } from "../../lib/netlink/nft/object.ts";
@@ -10,7 +11,6 @@ import { dumpTables, type TableId, withNft } from "../../lib/netlink/nft/table.t
 import { NETLINK_NETFILTER, NetlinkConnection } from "../../lib/netlink/request.ts";
 import { clock } from "../../lib/sys/clock.ts";
 import { closeLibc } from "../../lib/sys/ffi.ts";
-import { files } from "../../lib/sys/files.ts";
 import { process } from "../../lib/sys/process.ts";
 import { sockets } from "../../lib/sys/socket.ts";
 import { testInNamespace } from "../contract/namespace.ts";
@@ -58,9 +58,7 @@ table netdev t {
 `;
 
 await testInNamespace(import.meta.url, () => {
-  const scenarios = [...Deno.readDirSync(GOLDEN)]
-    .filter(({ isDirectory, name }) => isDirectory && isThere(`${GOLDEN}${name}/ruleset.nft`))
-    .map(({ name }) => name);
+  const scenarios = loadableScenarios().map((folder) => folder.slice(GOLDEN.length));
 
   Deno.test("chains, sets, elements and counters are those of nft, in every scenario", async () => {
     assert.ok(scenarios.length > 20);
@@ -302,8 +300,4 @@ async function run(...argv: [string, ...string[]]): Promise<string> {
   const { code, stdout, stderr } = await process.run(argv);
   assert.equal(code, 0, `${argv.join(" ")}: ${stderr}`);
   return stdout;
-}
-
-function isThere(path: string): boolean {
-  return files.stat(path) !== undefined;
 }
