@@ -203,7 +203,9 @@ export async function settleAfterChange(
     loaded.config,
     hostWant(loaded.config, run.engineOf, plan.watch.watched),
   );
-  if (hostChanges(left).length === 0) recordSettled(run, plan, outcome, digest);
+  // A worker that did not start is tried again.
+  const isQueueDone = plan.queue.changes.every((change) => run.done.has(change));
+  if (isQueueDone && hostChanges(left).length === 0) recordSettled(run, plan, outcome, digest);
 }
 
 /** A cache that cannot be read is no cache. */
