@@ -61,19 +61,25 @@ export async function planQueue(
 ): Promise<QueueStage> {
   const state = states.find(({ queues }) => queues);
   const table = state && queueTable(state);
-  const seen = await observeQueue(machine);
+  // The run folder may have been emptied meanwhile: whoever wants a rule, or all of them gone, looks at the rules.
+  const mustLook = table !== undefined || states.every(({ services }) => services.length === 0);
+  const seen = await observeQueue(machine, mustLook);
   if (!table && !seen) return NOTHING;
   return stageOf(machine.version, state, table, seen);
 }
 
-/** @returns undefined where no service has been queued since this machine came up, and nothing tells of it */
+/**
+ * @param mustLook also where nothing in the run folder tells of a queue
+ * @returns undefined where no service has been queued since this machine came up, and nothing tells of it
+ */
 async function observeQueue(
   { kernel, worker }: Pick<Machine, "kernel" | "worker">,
+  mustLook = false,
 ): Promise<Seen | undefined> {
   const places = workerPlaces(kernel.runDir);
   const [wasInUse, wasStarted] = [places.table, places.pid]
     .map((path) => kernel.files.stat(path) !== undefined) as [boolean, boolean];
-  if (!wasInUse && !wasStarted) return undefined;
+  if (!mustLook && !wasInUse && !wasStarted) return undefined;
   const [rules, view] = await Promise.all([observeRules(kernel), observeWorker(worker)]);
   return { rules, worker: view, wasInUse };
 }

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import type { Facts } from "../../../lib/capability/facts.ts";
 import { workerPlaces } from "../../../lib/model/worker.ts";
+import { settledOutcome } from "../../../lib/reconcile/settled.ts";
 import { FakeXtables } from "../../fake/xtables.ts";
 import { FACTS, Rig, withRig } from "./rig.ts";
 
@@ -135,6 +136,7 @@ Deno.test(
     rig.daemons.starts = false;
     const { blocked } = await rig.run(QUEUED);
     assert.match(blocked.join(), /queue worker: .*the kernel/);
+    assert.equal(await settledOutcome(rig.machine, QUEUED, { dryRun: false }), undefined);
     rig.daemons.starts = true;
     const second = await rig.run(QUEUED);
     assert.deepEqual(second.blocked, []);
@@ -156,6 +158,23 @@ Deno.test(
     assert.equal(rig.daemons.token, undefined);
     const left = rig.host.inside.files.list(rig.host.kernel.runDir);
     assert.deepEqual(left.filter((name) => !before.includes(name) && name.startsWith("queue")), []);
+  }),
+);
+
+Deno.test(
+  "rules are found, and go, where somebody has emptied the run folder",
+  withRig(async (rig) => {
+    equip(rig);
+    await rig.run(QUEUED);
+    const places = workerPlaces(rig.host.kernel.runDir);
+    const forget = () => {
+      rig.daemons.kill();
+      for (const path of [places.table, places.pid]) rig.host.kernel.files.remove(path);
+    };
+    forget();
+    assert.deepEqual(objects(await rig.run(QUEUED)), ["add worker"]);
+    forget();
+    assert.deepEqual(objects(await rig.run("")), RULES.map((name) => `remove ${name}`));
   }),
 );
 
