@@ -161,6 +161,8 @@ Deno.test("two looks differ in what changed, and not in what changes by itself",
       const texts: Record<string, string> = {
         sysctl: `net.ipv4.ip_forward = ${forward}\nnet.netfilter.nf_conntrack_count = ${count}\n`,
         ip: argv.includes("address") ? `1: back inet ${address}\n` : "",
+        nft:
+          `\tset sn-4 {\n\t\telements = { 192.0.2.10 . ${count} timeout 3s,\n\t\t\t192.0.2.9 . 1 timeout 3s }\n\t}\n`,
       };
       return Promise.resolve({ code: 0, stdout: texts[argv[0]!] ?? "", stderr: "" });
     });
