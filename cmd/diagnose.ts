@@ -5,6 +5,7 @@ import { JOURNAL_RESOURCES } from "../lib/model/journal.ts";
 import type { Config } from "../lib/model/settings.ts";
 import type { Diagnosis, Findings } from "../lib/reconcile/diagnosis.ts";
 import type { BackendReport } from "../lib/report/backend.ts";
+import type { Kernel } from "../lib/sys/ports.ts";
 import { context, type Places } from "./context.ts";
 
 /** Probes the machine anew, and holds it against the config if there is one. */
@@ -22,7 +23,13 @@ export async function diagnose(places: Places): Promise<Diagnosis> {
   }
   const { config, problems } = await readableConfig(places);
   const past = await readPast(places);
-  return diagnoseMachine(kernel, { facts, around, config, problems, ...past });
+  const worker = context.isRoot() ? await askWorker(kernel) : undefined;
+  return diagnoseMachine(kernel, { facts, around, config, problems, worker, ...past });
+}
+
+async function askWorker(kernel: Kernel): Promise<Findings["worker"]> {
+  const { reportWorker } = await import("../lib/reconcile/queue.ts");
+  return await reportWorker({ kernel, worker: context.worker(kernel) });
 }
 
 /**

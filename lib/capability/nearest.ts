@@ -1,4 +1,4 @@
-import type { EngineName, Service } from "../model/service.ts";
+import type { EngineName, Scheduler, Service } from "../model/service.ts";
 import { type Asked, type Ground, selectEngine } from "./select.ts";
 
 /** The smallest change of a service that gives it an engine here. */
@@ -18,6 +18,8 @@ interface Waiver {
 function without(key: string, rest: Partial<Service>): Waiver {
   return { words: `leave ${key} out`, waive: (service) => ({ ...service, ...rest }) };
 }
+
+const BY_LOAD: readonly Scheduler[] = ["sed", "nq", "lr", "cpu"];
 
 /** Stands for the name of the engine that is found. */
 const ANY_ENGINE = "engine";
@@ -39,6 +41,12 @@ const WAIVERS: readonly Waiver[] = [
       health: undefined,
       backends: service.backends.map((backend) => ({ ...backend, health: undefined })),
     }),
+  },
+  {
+    // For those that go by load themselves.
+    words: 'scheduler = "wlc"',
+    waive: (service) =>
+      BY_LOAD.includes(service.scheduler) ? { ...service, scheduler: "wlc" } : service,
   },
   {
     words: 'scheduler = "wrr"',

@@ -77,13 +77,33 @@ const FIRST_CHOICES: readonly {
   // Exact, too; but nobody is given a program that runs all the time, and that nothing looks after.
   { engine: "nfqueue", suits: isByLoad, given: WORKER_KEPT },
   { engine: "ipvs", suits: ({ forward }) => forward === "tunnel" },
+  { engine: "nfqueue", suits: ({ balance }) => balance.bound > 0 },
 ];
 
-/** The engines in the order in which they are asked. */
-function enginesFor(service: Service, { capabilities }: Facts): EngineName[] {
-  const isGiven = (id: string | undefined) =>
-    id === undefined || capabilities.some((each) => each.id === id && each.answer === "yes");
-  const first = FIRST_CHOICES.filter(({ suits, given }) => suits(service) && isGiven(given))
+function isGiven({ given }: typeof FIRST_CHOICES[number], { capabilities }: Facts): boolean {
+  return given === undefined ||
+    capabilities.some(({ id, answer }) => id === given && answer === "yes");
+}
+
+/** What would come first, and is given to nobody unasked here. */
+function unasked(service: Service, best: EngineName, ground: Ground): string {
+  const engines = FIRST_CHOICES.filter((one) => one.suits(service) && !isGiven(one, ground.facts))
+    .map(({ engine }) => engine)
+    .filter((engine) => engine !== best && reasonsAgainst(service, engine, ground).length === 0);
+  return engines.map((engine) =>
+    `; ${engine} would be exact, and takes a program that no service manager looks after here ` +
+    `(engine = "${engine}" asks for it)`
+  ).join("");
+}
+
+/**
+ * The engines in the order in which they are asked.
+ *
+ * @param held the one that it is on: what runs already is given
+ */
+function enginesFor(service: Service, facts: Facts, held?: EngineName): EngineName[] {
+  const first = FIRST_CHOICES.filter(({ suits }) => suits(service))
+    .filter((one) => one.engine === held || isGiven(one, facts))
     .map(({ engine }) => engine);
   return [...new Set([...first, ...ENGINE_NAMES])];
 }
@@ -96,7 +116,7 @@ export function selectEngine(service: Service, asked: Asked, ground: Ground): Se
   const named = namedEngine(service, asked);
   if (named !== "auto") return selectNamed(service, named, ground);
   const refused: Refusal[] = [];
-  for (const engine of enginesFor(service, ground.facts)) {
+  for (const engine of enginesFor(service, ground.facts, asked.held)) {
     const reasons = reasonsAgainst(service, engine, ground);
     if (reasons.length === 0) return choice(service, engine, refused, asked, ground);
     refused.push({ engine, reasons });
@@ -143,7 +163,8 @@ function choice(
   const because = first
     ? `; ${first.engine} would be first, and cannot here: ${first.reasons[0]!.message}`
     : "";
-  return { engine: best, reason: explain(service, best) + because };
+  const reason = explain(service, best) + because + unasked(service, best, ground);
+  return { engine: best, reason };
 }
 
 function isBuilt({ candidates }: Ground) {

@@ -17,6 +17,7 @@ import { type QueueStatistics, queueStatistics } from "../netlink/queue/statisti
 import type { Kernel } from "../sys/ports.ts";
 import { familiesServed, hostWant, sysctlWant } from "./host.ts";
 import { betterNotes } from "./move.ts";
+import { type WorkerReport, workerTrouble } from "./queue.ts";
 import { groundOf, type Held } from "./selection.ts";
 import { reportServices, type ServiceReport } from "./service_report.ts";
 import { watchedNote } from "./tracking.ts";
@@ -51,6 +52,8 @@ export interface Findings {
   readonly config?: Config;
   /** What is wrong with the config. */
   readonly problems: readonly string[];
+  /** The queue worker, where one is in use. */
+  readonly worker?: WorkerReport;
   /** Open entries for sysctls. */
   readonly journal: readonly JournalEntry[];
   /** The engines that services are on. */
@@ -93,6 +96,7 @@ export function diagnoseMachine(kernel: Kernel, found: Findings): Diagnosis {
     ...astray,
     ...closed,
     ...met,
+    ...(found.worker && workerTrouble(found.worker) ? [workerTrouble(found.worker)!] : []),
   ];
   const notes = [
     ...placementNotes(services, interfaces),

@@ -207,7 +207,7 @@ function outcomeOf(
     routine: !target.isNew && others.length === 0 && tasks.every(isRoutine),
     services: run.chosen,
     drift: [...run.progress.drift],
-    blocked: [...host.blocked, ...obstacles(links)],
+    blocked: [...host.blocked, ...obstacles(links), ...queue.blocked],
     warnings: run.request.loaded.warnings.map(describeWarning),
     notes: run.notes,
   };

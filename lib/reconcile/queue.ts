@@ -34,9 +34,11 @@ export interface QueueStage {
   readonly changes: readonly Change[];
   /** What was in place before, and is not now. */
   readonly drift: readonly string[];
+  /** What is in the way, and what the operator can do. */
+  readonly blocked: readonly string[];
 }
 
-const NOTHING: QueueStage = { rules: [], changes: [], drift: [] };
+const NOTHING: QueueStage = { rules: [], changes: [], drift: [], blocked: [] };
 
 /** Of the worker in plans and events. */
 const WORKER = "worker";
@@ -93,6 +95,12 @@ function stageOf(
 ): QueueStage {
   const isByMark = table !== undefined && state!.lacks.includes(NFT_QUEUE);
   const steps = ruleSteps(isByMark ? wantedRules(table.marks, table.queues) : undefined, rules);
+  if (worker?.isElsewhere) {
+    return {
+      ...NOTHING,
+      blocked: table ? [workerTrouble({ state: "elsewhere", pid: worker.pid })!] : [],
+    };
+  }
   const next = nextOf(version, table, worker);
   const changes = [...steps.map(ruleChange), ...next ? [workerChange(next)] : []];
   const lost = table && wasInUse
@@ -101,7 +109,7 @@ function stageOf(
       ...next?.isLost ? [WORKER] : [],
     ]
     : [];
-  return { rules: steps, worker: next?.op, table, changes, drift: lost };
+  return { rules: steps, worker: next?.op, table, changes, drift: lost, blocked: [] };
 }
 
 interface Next {
@@ -151,8 +159,10 @@ function ruleChange(step: QueueRuleStep): Change {
  */
 export async function applyQueue(run: Run, stage: QueueStage): Promise<void> {
   const { machine: { kernel, worker: host }, blocked, done } = run;
+  if (stage.changes.length === 0) return;
   try {
     await writeRules(kernel, stage.rules);
+    for (const change of stage.changes.filter(({ object }) => object !== WORKER)) done.add(change);
     if (stage.table && stage.worker) writeTable(host, stage.table);
     if (stage.worker === "start") await startWorker(host);
     if (stage.worker === "reload") await reloadWorker(host);
@@ -172,7 +182,7 @@ export function doneQueue(stage: QueueStage, done: ReadonlySet<Change>): QueueSt
 
 /** What is known of the worker, where one is in use. */
 export interface WorkerReport {
-  readonly state: "answers" | "silent" | "gone";
+  readonly state: "answers" | "silent" | "gone" | "elsewhere";
   /** Of the one that runs. */
   readonly pid?: number;
   /** What it says of itself, where it answers. */
@@ -186,8 +196,27 @@ export async function reportWorker(
   if (kernel.files.stat(workerPlaces(kernel.runDir).table) === undefined) return undefined;
   const view = await observeWorker(worker);
   if (!view) return { state: "gone" };
+  if (view.isElsewhere) return { state: "elsewhere", pid: view.pid };
   if (!view.responsive) return { state: "silent", pid: view.pid };
   return { state: "answers", pid: view.pid, status: view.status };
+}
+
+/** What is wrong with it, and what to do; undefined where it answers. */
+export function workerTrouble({ state, pid, status }: WorkerReport): string | undefined {
+  switch (state) {
+    case "gone":
+      return 'the queue worker does not run, and the kernel chooses by itself: "lb reconcile" starts it';
+    case "silent":
+      return `the queue worker (process ${pid}) does not answer, and new connections may wait a ` +
+        'second: "lb reconcile" replaces it';
+    case "elsewhere":
+      return `the run folder is in use by the queue worker of another network namespace (process ${pid}), ` +
+        "and the kernel chooses by itself: give this one a folder of its own (--run-dir)";
+    case "answers":
+      return status?.worker_pid === 0
+        ? 'the queue worker does not come to choose, and the kernel does: "lb reconcile" starts it anew'
+        : undefined;
+  }
 }
 
 /** What a run reads of the worker, for a digest. @throws {KernelError} */

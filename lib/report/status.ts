@@ -1,7 +1,7 @@
 import { formatEndpoint, formatPrefix } from "../model/address.ts";
 import { familiesOf, formatPorts } from "../model/service.ts";
 import type { BackendStatus, ServiceStatus, Status } from "../reconcile/status.ts";
-import type { WorkerReport } from "../reconcile/queue.ts";
+import { type WorkerReport, workerTrouble } from "../reconcile/queue.ts";
 import { columns, type Paint } from "./table.ts";
 
 /** `lb status --json` (docs/cli.md). */
@@ -97,11 +97,10 @@ export function statusText(status: Status, paint: Paint): string {
     .join("\n");
 }
 
-function workerText({ state, pid, status }: WorkerReport, paint: Paint): string {
-  if (!status) {
-    const words = state === "gone" ? "does not run" : `(process ${pid}) does not answer`;
-    return paint(`! queue worker ${words}: the kernel chooses by itself`, "yellow");
-  }
+function workerText(report: WorkerReport, paint: Paint): string {
+  const { pid, status } = report;
+  const trouble = workerTrouble(report);
+  if (trouble || !status) return paint(`! ${trouble}`, "yellow");
   const total = (key: "waiting" | "dropped_full" | "dropped_user") =>
     status.queues.reduce((sum, queue) => sum + queue[key], 0);
   const parts = [

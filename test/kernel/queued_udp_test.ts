@@ -26,6 +26,16 @@ async function errorsHeard(lab: Lab, family: Family): Promise<number[]> {
   }));
 }
 
+/** Has the client's kernel refuse what is answered, each time: as a rule six at once, and one a second. */
+async function refuseAnswers({ topology: { run, client } }: Lab): Promise<void> {
+  const free = ["net.ipv4.icmp_ratelimit=0", "net.ipv6.icmp.ratelimit=0"];
+  await run(client, ["sysctl", "-q", "-w", ...free]);
+  const rules = "add table inet t; flush table inet t; " +
+    "add chain inet t c { type filter hook input priority 0; }; " +
+    "add rule inet t c udp sport 53 reject";
+  assert.equal((await run(client, ["nft", rules])).code, 0);
+}
+
 for (const family of FAMILIES) {
   test(`datagrams in fragments are put together before they are queued, and arrive whole, IPv${family}`, async (lab) => {
     await apply(lab, DNS);
@@ -48,21 +58,16 @@ for (const family of FAMILIES) {
 
   test(`an ICMP error about a balanced flow reaches the backend that has it, IPv${family}`, async (lab) => {
     await apply(lab, DNS);
-    // Six at once, and one a second, is what a host sends to another one.
-    const free = ["net.ipv4.icmp_ratelimit=0", "net.ipv6.icmp.ratelimit=0"];
-    await lab.topology.run(lab.topology.client, ["sysctl", "-q", "-w", ...free]);
+    await refuseAnswers(lab);
     const before = await errorsHeard(lab, family);
-    const { address, port } = door(family, 10, 53);
-    for (let flow = 0; flow < FLOWS; flow++) {
-      // Who asks is gone before the answer comes, which is refused then.
-      const script = `printf ? > /dev/udp/${address}/${port}`;
-      await lab.topology.run(lab.topology.client, ["bash", "-c", script]);
-    }
+    const spec = { doors: [door(family, 10, 53)], count: FLOWS, protocol: "udp" } as const;
+    assert.equal((await send(lab, { ...spec, timeout_ms: 500 })).failed, FLOWS);
     await eventually("each backend heard of its own", async () => {
       const heard = await errorsHeard(lab, family);
       return heard.every((count, index) => count - before[index]! === FLOWS / 3);
     });
     assert.equal(await queuedPackets(lab), FLOWS, "errors are not queued");
+    await lab.topology.run(lab.topology.client, ["nft", "delete table inet t"]);
   });
 }
 

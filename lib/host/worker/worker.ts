@@ -20,9 +20,15 @@ export interface WorkerHost {
 
 /** A worker that runs. */
 export type WorkerView =
-  /** It does not answer: it is stopped, or hangs. */
-  | { readonly pid: number; readonly responsive: false }
-  | { readonly pid: number; readonly responsive: true; readonly status: WorkerStatus };
+  & {
+    /** It is another network namespace's, which has the same run folder. */
+    readonly isElsewhere?: boolean;
+  }
+  & (
+    /** It does not answer: it is stopped, or hangs. */
+    | { readonly pid: number; readonly responsive: false }
+    | { readonly pid: number; readonly responsive: true; readonly status: WorkerStatus }
+  );
 
 /** Who does not answer within this hangs. */
 const STATUS_MS_MAX = 500;
@@ -38,9 +44,15 @@ export async function observeWorker(host: WorkerHost): Promise<WorkerView | unde
   const pid = workerPid(host);
   if (pid === undefined) return undefined;
   const status = await ask<WorkerStatus>(host, { op: "status" }, STATUS_MS_MAX);
+  const where = isInOtherNamespace(host, pid) ? { isElsewhere: true } : {};
   return status && "pid" in status
-    ? { pid: status.pid, responsive: true, status }
-    : { pid, responsive: false };
+    ? { pid: status.pid, responsive: true, status, ...where }
+    : { pid, responsive: false, ...where };
+}
+
+function isInOtherNamespace({ kernel: { files } }: WorkerHost, pid: number): boolean {
+  const [own, other] = ["self", pid].map((process) => files.readLink(`/proc/${process}/ns/net`));
+  return own !== undefined && other !== undefined && own !== other;
 }
 
 /** Writes what is to be chosen by. {@linkcode reloadWorker} has it taken over. */
@@ -56,20 +68,30 @@ export function writeTable({ kernel }: WorkerHost, table: { readonly token: stri
  */
 export async function startWorker(host: WorkerHost): Promise<WorkerStatus> {
   const before = workerPid(host);
-  if (isManaged(host.kernel)) await controlUnit(host.kernel, "restart");
-  else host.daemons.start([...host.self, "queue", "--run-dir", host.kernel.runDir]);
+  const pid = await begin(host);
   const until_ms = host.kernel.clock.now_ms() + START_MS_MAX;
   while (host.kernel.clock.now_ms() < until_ms) {
     const view = await observeWorker(host);
     if (view?.responsive && view.pid !== before && view.status.token !== "") return view.status;
+    if (pid !== undefined && !isWorker(host.kernel.files, pid, host.kernel.runDir)) {
+      throw startFailure(host, "ended before it came to choose");
+    }
     await host.kernel.clock.sleep(LOOK_EVERY_MS);
   }
-  throw new LbError(
+  throw startFailure(host, `does not come to choose within ${START_MS_MAX / 1000} s`);
+}
+
+/** @returns the process that was started; undefined where the service manager starts it */
+async function begin({ kernel, daemons, self }: WorkerHost): Promise<number | undefined> {
+  if (!isManaged(kernel)) return daemons.start([...self, "queue", "--run-dir", kernel.runDir]);
+  await controlUnit(kernel, "restart");
+  return undefined;
+}
+
+function startFailure({ kernel: { runDir } }: WorkerHost, what: string): LbError {
+  return new LbError(
     "kernel-refused",
-    `lb queue does not come to choose within ${
-      START_MS_MAX / 1000
-    } s, and the kernel goes on choosing; ` +
-      `lb queue --run-dir ${host.kernel.runDir}, run by hand, says why`,
+    `lb queue ${what}; "lb queue --run-dir ${runDir}", run by hand, says why`,
   );
 }
 

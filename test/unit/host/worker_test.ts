@@ -23,6 +23,8 @@ class FakeMachine {
   readonly ran: string[][] = [];
   /** What is answered, by what is asked; undefined is no answer. */
   answers: Record<string, unknown> = {};
+  /** Whether what is started stays. */
+  starts = true;
   onStart = () => {};
   onStop = () => {};
 
@@ -33,6 +35,7 @@ class FakeMachine {
       daemons: {
         start: (argv) => {
           this.started.push([...argv]);
+          if (this.starts) this.files.replace("/proc/9/cmdline", argv.join("\0"));
           this.onStart();
           return 9;
         },
@@ -110,7 +113,15 @@ Deno.test("starting waits for another worker than the one before, and for its ta
 
 Deno.test("a worker that does not come to choose is told of, with what says why", async () => {
   const machine = new FakeMachine();
-  await assert.rejects(startWorker(machine.host()), /lb queue --run-dir \/run\/lb-test/);
+  await assert.rejects(
+    startWorker(machine.host()),
+    /within 30 s.*lb queue --run-dir \/run\/lb-test/,
+  );
+  machine.starts = false;
+  machine.files.remove("/proc/9/cmdline");
+  const before = machine.clock.now_ms();
+  await assert.rejects(startWorker(machine.host()), /ended before it came to choose/);
+  assert.ok(machine.clock.now_ms() - before < 1_000, "who has ended is not waited for");
 });
 
 Deno.test("a table is private, and its token is what a reload has to end with", async () => {

@@ -258,7 +258,7 @@ Deno.test(
         undefined,
       ],
     );
-    const nearest = 'leave service.health out and scheduler = "wrr" and forward = "nat"';
+    const nearest = 'leave service.health out and scheduler = "wlc" and forward = "nat"';
     assert.deepEqual(lines.slice(-2), [
       `service web: the nearest that works here: ${nearest} (engine nft)`,
       "Nothing was changed.",
