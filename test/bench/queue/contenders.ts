@@ -1,3 +1,4 @@
+import { files } from "../../../lib/sys/files.ts";
 import { type Contender, onBackends, type Running, VIP_ON_BACKENDS } from "../contenders.ts";
 import { end, type TrafficLab } from "../lab.ts";
 import { lbConfig } from "../servers.ts";
@@ -66,10 +67,17 @@ async function startWorkerAlone(lab: TrafficLab): Promise<Running> {
   return { pids: [pid, worker_pid], stop: () => endWorker(lab) };
 }
 
+/** Where shared memory is, and the one piece of nfqlb's whose name cannot be chosen. */
+const SHARED = "/dev/shm";
+const TRACE = "nfqlb-trace";
+
 /** Sizes as its set-up has them. Its shared memory is named by us, so that no other's is touched. */
 async function startNfqlb(lab: TrafficLab, nfqlb: string): Promise<Running> {
-  const shared = ["targets", "fragments"].map((what) => `lb-bench-${Deno.pid}-${what}`);
-  const [targets, fragments] = shared;
+  const [targets, fragments] = ["targets", "fragments"].map((what) =>
+    `lb-bench-${Deno.pid}-${what}`
+  ) as [string, string];
+  const isOthers = files.stat(`${SHARED}/${TRACE}`) !== undefined;
+  const shared = isOthers ? [targets, fragments] : [targets, fragments, TRACE];
   const marks = lab.backends.map((_, index) => `${FIRST_MARK + index}`);
   await lab.must([nfqlb, "init", `--shm=${targets}`, "--M=1000", "--N=100"]);
   await lab.must([nfqlb, "activate", `--shm=${targets}`, ...marks]);
@@ -78,7 +86,7 @@ async function startNfqlb(lab: TrafficLab, nfqlb: string): Promise<Running> {
   ]);
   const stop = async () => {
     await end(child);
-    for (const name of shared) await Deno.remove(`/dev/shm/${name}`).catch(() => {});
+    for (const name of shared) files.remove(`${SHARED}/${name}`);
   };
   try {
     await listening(lab);
