@@ -33,6 +33,9 @@ for (const [engine, need] of [["nft", "nft"], ["nfqueue", "queue"]] as const) {
       `a load balancer is taken away and comes back, and no download breaks: ${engine}`,
       need,
     ),
+    // What ends with the namespaces is not waited for.
+    sanitizeOps: false,
+    sanitizeResources: false,
     async fn() {
       const tier = await buildTier(3);
       try {

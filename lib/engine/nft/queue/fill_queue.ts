@@ -4,8 +4,11 @@ import { familiesOf } from "../../../model/service.ts";
 import type { DesiredState, PlacedService } from "../../../model/state.ts";
 import type { Draft } from "../draft.ts";
 import { backendNames, serviceNames } from "../names.ts";
-import { backendsOf, DYNAMIC, isOne, portsOf, portText } from "../service_parts.ts";
+import { backendsOf, isOne, portsOf, portText } from "../service_parts.ts";
 import { entryRules, queueNames, type QueueShape } from "./rules.ts";
+
+/** Of three seconds: the kernel chooses for what is more, 87,000 a second. Memory is taken as they come. */
+const SEEN_MAX = 262_143;
 
 /** The capability to queue by nft itself. */
 export const NFT_QUEUE = "nft-queue";
@@ -46,7 +49,7 @@ export function declareQueue(draft: Draft, { families, intervals }: QueueShape):
       draft.collection("map", names.intervals, `${key} flags interval;`);
     }
     const flow = `typeof ${ip} saddr . th sport . ${ip} daddr . th dport;`;
-    draft.collection("set", names.seen, `${flow} ${DYNAMIC}`);
+    draft.collection("set", names.seen, `${flow} flags dynamic,timeout; size ${SEEN_MAX};`);
   }
 }
 
