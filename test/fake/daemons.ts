@@ -31,6 +31,7 @@ export class FakeDaemons implements Pick<DaemonsPort, "start" | "ask"> {
     if (!this.starts) return pid;
     this.answers = true;
     this.#files.replace(`/proc/${pid}/cmdline`, argv.join("\0"));
+    this.#files.replace(`/proc/${pid}/stat`, `${pid} (lb) S 1\n`);
     this.#files.replace(this.#places.pid, `${pid}\n`);
     this.#load();
     return pid;

@@ -1,3 +1,4 @@
+import { hasEnded } from "../../kernel/process_state.ts";
 import { isWorker } from "../../kernel/worker_process.ts";
 import { LbError } from "../../model/error.ts";
 import {
@@ -73,7 +74,7 @@ export async function startWorker(host: WorkerHost): Promise<WorkerStatus> {
   while (host.kernel.clock.now_ms() < until_ms) {
     const view = await observeWorker(host);
     if (view?.responsive && view.pid !== before && view.status.token !== "") return view.status;
-    if (pid !== undefined && !isWorker(host.kernel.files, pid, host.kernel.runDir)) {
+    if (pid !== undefined && hasEnded(host.kernel.files, pid)) {
       throw startFailure(host, "ended before it came to choose");
     }
     await host.kernel.clock.sleep(LOOK_EVERY_MS);

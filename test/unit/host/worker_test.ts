@@ -35,7 +35,7 @@ class FakeMachine {
       daemons: {
         start: (argv) => {
           this.started.push([...argv]);
-          if (this.starts) this.files.replace("/proc/9/cmdline", argv.join("\0"));
+          if (this.starts) this.files.replace("/proc/9/stat", "9 (a ) Z b) S 1 9\n");
           this.onStart();
           return 9;
         },
@@ -118,7 +118,7 @@ Deno.test("a worker that does not come to choose is told of, with what says why"
     /within 30 s.*lb queue --run-dir \/run\/lb-test/,
   );
   machine.starts = false;
-  machine.files.remove("/proc/9/cmdline");
+  machine.files.replace("/proc/9/stat", "9 (lb) Z 1 9\n");
   const before = machine.clock.now_ms();
   await assert.rejects(startWorker(machine.host()), /ended before it came to choose/);
   assert.ok(machine.clock.now_ms() - before < 1_000, "who has ended is not waited for");
