@@ -1,5 +1,6 @@
 import type { WorkerHost } from "../lib/host/worker/worker.ts";
 import { LbError } from "../lib/model/error.ts";
+import { RUN_DIR_BYTES_MAX } from "../lib/model/worker.ts";
 import type { HostIdentity } from "../lib/store/journal.ts";
 import { secureFolder } from "../lib/store/folder.ts";
 import type { Store } from "../lib/store/store.ts";
@@ -55,8 +56,19 @@ export const context = {
     return readStore(places.state, { files, uid: uid() }, options);
   },
 
-  /** Makes it where it is not there. @throws {LbError} `not-permitted` where others could write in it */
+  /**
+   * Makes it where it is not there.
+   *
+   * @throws {LbError} `not-permitted` where others could write in it, `usage` where a socket in it could have no name
+   */
   secureRunDir(runDir: string): void {
+    if (new TextEncoder().encode(runDir).length > RUN_DIR_BYTES_MAX) {
+      throw new LbError(
+        "usage",
+        `--run-dir ${runDir}: a socket in it would have too long a name; ` +
+          `choose a path of ${RUN_DIR_BYTES_MAX} bytes at most`,
+      );
+    }
     secureFolder(runDir, { files, uid: uid(), option: "--run-dir" });
   },
 

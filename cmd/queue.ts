@@ -18,6 +18,10 @@ export function queueCommand() {
     .addOption(runDirOption())
     .option("--unit <path>", "print the unit for systemd of the lb that is installed there")
     .addOption(new Option("--worker <json>", "be the process that chooses").hideHelp())
+    .addOption(
+      new Option("--revivals <count>", "supervisors that died one after the other").hideHelp()
+        .argParser(Number).default(0),
+    )
     .addHelpText(
       "after",
       examples(
@@ -26,7 +30,7 @@ export function queueCommand() {
         ["lb queue --unit /usr/local/bin/lb", "install.sh puts that where systemd finds it"],
       ),
     )
-    .action(async ({ runDir, worker, unit }) => {
+    .action(async ({ runDir, worker, unit, revivals }) => {
       if (unit !== undefined) return print(unitFor(unit));
       context.needRoot("queue");
       const [program, ...args] = context.selfCommand();
@@ -38,7 +42,8 @@ export function queueCommand() {
         runDir,
         version: VERSION,
         self,
-        say: (line) => say(`lb queue: ${line}`),
+        revivals,
+        say: log,
       });
     });
 }
@@ -55,5 +60,9 @@ async function work(order: string, runDir: string, self: readonly [string, ...st
   const { runWorker } = await import("../lib/queue/worker_main.ts");
   // A service manager starts another supervisor by itself.
   const supervisor = context.isManaged() ? undefined : self;
-  await runWorker({ order, runDir, supervisor });
+  await runWorker({ order, runDir, supervisor, say: log });
+}
+
+function log(line: string): void {
+  say(`lb queue: ${line}`);
 }

@@ -26,12 +26,14 @@ export interface WorkerStatus {
   readonly restarts: number;
   /** Packets that were looked at. */
   readonly seen: number;
-  /** Choices by backend id. */
+  /** Packets by the id of the backend that was chosen for them: of udp, a flow may have several. */
   readonly chosen: Readonly<Record<string, number>>;
   /** Packets looked at whose backend the kernel chose: no service's, or not to be understood. */
   readonly left_to_kernel: number;
   /** How often events of conntrack were lost, so that live counts were read anew. */
   readonly events_lost: number;
+  /** Why connections are not counted, so that who would choose by counts goes by turn; undefined where they are. */
+  readonly uncounted?: string;
   /** Packets that waited for a worker that was gone or hung, and were given to the kernel. */
   readonly released: number;
   readonly queues: readonly WorkerQueue[];
@@ -62,6 +64,14 @@ export function workerPlaces(runDir: string): WorkerPlaces {
     lock: at("lock"),
   };
 }
+
+/** sockaddr_un's path has 108 bytes with its end (unix(7)); of its draft's name, the process id takes seven. */
+const SOCKET_PATH_BYTES_MAX = 107;
+const LONGEST_PID = 4_194_304;
+
+/** How long the run folder's path may be, bytes: its socket is found by it. */
+export const RUN_DIR_BYTES_MAX = SOCKET_PATH_BYTES_MAX -
+  `${workerPlaces("").socket}.${LONGEST_PID}`.length;
 
 /** What the worker can be asked, one JSON document to a line. */
 export interface WorkerRequest {

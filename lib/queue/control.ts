@@ -4,14 +4,15 @@ import type {
   WorkerRequest,
   WorkerStatus,
 } from "../model/worker.ts";
-import type { ListenerPort } from "../sys/ports.ts";
+import type { Listener } from "../sys/ports.ts";
 
 /** What the worker can be asked to do. */
 export interface Controlled {
   status(): WorkerStatus;
   /** @returns the token of the table that every thread chooses by then */
   reload(): Promise<string>;
-  stop(): void;
+  /** Never rejects. */
+  stop(): Promise<void>;
 }
 
 /** What is answered. */
@@ -28,7 +29,8 @@ export async function answerLine(line: string, worker: Controlled): Promise<Cont
     if (op === "status") return worker.status();
     if (op === "reload") return { token: await worker.reload() };
     if (op === undefined) return { error: 'write {"op":"status"}, "reload" or "stop"' };
-    worker.stop();
+    // Not waited for: with its end nobody is there any more to say so.
+    void worker.stop();
     return { stopping: true };
   } catch (error) {
     return { error: error instanceof Error ? error.message : `${error}` };
@@ -36,8 +38,8 @@ export async function answerLine(line: string, worker: Controlled): Promise<Cont
 }
 
 /** Answers at a Unix socket until it is closed. */
-export function serveControl(listeners: ListenerPort, path: string, worker: Controlled) {
-  return listeners.serve(path, async (line) => JSON.stringify(await answerLine(line, worker)));
+export function serveControl(listener: Listener, worker: Controlled): void {
+  listener.serve(async (line) => JSON.stringify(await answerLine(line, worker)));
 }
 
 const OPERATIONS: readonly WorkerRequest["op"][] = ["status", "reload", "stop"];

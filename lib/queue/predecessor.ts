@@ -1,5 +1,4 @@
-import { isWorker } from "../kernel/worker_process.ts";
-import { workerPlaces } from "../model/worker.ts";
+import { type Estate, isWorker, readEstate } from "../kernel/worker_identity.ts";
 import type {
   ClockPort,
   DaemonsPort,
@@ -11,17 +10,6 @@ import type {
 /** In which a predecessor answers what it has, and ends. */
 const FAREWELL_MS_MAX = 3_000;
 const LOOK_EVERY_MS = 20;
-
-/** What the holder of queues leaves for a successor: which sockets it has, and where. */
-interface Estate {
-  readonly supervisor: number;
-  readonly worker: number;
-  readonly sockets: readonly {
-    readonly queue: number;
-    readonly fd: number;
-    readonly name: string;
-  }[];
-}
 
 /** What a successor works with. */
 export interface PredecessorPorts {
@@ -39,15 +27,17 @@ export class Predecessor {
 
   constructor(ports: PredecessorPorts) {
     this.#ports = ports;
-    this.#estate = parseEstate(ports.files.read(workerPlaces(ports.runDir).sockets));
+    this.#estate = readEstate(ports.files, ports.runDir);
   }
 
   /** Its processes that are there: what has such a number and is no worker of this folder is not one. */
   get pids(): number[] {
-    const { supervisor = 0, worker = 0 } = this.#estate ?? {};
-    return [supervisor, worker].filter((pid) =>
-      isWorker(this.#ports.files, pid, this.#ports.runDir)
-    );
+    const { supervisor = 0, worker = 0, started } = this.#estate ?? {};
+    const { files, runDir } = this.#ports;
+    return [
+      { pid: supervisor, start_ticks: started?.supervisor },
+      { pid: worker, start_ticks: started?.worker },
+    ].filter((process) => isWorker(files, process, runDir)).map(({ pid }) => pid);
   }
 
   /** Sockets that could be had, with the numbers of their queues. */
@@ -71,26 +61,5 @@ export class Predecessor {
     while (this.pids.length > 0 && clock.now_ms() < until_ms) await clock.sleep(LOOK_EVERY_MS);
     // The worker first: without its supervisor it would look for another.
     for (const pid of this.pids.reverse()) daemons.signal(pid, "SIGKILL");
-  }
-}
-
-/** Writes down what a successor needs. */
-export function leaveEstate(
-  { files, runDir }: Pick<PredecessorPorts, "files" | "runDir">,
-  pids: { readonly supervisor: number; readonly worker: number },
-  sockets: ReadonlyMap<number, HeldSocket>,
-): void {
-  const held = Array.from(sockets, ([queue, { fd, name }]) => ({ queue, fd, name }));
-  const estate: Estate = { ...pids, sockets: held };
-  files.replace(workerPlaces(runDir).sockets, JSON.stringify(estate) + "\n", 0o600);
-}
-
-/** What we wrote ourselves, in a folder of our own: only its shape is looked at. */
-function parseEstate(text: string | undefined): Estate | undefined {
-  try {
-    const estate = JSON.parse(text ?? "") as Estate;
-    return Array.isArray(estate.sockets) ? estate : undefined;
-  } catch {
-    return undefined;
   }
 }

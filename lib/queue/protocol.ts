@@ -12,12 +12,15 @@ export interface BoundQueue {
 /** How a worker is started: the argument of `--worker`. */
 export interface WorkerOrder {
   readonly queues: readonly BoundQueue[];
+  /** How many supervisors in a row have died soon; one before lb counted them does not tell. */
+  readonly revivals?: number;
 }
 
 /** What a supervisor says to its worker, one to a line. The end of it without `stop` means that it died. */
-export interface SupervisorLine {
-  readonly op: "reload" | "stop";
-}
+export type SupervisorLine =
+  /** Read the table anew, for the so-manieth time. */
+  | { readonly op: "reload"; readonly turn: number }
+  | { readonly op: "stop" };
 
 /** What is counted, since it was told last. */
 export interface Tally {
@@ -30,10 +33,12 @@ export interface Tally {
 
 /** What a worker says to its supervisor, one to a line. */
 export type WorkerLine =
-  /** Every thread chooses by this table. */
-  | { readonly event: "table"; readonly token: string }
+  /** Every thread chooses by this table, which was read when that turn was told of, or later. */
+  | { readonly event: "table"; readonly token: string; readonly turn?: number }
   /** A table that it does not choose by. */
   | { readonly event: "refused"; readonly message: string }
+  /** Connections are not counted, and choices that would look at counts go by turn: for this reason. */
+  | { readonly event: "uncounted"; readonly message: string }
   /** All is well: said while every thread is. */
   | { readonly event: "beat"; readonly tally: Tally };
 

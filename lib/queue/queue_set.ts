@@ -1,3 +1,4 @@
+import type { Estate } from "../kernel/worker_identity.ts";
 import type { QueueRange } from "../model/queue.ts";
 import type { WorkerQueue } from "../model/worker.ts";
 import { type QueueStatistics, queueStatistics } from "../netlink/queue/statistics.ts";
@@ -28,9 +29,12 @@ export class QueueSet {
     return [...this.#queues.values()].map(({ queue, socket }) => ({ queue, fd: socket.fd }));
   }
 
-  /** By number of the queue. */
-  get sockets(): ReadonlyMap<number, HeldSocket> {
-    return new Map(Array.from(this.#queues, ([queue, { socket }]) => [queue, socket]));
+  /** For a successor. */
+  get estate(): Estate["sockets"] {
+    return Array.from(
+      this.#queues,
+      ([queue, { socket: { fd, name } }]) => ({ queue, fd, name }),
+    );
   }
 
   /** Takes a queue whose socket we were given. */

@@ -1,11 +1,11 @@
 import type { QueueTable } from "../engine/nfqueue/table.ts";
-import { isWorker } from "../kernel/worker_process.ts";
+import { isWorker, leaveEstate, namedSupervisor } from "../kernel/worker_identity.ts";
 import { LbError } from "../model/error.ts";
 import { workerPlaces, type WorkerStatus } from "../model/worker.ts";
 import type { ClockPort, DaemonsPort, FilesPort } from "../sys/ports.ts";
 import type { Controlled } from "./control.ts";
 import type { Log } from "./log.ts";
-import { leaveEstate } from "./predecessor.ts";
+import type { WorkerOrder } from "./protocol.ts";
 import type { QueueSet } from "./queue_set.ts";
 import { readTable } from "./table.ts";
 import { Counter } from "./tally.ts";
@@ -25,6 +25,9 @@ const START_MS_MAX = 30_000;
 const SOON_MS = 1_000;
 const PAUSE_MS = 1_000;
 
+/** Who has come so far has not been started to fail at once. */
+const CALM_MS = 60_000;
+
 /** What a supervisor works with. */
 export interface SupervisorPorts {
   readonly files: FilesPort;
@@ -36,6 +39,8 @@ export interface SupervisorPorts {
   readonly pid: number;
   /** Starts a worker, but for its order. */
   readonly worker: readonly [string, ...string[]];
+  /** How many supervisors in a row have died soon, so that their workers started another. */
+  readonly revivals: number;
 }
 
 /**
@@ -79,10 +84,20 @@ export class Supervisor implements Controlled {
 
   /** Says by the run folder's files that the queues are ours. A predecessor that ends leaves them to us. */
   takeCharge(): void {
-    this.#isInCharge = true;
     const { files, pid, runDir } = this.#ports;
-    files.replace(workerPlaces(runDir).pid, `${pid}\n`, 0o600);
-    this.#leaveEstate();
+    const place = workerPlaces(runDir).pid;
+    const before = files.read(place);
+    files.replace(place, `${pid}\n`, 0o600);
+    try {
+      this.#writeEstate();
+    } catch (error) {
+      // Whoever was in charge goes on.
+      this.#survive(() =>
+        before === undefined ? files.remove(place) : files.replace(place, before)
+      );
+      throw error;
+    }
+    this.#isInCharge = true;
   }
 
   /** Looks after the worker until it is told to stop. */
@@ -118,29 +133,33 @@ export class Supervisor implements Controlled {
       ...{ since_ms: this.#since_ms, restarts: this.#restarts, seen },
       chosen: Object.fromEntries(chosen),
       ...{ left_to_kernel, events_lost, released: this.#queues.released },
+      uncounted: this.#link?.uncounted,
       queues: this.#queues.status(),
     };
   }
 
-  /** One after the other: each ends with every thread choosing by its table, or a later one. */
+  /** One after the other: each ends with every thread choosing by its table, or a later one, of which it is the token. */
   reload(): Promise<string> {
     const next = this.#reloads.then(() => this.#reload());
     this.#reloads = next.then(() => {}, () => {});
     return next;
   }
 
-  /** Gives the queues up, or leaves them to whoever has taken them. */
-  async stop(): Promise<void> {
-    if (this.isStopping) return;
+  /** Gives the queues up, or leaves them to whoever has taken them. Never rejects: what fails is told in the log. */
+  stop(): Promise<void> {
+    if (!this.isStopping) void this.#end();
+    return this.#stopped.promise;
+  }
+
+  async #end(): Promise<void> {
     this.isStopping = true;
-    try {
-      await this.#link?.stop();
+    await this.#link?.stop();
+    this.#survive(() => {
       const isOurs = this.#isInCharge || !this.hasHelp;
       if (isOurs && !this.#isSucceeded()) this.#giveUp();
       else this.#queues.leave();
-    } finally {
-      this.#stopped.resolve();
-    }
+    });
+    this.#stopped.resolve();
   }
 
   async #reload(): Promise<string> {
@@ -149,8 +168,8 @@ export class Supervisor implements Controlled {
     this.#queues.bind(table.queues);
     this.#table = table;
     const stays = before?.marks.mask === table.marks.mask && this.#queues.isJust(table.queues);
-    await (stays && this.#link?.isServing ? this.#link.reload(table.token) : this.#renew(table));
-    return table.token;
+    await (stays && this.#link?.isServing ? this.#link.reload() : this.#renew(table));
+    return this.#link?.token ?? table.token;
   }
 
   /** Another number of queues, or other marks: another worker, and the queues that nobody wants go last. */
@@ -185,8 +204,11 @@ export class Supervisor implements Controlled {
   }
 
   #start(): WorkerLink {
-    const order = JSON.stringify({ queues: this.#queues.bound });
-    const partner = this.#ports.daemons.partner([...this.#ports.worker, "--worker", order]);
+    const age_ms = this.#ports.clock.now_ms() - this.#since_ms;
+    const revivals = age_ms < CALM_MS ? this.#ports.revivals : 0;
+    const order: WorkerOrder = { queues: this.#queues.bound, revivals };
+    const argv = [...this.#ports.worker, "--worker", JSON.stringify(order)] as const;
+    const partner = this.#ports.daemons.partner(argv);
     const link = new WorkerLink(partner, {
       count: (tally) => this.#counter.add(tally),
       refuse: (message) => this.#ports.log(message),
@@ -209,15 +231,19 @@ export class Supervisor implements Controlled {
   }
 
   #leaveEstate(): void {
-    if (!this.#isInCharge) return;
-    const pids = { supervisor: this.#ports.pid, worker: this.#link?.pid ?? 0 };
-    leaveEstate(this.#ports, pids, this.#queues.sockets);
+    if (this.#isInCharge) this.#writeEstate();
+  }
+
+  #writeEstate(): void {
+    const { files, runDir, pid } = this.#ports;
+    const worker = this.#link?.pid ?? 0;
+    leaveEstate(files, runDir, { supervisor: pid, worker, sockets: this.#queues.estate });
   }
 
   #isSucceeded(): boolean {
     const { files, pid, runDir } = this.#ports;
-    const named = Number(files.read(workerPlaces(runDir).pid));
-    return named > 0 && named !== pid && isWorker(files, named, runDir);
+    const named = namedSupervisor(files, runDir);
+    return named.pid !== pid && isWorker(files, named, runDir);
   }
 
   #giveUp(): void {

@@ -8,6 +8,7 @@ import { heldSockets } from "../sys/held_socket.ts";
 import { listeners } from "../sys/listener.ts";
 import { locks } from "../sys/lock.ts";
 import { serviceManager } from "../sys/service_manager.ts";
+import type { Listener, ServiceManager } from "../sys/ports.ts";
 import { serveControl } from "./control.ts";
 import { limitedLog, type Log } from "./log.ts";
 import { Predecessor } from "./predecessor.ts";
@@ -22,6 +23,8 @@ export interface SupervisorStart {
   /** Starts `lb queue` of this folder. */
   readonly self: readonly [string, ...string[]];
   readonly say: (line: string) => void;
+  /** How many supervisors in a row have died soon, so that their workers started another. */
+  readonly revivals: number;
 }
 
 const TAKE_OVER_MS_MAX = 30_000;
@@ -31,21 +34,42 @@ const LIVE_EVERY_MS = 1_000;
 
 const STOPPING: readonly Deno.Signal[] = ["SIGTERM", "SIGINT"];
 
-/** Supervises until it is told to stop: at its control socket, or by a signal. */
+/**
+ * Supervises until it is told to stop: at its control socket, or by a signal.
+ *
+ * @throws {LbError} where it cannot take the queues over, and whoever has them goes on; or where it fails later, and
+ * the kernel chooses from then on
+ */
 export async function runSupervisor(start: SupervisorStart): Promise<void> {
   const log = limitedLog(start.say, () => performance.now());
   const queues = new QueueSet({ files, heldSockets, batchSockets });
-  const { runDir, version, self } = start;
-  const ports = { files, clock, daemons, log, runDir, version, pid: Deno.pid, worker: self };
+  const { runDir, version, self, revivals } = start;
+  const ports = {
+    files,
+    clock,
+    daemons,
+    log,
+    runDir,
+    version,
+    pid: Deno.pid,
+    worker: self,
+    revivals,
+  };
   heldSockets.allowTaking();
-  const lock = await locks.acquire(workerPlaces(runDir).lock, TAKE_OVER_MS_MAX);
-  let life: Life | undefined;
+  // Before anything is taken: where it cannot be had, nothing has changed.
+  const listener = listeners.bind(workerPlaces(runDir).socket);
   try {
-    life = await takeOver(new Supervisor(ports, queues), queues, runDir);
+    const lock = await locks.acquire(workerPlaces(runDir).lock, TAKE_OVER_MS_MAX);
+    let life: Life | undefined;
+    try {
+      life = await takeOver(new Supervisor(ports, queues), queues, runDir);
+    } finally {
+      lock.release();
+    }
+    if (life) await live(life, listener, runDir, log);
   } finally {
-    lock.release();
+    listener.close();
   }
-  if (life) await live(life, runDir, log);
 }
 
 /** A supervisor in charge, and the end of its run. */
@@ -74,24 +98,45 @@ async function takeOver(
   await ended;
 }
 
-async function live({ supervisor, ended }: Life, runDir: string, log: Log): Promise<void> {
-  const { socket } = workerPlaces(runDir);
-  const control = serveControl(listeners, socket, supervisor);
-  Deno.addSignalListener(
-    "SIGHUP",
-    () => void supervisor.reload().catch((error) => log(`${error}`)),
-  );
+/** Whatever fails in it, the queues are given up in good order, or its worker would start it again for ever. */
+async function live(
+  { supervisor, ended }: Life,
+  listener: Listener,
+  runDir: string,
+  log: Log,
+): Promise<void> {
   const manager = serviceManager();
-  manager?.tell("READY=1");
-  const timer = setInterval(() => {
+  let timer: ReturnType<typeof setInterval> | undefined;
+  try {
+    serveControl(listener, supervisor);
+    Deno.addSignalListener(
+      "SIGHUP",
+      () => void supervisor.reload().catch((error) => log(`${error}`)),
+    );
+    manager?.tell("READY=1");
+    const every_ms = Math.min(LIVE_EVERY_MS, (manager?.watchdog_ms ?? Infinity) / 2);
+    timer = setInterval(() => look(supervisor, runDir, manager, log), every_ms);
+    await ended;
+  } finally {
+    await supervisor.stop();
+    clearInterval(timer);
+    manager?.tell("STOPPING=1");
+  }
+}
+
+function look(
+  supervisor: Supervisor,
+  runDir: string,
+  manager: ServiceManager | undefined,
+  log: Log,
+): void {
+  try {
     manager?.tell("WATCHDOG=1", `STATUS=${describe(supervisor)}`);
     // Who removes the folder has done with us, whether or not he thinks of us.
-    if (!files.stat(runDir)) supervisor.stop();
-  }, Math.min(LIVE_EVERY_MS, (manager?.watchdog_ms ?? Infinity) / 2));
-  await ended;
-  manager?.tell("STOPPING=1");
-  clearInterval(timer);
-  control.close();
+    if (!files.stat(runDir)) void supervisor.stop();
+  } catch (error) {
+    log(`${error}`);
+  }
 }
 
 function describe(supervisor: Supervisor): string {

@@ -37,6 +37,7 @@ export async function takeQueues(way: TakeOver): Promise<void> {
     } catch (error) {
       if (!isRefusal(error, ["EPERM"]) || clock.now_ms() > until_ms) throw error;
       if (attempt === 1) await predecessor.end();
+      supervisor.hasHelp = predecessor.pids.length > 0;
       await clock.sleep(LOOK_EVERY_MS);
     }
   }

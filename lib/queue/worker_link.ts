@@ -17,7 +17,7 @@ export interface LinkListener {
 }
 
 interface Waiting {
-  readonly token: string;
+  readonly turn: number;
   readonly resolve: () => void;
   readonly reject: (error: Error) => void;
 }
@@ -29,8 +29,11 @@ export class WorkerLink {
   readonly #begun_ms = performance.now();
   #heard_ms = performance.now();
   #waiting: Waiting | undefined;
+  #turn = 0;
   /** The table that every thread of it chooses by; undefined before the first. */
   token: string | undefined;
+  /** Why it does not count connections; undefined where it does, or need not. */
+  uncounted: string | undefined;
   /** It was told to stop: its end is no surprise. */
   isLeaving = false;
 
@@ -63,14 +66,15 @@ export class WorkerLink {
     return performance.now() - this.#begun_ms;
   }
 
-  /** Has it read its table anew. @throws {LbError} where it does not come to choose by the one of this token */
-  async reload(token: string): Promise<void> {
+  /** Has it read its table anew. @throws {LbError} where it does not come to choose by that one, or a later one */
+  async reload(): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     this.#waiting?.reject(new LbError("busy", "another table came before this one was taken over"));
-    this.#waiting = { token, resolve, reject };
+    const turn = ++this.#turn;
+    this.#waiting = { turn, resolve, reject };
     const late = new LbError("kernel-refused", "the worker does not take its table over");
     const timer = setTimeout(() => reject(late), RELOAD_MS_MAX);
-    this.#say({ op: "reload" });
+    this.#say({ op: "reload", turn });
     try {
       await promise;
     } finally {
@@ -111,7 +115,10 @@ export class WorkerLink {
       this.#listener.count(line.tally);
     } else if (line.event === "table") {
       this.token = line.token;
-      if (this.#waiting?.token === line.token) this.#waiting.resolve();
+      if (this.#waiting && (line.turn ?? 0) >= this.#waiting.turn) this.#waiting.resolve();
+    } else if (line.event === "uncounted") {
+      this.uncounted = line.message;
+      this.#listener.refuse(`connections are not counted: ${line.message}`);
     } else {
       this.#waiting?.reject(new LbError("config-invalid", line.message));
       this.#listener.refuse(line.message);

@@ -5,6 +5,7 @@ import { daemons } from "../sys/daemons.ts";
 import { files } from "../sys/files.ts";
 import { heldSockets } from "../sys/held_socket.ts";
 import { standard } from "../sys/standard.ts";
+import { isWorker, leaveEstate, readEstate } from "../kernel/worker_identity.ts";
 import { findSuccessor } from "./orphan.ts";
 import type { WorkerOrder } from "./protocol.ts";
 import { QueueSet } from "./queue_set.ts";
@@ -17,11 +18,12 @@ export interface WorkerStart {
   readonly runDir: string;
   /** Starts a supervisor, where ours is gone and nobody else starts one. */
   readonly supervisor?: readonly [string, ...string[]];
+  readonly say: (line: string) => void;
 }
 
 /** Chooses until it is told to stop, by its supervisor or by SIGTERM. */
-export async function runWorker({ order, runDir, supervisor }: WorkerStart): Promise<void> {
-  const { queues } = JSON.parse(order) as WorkerOrder;
+export async function runWorker({ order, runDir, supervisor, say }: WorkerStart): Promise<void> {
+  const { queues, revivals = 0 } = JSON.parse(order) as WorkerOrder;
   heldSockets.allowTaking();
   const held = new QueueSet({ files, heldSockets, batchSockets });
   for (const { queue, fd } of queues) held.adopt(queue, heldSockets.inherited(fd));
@@ -34,8 +36,21 @@ export async function runWorker({ order, runDir, supervisor }: WorkerStart): Pro
   // A terminal sends them to the supervisor as well, which says what is to be done.
   for (const signal of ["SIGINT", "SIGHUP"] as const) Deno.addSignalListener(signal, () => {});
   const end = await worker.run();
+  if (end === "abandoned") leaveOwnEstate(held, runDir);
+  const ports = { clock, daemons, files, runDir, supervisor, revivals, say };
   const isAlone = end === "abandoned" &&
-    !await findSuccessor({ clock, daemons, files, runDir, supervisor }, told.promise);
+    !await findSuccessor({ ...ports, age_ms: performance.now() }, told.promise);
   await worker.close();
   if (isAlone) held.giveUp();
+}
+
+/** A supervisor that died before it wrote down whom it had started has left a worker that no successor would find. */
+function leaveOwnEstate(held: QueueSet, runDir: string): void {
+  const { supervisor = 0, worker = 0, started } = readEstate(files, runDir) ?? {};
+  const named = [
+    { pid: supervisor, start_ticks: started?.supervisor },
+    { pid: worker, start_ticks: started?.worker },
+  ];
+  if (named.some((process) => isWorker(files, process, runDir))) return;
+  leaveEstate(files, runDir, { supervisor: 0, worker: Deno.pid, sockets: held.estate });
 }

@@ -25,12 +25,14 @@ export class WorkerProcess {
   readonly #threads: WorkerThreads;
   readonly #ended = Promise.withResolvers<WorkerEnd>();
   #isSaying = false;
+  #turn = 0;
 
   /** @throws {LbError} `config-invalid` where its table is not to be understood */
   constructor(ports: WorkerPorts, queues: readonly BoundQueue[]) {
     this.#ports = ports;
     this.#threads = new WorkerThreads(queues, readTable(ports.files, ports.runDir), {
       change: () => this.#tellTable(),
+      uncounted: (message) => void this.#say({ event: "uncounted", message }),
       failure: (message) => this.#fail(message),
     });
   }
@@ -38,7 +40,7 @@ export class WorkerProcess {
   /** Chooses until it is told to stop, or hears nothing more of its supervisor. */
   async run(): Promise<WorkerEnd> {
     const beat = setInterval(() => this.#beat(), BEAT_EVERY_MS);
-    this.#hear();
+    void this.#hear();
     const end = await this.#ended.promise;
     clearInterval(beat);
     return end;
@@ -59,36 +61,40 @@ export class WorkerProcess {
     for await (const text of this.#ports.standard.lines()) {
       const line = parseLine<SupervisorLine>(text);
       if (line?.op === "stop") return this.stop();
-      if (line) this.#reload();
+      if (line) this.#reload(line.turn);
     }
     this.#ended.resolve("abandoned");
   }
 
-  #reload(): void {
+  #reload(turn: number): void {
     try {
       const { files, runDir } = this.#ports;
       // Another layout of marks takes another process: what threads share follows from it.
       if (!this.#threads.choose(readTable(files, runDir))) this.stop();
+      this.#turn = turn;
     } catch (error) {
-      this.#say({ event: "refused", message: error instanceof Error ? error.message : `${error}` });
+      void this.#say({
+        event: "refused",
+        message: error instanceof Error ? error.message : `${error}`,
+      });
     }
     this.#tellTable();
   }
 
   #tellTable(): void {
     const { token } = this.#threads;
-    if (token !== undefined) this.#say({ event: "table", token });
+    if (token !== undefined) void this.#say({ event: "table", token, turn: this.#turn });
   }
 
   #fail(message: string): void {
-    this.#say({ event: "refused", message });
+    void this.#say({ event: "refused", message });
     this.stop();
   }
 
   /** Not while the last one is unread: a supervisor that does not listen is no reason to wait. */
   #beat(): void {
     if (this.#isSaying || !this.#threads.isWell) return;
-    this.#say({ event: "beat", tally: this.#threads.counter.take() });
+    void this.#say({ event: "beat", tally: this.#threads.counter.take() });
   }
 
   async #say(line: WorkerLine): Promise<void> {

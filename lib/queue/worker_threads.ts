@@ -1,5 +1,5 @@
 import { needsLoads } from "../engine/nfqueue/decide.ts";
-import { newSharedLoads, type SharedLoads } from "../engine/nfqueue/shared_loads.ts";
+import { abandonLoads, newSharedLoads, type SharedLoads } from "../engine/nfqueue/shared_loads.ts";
 import type { QueueTable } from "../engine/nfqueue/table.ts";
 import type { BoundQueue, ThreadEnd, ThreadOrder, ThreadReport } from "./protocol.ts";
 import { Control } from "./shared.ts";
@@ -20,6 +20,8 @@ interface Thread {
 export interface ThreadsListener {
   /** One of them chooses by another table. */
   change(): void;
+  /** Connections are not counted, for this reason: choices that look at counts go by turn. */
+  uncounted(message: string): void;
   failure(message: string): void;
 }
 
@@ -36,6 +38,7 @@ export class WorkerThreads {
   readonly #on: ThreadsListener;
   #table: QueueTable;
   #events: Thread | undefined;
+  #isUncounted = false;
   #choosing: readonly Thread[] = [];
 
   constructor(queues: readonly BoundQueue[], table: QueueTable, on: ThreadsListener) {
@@ -81,7 +84,7 @@ export class WorkerThreads {
   #advance(): void {
     const shared = { control: this.#control.buffer, loads: this.#loads };
     const table = this.#table;
-    if (needsLoads(table)) {
+    if (needsLoads(table) && !this.#isUncounted) {
       this.#events ??= this.#start({ kind: "events", marks: table.marks, ...shared });
       if (!this.#events.token) return;
     }
@@ -105,10 +108,22 @@ export class WorkerThreads {
       event.preventDefault();
       // It says no more: who waited for its farewell would until the supervisor kills the process.
       end();
-      this.#on.failure(event.message);
+      this.#mourn(thread, event.message);
     };
     worker.postMessage(order);
     return thread;
+  }
+
+  /** Without counts there is something to choose by; without one of the queues' threads nobody reads from it. */
+  #mourn(thread: Thread, message: string): void {
+    if (thread !== this.#events) return this.#on.failure(message);
+    const { token } = thread;
+    this.#events = undefined;
+    this.#isUncounted = true;
+    abandonLoads(this.#loads);
+    this.#on.uncounted(message);
+    // Somebody may have waited for the first counts.
+    if (!token) this.#advance();
   }
 
   #hear(thread: Thread, { token, tally }: ThreadReport): void {

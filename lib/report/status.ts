@@ -31,6 +31,7 @@ function workerJson({ state, pid, status }: WorkerReport) {
     left_to_kernel: status?.left_to_kernel ?? null,
     released: status?.released ?? null,
     events_lost: status?.events_lost ?? null,
+    uncounted: status?.uncounted ?? null,
     queues: status?.queues ?? [],
   };
 }

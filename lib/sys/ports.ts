@@ -256,6 +256,11 @@ export interface StandardPort {
 
 /** A Unix socket at which questions are answered. */
 export interface Listener {
+  /**
+   * Answers one line of each connection with a line, at its path from now on: taken over from whoever answered
+   * there before, without a moment in which nobody does.
+   */
+  serve(answer: (line: string) => Promise<string>): void;
   /** Answers no more. The file stays. */
   close(): void;
 }
@@ -263,11 +268,11 @@ export interface Listener {
 /** Unix sockets of ours. */
 export interface ListenerPort {
   /**
-   * Answers one line of each connection with a line. Only our own user may ask (0600).
+   * Makes one that nobody finds yet. Only our own user may ask (0600).
    *
-   * @param path taken over from whoever answered there before, without a moment in which nobody does
+   * @throws {LbError} `not-permitted` where it cannot be made: a full disk, a path that is too long
    */
-  serve(path: string, answer: (line: string) => Promise<string>): Listener;
+  bind(path: string): Listener;
 }
 
 /** systemd, or what speaks like it, where it started us. */

@@ -75,7 +75,8 @@ export class Chooser {
 
   #chooseAnew(view: DataView, packet: Headers): number {
     const slot = this.#picker.slotOf(view, packet);
-    return this.#looks ? this.#take(slot, view, packet) : this.#pool.ids[this.#slots[slot]!]!;
+    if (this.#looks && this.#loads.isKept) return this.#take(slot, view, packet);
+    return this.#pool.ids[this.#slots[slot]!]!;
   }
 
   #flow(view: DataView, packet: Headers): number {

@@ -8,6 +8,9 @@ const IDS_MAX = 2 ** 20;
 /** Choices that may wait for the events thread, a power of two: of a third of a second, at 20,000 a second. */
 const RING_SLOTS = 8192;
 
+/** No backend has this id: among the counts there stands whether nobody keeps them. */
+const ABANDONED = 0;
+
 /** Words of a ring: how many were put in and taken out, ever, then two for each choice. */
 const PUT = 0;
 const TAKEN = 1;
@@ -38,6 +41,11 @@ export function newSharedLoads(layout: MarkLayout, threads: number): SharedLoads
   };
 }
 
+/** Tells who chooses that nobody keeps these counts: what they say is not to be chosen by. */
+export function abandonLoads({ counts }: SharedLoads): void {
+  Atomics.store(new Int32Array(counts), ABANDONED, 1);
+}
+
 /** Whether connections of this backend can be told from others', and are counted. */
 export function isCounted(layout: MarkLayout, id: number): boolean {
   return fitsMark(layout, id) && id < IDS_MAX;
@@ -49,6 +57,8 @@ export interface Loads extends Counts {
   readonly seed: number;
   /** What was chosen a moment ago, by any thread. */
   readonly recent: RecentChoices;
+  /** Whether somebody keeps the counts. */
+  readonly isKept: boolean;
   /**
    * Counts a connection that is about to be, unless the count has changed since it was looked at.
    *
@@ -74,6 +84,10 @@ export class ThreadLoads implements Loads {
     this.recent = new RecentChoices(recent);
     this.#counts = new Int32Array(counts);
     this.#ring = new Int32Array(ring);
+  }
+
+  get isKept(): boolean {
+    return Atomics.load(this.#counts, ABANDONED) === 0;
   }
 
   activeOf(id: number): number {

@@ -1,5 +1,5 @@
 import { hasEnded } from "../../kernel/process_state.ts";
-import { isWorker } from "../../kernel/worker_process.ts";
+import { isWorker, namedSupervisor, type ProcessIdentity } from "../../kernel/worker_identity.ts";
 import { LbError } from "../../model/error.ts";
 import {
   workerPlaces,
@@ -63,7 +63,8 @@ export function writeTable({ kernel }: WorkerHost, table: { readonly token: stri
 
 /**
  * Starts a worker, and waits until it chooses. One that runs already, or hangs, is ended when the new one has
- * taken its queues over: there is no moment without one.
+ * taken its queues over: there is no moment without one. Where the service manager looks after it, that ends the old
+ * one before it starts the new one, and the kernel chooses meanwhile.
  *
  * @throws {LbError} `kernel-refused` where it does not come to choose
  */
@@ -115,18 +116,28 @@ export async function reloadWorker(host: WorkerHost): Promise<string> {
  * @throws {LbError} `kernel-refused` where it does not end
  */
 export async function stopWorker(host: WorkerHost): Promise<void> {
+  if (!await observeWorker(host)) return;
+  const isUnit = isManaged(host.kernel);
+  // It succeeds, too, where somebody else has started the worker, which goes on then.
+  if (isUnit) await controlUnit(host.kernel, "stop");
   const view = await observeWorker(host);
   if (!view) return;
-  if (isManaged(host.kernel)) return await controlUnit(host.kernel, "stop");
   // One that hangs has packets that it would lose: its successor lets them go on.
-  const { pid } = view.responsive ? view : await startWorker(host);
+  if (!view.responsive) await startWorker(host);
+  if (!view.responsive && isUnit) return await controlUnit(host.kernel, "stop");
+  const { files, runDir } = host.kernel;
+  const supervisor = namedSupervisor(files, runDir);
   await ask(host, { op: "stop" }, STATUS_MS_MAX);
-  const { files, clock, runDir } = host.kernel;
+  await untilGone(host, supervisor);
+}
+
+/** Its files go before it does. */
+async function untilGone({ kernel }: WorkerHost, supervisor: ProcessIdentity): Promise<void> {
+  const { files, clock, runDir } = kernel;
   const until_ms = clock.now_ms() + STOP_MS_MAX;
-  // Its files go before it does.
-  while (isWorker(files, pid, runDir)) {
+  while (isWorker(files, supervisor, runDir)) {
     if (clock.now_ms() > until_ms) {
-      throw new LbError("kernel-refused", `the worker ${pid} does not end`);
+      throw new LbError("kernel-refused", `the worker ${supervisor.pid} does not end`);
     }
     await clock.sleep(LOOK_EVERY_MS);
   }
@@ -134,8 +145,8 @@ export async function stopWorker(host: WorkerHost): Promise<void> {
 
 /** Of the process that the run folder names, where there is one and it is a worker. */
 function workerPid({ kernel: { files, runDir } }: WorkerHost): number | undefined {
-  const pid = Number(files.read(workerPlaces(runDir).pid));
-  return isWorker(files, pid, runDir) ? pid : undefined;
+  const supervisor = namedSupervisor(files, runDir);
+  return isWorker(files, supervisor, runDir) ? supervisor.pid : undefined;
 }
 
 async function ask<Answer>(

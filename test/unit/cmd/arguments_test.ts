@@ -7,7 +7,7 @@ import {
   parseEndpoint,
   parseWeightedEndpoint,
 } from "../../../cmd/endpoint.ts";
-import { parseCount, parsePatience, parseRevision } from "../../../cmd/options.ts";
+import { parseCount, parsePatience, parseRevision, plainPath } from "../../../cmd/options.ts";
 import { formatEndpoint } from "../../../lib/model/address.ts";
 
 const V4 = { family: 4, text: "198.51.100.11" } as const;
@@ -119,4 +119,23 @@ Deno.test("revisions and counts are whole numbers from 1", () => {
     assert.equal(parse("120"), 120);
     refuses(parse, ["0", "-1", "", "1.5", "x", "1e3", " 1", "99999999999999999999"]);
   }
+});
+
+Deno.test("a folder has one spelling, however it is written", () => {
+  const here = Deno.cwd();
+  for (
+    const [written, plain] of [
+      ["/run/lb", "/run/lb"],
+      ["/run/lb/", "/run/lb"],
+      ["//run/./x/../lb//", "/run/lb"],
+      ["/../run/lb/.", "/run/lb"],
+      ["/", "/"],
+      [".", here],
+      ["run", `${here}/run`],
+      ["./a/../run/", `${here}/run`],
+    ] as const
+  ) {
+    assert.equal(plainPath(written), plain, written);
+  }
+  refuses(plainPath, [""]);
 });

@@ -8,7 +8,7 @@ import {
   writeTable,
 } from "../../../lib/host/worker/worker.ts";
 import { isManaged } from "../../../lib/host/worker/unit.ts";
-import { isWorker } from "../../../lib/kernel/worker_process.ts";
+import { isWorker } from "../../../lib/kernel/worker_identity.ts";
 import type { RunResult } from "../../../lib/sys/ports.ts";
 import { FakeFiles } from "../../fake/files.ts";
 import { FakeClock } from "../../fake/kernel.ts";
@@ -88,12 +88,15 @@ Deno.test("a process that has a dead worker's number is no worker", async () => 
   }
 });
 
-Deno.test("a worker that was started without a run folder is one of whichever folder names it", () => {
+Deno.test("by its command line alone a process is a worker only of the folder that it names", () => {
   const files = new FakeFiles();
-  files.replace("/proc/7/cmdline", "lb\0queue\0");
-  assert.ok(isWorker(files, 7, RUN));
-  assert.equal(isWorker(files, 0, RUN), false);
-  assert.equal(isWorker(files, NaN, RUN), false);
+  const is = (pid: number) => isWorker(files, { pid }, RUN);
+  files.replace("/proc/7/cmdline", `lb\0queue\0--run-dir\0${RUN}\0`);
+  assert.deepEqual([is(7), is(0), is(NaN), is(8)], [true, false, false, false]);
+  for (const line of ["bash\0-c\0sleep 9\0queue\0", "lb\0queue\0"]) {
+    files.replace("/proc/7/cmdline", line);
+    assert.equal(is(7), false, line);
+  }
 });
 
 Deno.test("starting waits for another worker than the one before, and for its table", async () => {
@@ -174,6 +177,7 @@ Deno.test("under systemd with the unit and the default folder it is systemd that
     machine.answers.status = { pid: 7, token: "one" };
   };
   await startWorker(host);
+  machine.onStart = () => machine.files.remove("/proc/7/cmdline");
   await stopWorker(host);
   assert.deepEqual(
     machine.ran,
@@ -184,4 +188,20 @@ Deno.test("under systemd with the unit and the default folder it is systemd that
     ]),
   );
   assert.deepEqual(machine.started, []);
+});
+
+Deno.test("a worker that somebody started by hand is stopped where systemd, which knows of none, says it did", async () => {
+  const machine = new FakeMachine();
+  machine.files.mkdir("/run/systemd/system", 0o755);
+  machine.files.replace("/etc/systemd/system/lb-queue.service", "");
+  machine.files.replace("/proc/7/cmdline", "lb\0queue\0--run-dir\0/run/lb\0");
+  machine.files.replace("/run/lb/queue.pid", "7\n");
+  machine.answers.status = { pid: 7, token: "one" };
+  let stops = 0;
+  machine.onStop = () => {
+    stops++;
+    machine.files.remove("/proc/7/cmdline");
+  };
+  await stopWorker(machine.host("/run/lb"));
+  assert.deepEqual([stops, machine.ran], [1, [["systemctl", "stop", "lb-queue.service"]]]);
 });

@@ -11,7 +11,11 @@ function controlled() {
     stops: 0,
     status: () => STATUS,
     reload: () => Promise.resolve("token"),
-    stop: () => void worker.stops++,
+    stop() {
+      worker.stops++;
+      // Its end takes long, and the answer has to come before.
+      return new Promise<void>(() => {});
+    },
   };
   return worker;
 }

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { leaveEstate, Predecessor } from "../../../lib/queue/predecessor.ts";
+import { leaveEstate } from "../../../lib/kernel/worker_identity.ts";
+import { Predecessor } from "../../../lib/queue/predecessor.ts";
 import type { HeldSocket, HeldSocketsPort } from "../../../lib/sys/ports.ts";
 import { FakeFiles } from "../../fake/files.ts";
 import { FakeClock } from "../../fake/kernel.ts";
@@ -16,8 +17,14 @@ function machine() {
   const asked: string[] = [];
   const alive = (pid: number) =>
     files.replace(`/proc/${pid}/cmdline`, `lb\0queue\0--run-dir\0${RUN}\0`);
-  for (const pid of [7, 8]) alive(pid);
-  leaveEstate({ files, runDir: RUN }, { supervisor: 7, worker: 8 }, new Map([[3, SOCKET]]));
+  const started = (pid: number, ticks: number) =>
+    files.replace(`/proc/${pid}/stat`, statOf(pid, ticks));
+  for (const pid of [7, 8]) {
+    alive(pid);
+    started(pid, 4_000 + pid);
+  }
+  const sockets = [{ queue: 3, ...SOCKET }];
+  leaveEstate(files, RUN, { supervisor: 7, worker: 8, sockets });
   let deaf = false;
   const die = (pid: number) => files.remove(`/proc/${pid}/cmdline`);
   const ports = {
@@ -37,7 +44,13 @@ function machine() {
       },
     },
   };
-  return { ports, files, signals, asked, die, turnDeaf: () => deaf = true };
+  return { ports, files, signals, asked, die, started, turnDeaf: () => deaf = true };
+}
+
+/** As proc_pid_stat(5) has it; the name of a program may hold anything. */
+function statOf(pid: number, ticks: number): string {
+  const before = Array.from({ length: 18 }, (_, index) => index);
+  return `${pid} (deno ) S 1) S ${before.join(" ")} ${ticks} 0 0\n`;
 }
 
 Deno.test("sockets are taken from whichever of the two processes gives them", () => {
@@ -53,6 +66,32 @@ Deno.test("nothing is taken from a process that is no worker, and none of those 
   assert.deepEqual([predecessor.pids, predecessor.takeSockets()], [[], []]);
   await predecessor.end();
   assert.deepEqual([asked, signals], [[], []]);
+});
+
+Deno.test("a worker of the same folder that has come to have a dead one's number is not taken for it", async () => {
+  const { ports, started, asked, signals } = machine();
+  started(7, 9_999);
+  const predecessor = new Predecessor(ports);
+  assert.deepEqual(predecessor.pids, [8]);
+  predecessor.takeSockets();
+  started(8, 9_999);
+  await predecessor.end();
+  assert.deepEqual([asked, signals], [["8 21 socket:[4711]"], []]);
+});
+
+Deno.test("a supervisor that asks for no folder is known by when it was started", () => {
+  const { ports, files } = machine();
+  files.replace("/proc/7/cmdline", "lb\0queue\0");
+  assert.deepEqual(new Predecessor(ports).pids, [7, 8]);
+});
+
+Deno.test("what a lb left that did not note when it started is taken by its command line", () => {
+  const { ports, files } = machine();
+  const estate = { supervisor: 7, worker: 8, sockets: [{ queue: 3, ...SOCKET }] };
+  files.replace(`${RUN}/queue.sockets`, JSON.stringify(estate));
+  assert.deepEqual(new Predecessor(ports).pids, [7, 8]);
+  files.replace("/proc/7/cmdline", "bash\0-c\0sleep 9\0queue\0");
+  assert.deepEqual(new Predecessor(ports).pids, [8]);
 });
 
 Deno.test("a supervisor that hears is asked alone: one whose worker ends by itself starts another", async () => {

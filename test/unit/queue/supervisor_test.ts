@@ -33,10 +33,10 @@ class FakeWorker implements Partner {
   }
 
   say(line: string): void {
-    const { op } = JSON.parse(line);
+    const { op, turn } = JSON.parse(line);
     this.told.push(op);
     if (op === "stop") this.kill();
-    else this.#tell();
+    else this.#tell(turn);
   }
 
   kill(): void {
@@ -44,8 +44,8 @@ class FakeWorker implements Partner {
     this.#writer.close().catch(() => {});
   }
 
-  #tell(): void {
-    this.#writer.write(JSON.stringify({ event: "table", token: this.#token() }));
+  #tell(turn = 0): void {
+    this.#writer.write(JSON.stringify({ event: "table", token: this.#token(), turn }));
   }
 }
 
@@ -55,15 +55,17 @@ function tableOf(token: string, more: Partial<QueueTable> = {}): string {
 }
 
 /** Test equipment: a supervisor that holds queue 3, and the workers that it started. */
-function rig(table?: string) {
+function rig(table?: string, revivals = 0) {
   const files = new FakeFiles();
   if (table) files.replace(TABLE, table);
   const [workers, orders, logged]: [FakeWorker[], string[][], string[]] = [[], [], []];
-  const state = { startable: true };
+  const state = { startable: true, broken: false };
   const closed: number[] = [];
   const socket: HeldSocket = {
     ...{ fd: 21, name: "socket:[1]" },
-    send: () => {},
+    send: () => {
+      if (state.broken) throw new Error("the kernel refuses");
+    },
     discard: () => {},
     close: () => void closed.push(21),
   };
@@ -79,7 +81,7 @@ function rig(table?: string) {
     return worker;
   };
   const ports = {
-    ...{ files, clock, runDir: RUN, version: "0.1.0", pid: 99 },
+    ...{ files, clock, runDir: RUN, version: "0.1.0", pid: 99, revivals },
     daemons: { partner },
     log: (line: string) => logged.push(line),
     worker: ["lb", "queue"] as const,
@@ -96,7 +98,8 @@ Deno.test("without a table nobody is started, and the first one starts a worker 
   assert.deepEqual([orders, supervisor.isServing, logged.length], [[], true, 1]);
   files.replace(TABLE, tableOf("one"));
   assert.equal(await supervisor.reload(), "one");
-  assert.deepEqual(orders, [["lb", "queue", "--worker", '{"queues":[{"queue":3,"fd":21}]}']]);
+  const order = '{"queues":[{"queue":3,"fd":21}],"revivals":0}';
+  assert.deepEqual(orders, [["lb", "queue", "--worker", order]]);
   assert.equal(supervisor.status().token, "one");
   await supervisor.stop();
 });
@@ -171,4 +174,58 @@ Deno.test("who is in charge leaves no file behind, and who was succeeded leaves 
     );
     assert.deepEqual(closed, [21]);
   }
+});
+
+Deno.test("where it cannot be written who is in charge, whoever was goes on, and keeps its files", async () => {
+  for (const broken of ["queue.pid", "queue.sockets"]) {
+    const { supervisor, files, closed } = rig(tableOf("one"));
+    files.replace(`${RUN}/queue.pid`, "101\n");
+    files.replace(`${RUN}/queue.sockets`, "theirs");
+    files.replace("/proc/101/cmdline", `lb\0queue\0--run-dir\0${RUN}\0`);
+    supervisor.hasHelp = true;
+    const { replace } = files;
+    files.replace = (path, ...rest) => {
+      if (path === `${RUN}/${broken}`) throw new Error("no space left");
+      replace.call(files, path, ...rest);
+    };
+    assert.throws(() => supervisor.takeCharge(), /no space/);
+    await supervisor.stop();
+    assert.equal(files.read(`${RUN}/queue.pid`), "101\n");
+    assert.equal(files.read(`${RUN}/queue.sockets`), "theirs");
+    assert.deepEqual(closed, [21]);
+  }
+});
+
+Deno.test("an end that fails is told in the log, and everybody who waits for it goes on", async () => {
+  const { supervisor, logged, state } = rig(tableOf("one"));
+  supervisor.takeCharge();
+  state.broken = true;
+  await Promise.all([supervisor.stop(), supervisor.stop(), supervisor.run()]);
+  assert.deepEqual(logged, ["the kernel refuses"]);
+});
+
+Deno.test("a worker is told how many supervisors died before, unless this one has come far", async () => {
+  const { supervisor, clock, orders, workers } = rig(tableOf("one"), 3);
+  supervisor.tick();
+  clock.advance(60_000);
+  workers[0]!.kill();
+  await soon();
+  supervisor.tick();
+  assert.deepEqual(orders.map((order) => JSON.parse(order.at(-1)!).revivals), [3, 0]);
+  await supervisor.stop();
+});
+
+Deno.test("a reload whose table was replaced meanwhile ends with the later one's token", async () => {
+  const { supervisor, files, workers } = rig(tableOf("one"));
+  supervisor.tick();
+  await soon();
+  const say = workers[0]!.say;
+  workers[0]!.say = (line) => {
+    // Somebody applies between the supervisor's look and the worker's.
+    files.replace(TABLE, tableOf("three"));
+    say.call(workers[0]!, line);
+  };
+  files.replace(TABLE, tableOf("two"));
+  assert.equal(await supervisor.reload(), "three");
+  await supervisor.stop();
 });

@@ -15,7 +15,8 @@ class FakeWorker implements Partner {
   kills = 0;
 
   say(line: string): void {
-    this.told.push(JSON.parse(line).op);
+    const { op, turn } = JSON.parse(line);
+    this.told.push(turn === undefined ? op : `${op} ${turn}`);
   }
 
   kill(): void {
@@ -55,24 +56,40 @@ Deno.test("a worker serves from the first table that its threads agree on", asyn
   assert.deepEqual([link.isServing, link.token, heard[0]], [true, "one", 3]);
 });
 
-Deno.test("a table is taken over when the worker says so of that one", async () => {
-  const { worker, link } = linked();
-  const reloaded = link.reload("two");
-  assert.deepEqual(worker.told, ["reload"]);
-  await worker.says({ event: "table", token: "one" });
-  await worker.says({ event: "table", token: "two" });
-  await reloaded;
-  assert.equal(link.token, "two");
+Deno.test("a table is taken over when the worker has read it, or a later one", async () => {
+  for (const token of ["two", "three"]) {
+    const { worker, link } = linked();
+    const reloaded = link.reload();
+    assert.deepEqual(worker.told, ["reload 1"]);
+    let isDone = false;
+    reloaded.then(() => isDone = true);
+    await worker.says({ event: "table", token: "one", turn: 0 });
+    await new Promise((resolve) => setTimeout(resolve, 0));
+    assert.equal(isDone, false, "that is the one before");
+    await worker.says({ event: "table", token, turn: 1 });
+    await reloaded;
+    assert.equal(link.token, token);
+    await worker.end();
+  }
+});
+
+Deno.test("a worker that cannot count connections serves all the same, and says why it does not", async () => {
+  const { worker, link, heard } = linked();
+  await worker.says({ event: "uncounted", message: "no conntrack" });
+  await worker.says({ event: "table", token: "one", turn: 0 });
   await worker.end();
+  await new Promise((resolve) => setTimeout(resolve, 0));
+  assert.deepEqual([link.uncounted, link.isServing], ["no conntrack", true]);
+  assert.deepEqual(heard, ["connections are not counted: no conntrack", "end"]);
 });
 
 Deno.test("a table that the worker refuses is not taken over, nor one whose worker ends, nor an older one", async () => {
   const { worker, link, heard } = linked();
-  const refused = assert.rejects(link.reload("two"), /services\[0\]/);
+  const refused = assert.rejects(link.reload(), /services\[0\]/);
   await worker.says({ event: "refused", message: "services[0] is 7" });
   await refused;
-  const older = assert.rejects(link.reload("three"), /another table/);
-  const ended = assert.rejects(link.reload("four"), /ended/);
+  const older = assert.rejects(link.reload(), /another table/);
+  const ended = assert.rejects(link.reload(), /ended/);
   await worker.end();
   await Promise.all([older, ended]);
   assert.deepEqual(heard, ["services[0] is 7", "end"]);

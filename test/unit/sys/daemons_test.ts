@@ -3,10 +3,16 @@ import { daemons } from "../../../lib/sys/daemons.ts";
 import { listeners } from "../../../lib/sys/listener.ts";
 import { inFolder } from "./folder.ts";
 
+function serve(path: string, answer: (line: string) => Promise<string>) {
+  const listener = listeners.bind(path);
+  listener.serve(answer);
+  return listener;
+}
+
 Deno.test("a question by a Unix socket is answered, and only its owner may ask", async () => {
   await inFolder(async (folder) => {
     const path = `${folder}/sock`;
-    const listener = listeners.serve(path, (line) => Promise.resolve(line.toUpperCase()));
+    const listener = serve(path, (line) => Promise.resolve(line.toUpperCase()));
     assert.equal(await daemons.ask(path, "hello", 2_000), "HELLO");
     const long = "x".repeat(300_000);
     assert.equal(await daemons.ask(path, long, 2_000), long.toUpperCase());
@@ -21,7 +27,7 @@ Deno.test("whoever does not answer in time, or is not there, is no answer", asyn
     const path = `${folder}/sock`;
     assert.equal(await daemons.ask(path, "hello", 100), undefined);
     const answer = Promise.withResolvers<string>();
-    const listener = listeners.serve(path, () => answer.promise);
+    const listener = serve(path, () => answer.promise);
     const began = performance.now();
     assert.equal(await daemons.ask(path, "hello", 100), undefined);
     assert.ok(performance.now() - began < 1_000);
@@ -33,13 +39,31 @@ Deno.test("whoever does not answer in time, or is not there, is no answer", asyn
 Deno.test("a successor takes the path over, and nobody meets a closed door", async () => {
   await inFolder(async (folder) => {
     const path = `${folder}/sock`;
-    const first = listeners.serve(path, () => Promise.resolve("first"));
+    const first = serve(path, () => Promise.resolve("first"));
     assert.equal(await daemons.ask(path, "?", 2_000), "first");
-    const second = listeners.serve(path, () => Promise.resolve("second"));
+    const second = serve(path, () => Promise.resolve("second"));
     assert.equal(await daemons.ask(path, "?", 2_000), "second");
     first.close();
     assert.equal(await daemons.ask(path, "?", 2_000), "second");
     second.close();
+  });
+});
+
+Deno.test("a socket that cannot be made is told of in words, and nobody finds one that does not serve yet", async () => {
+  await inFolder(async (folder) => {
+    assert.throws(() => listeners.bind(`${folder}/${"x".repeat(110)}`), {
+      name: "LbError",
+      code: "not-permitted",
+    });
+    const [first, path] = [`${folder}/first`, `${folder}/sock`];
+    const served = serve(first, () => Promise.resolve("first"));
+    Deno.renameSync(first, path);
+    const next = listeners.bind(path);
+    assert.equal(await daemons.ask(path, "?", 2_000), "first");
+    next.close();
+    assert.equal(await daemons.ask(path, "?", 2_000), "first");
+    served.close();
+    assert.deepEqual(Array.from(Deno.readDirSync(folder), ({ name }) => name), ["sock"]);
   });
 });
 

@@ -267,3 +267,16 @@ Deno.test("a new table lets services that are as they were go on with their turn
     "what has no packet is let go",
   );
 });
+
+Deno.test("where nobody keeps the counts, what they say is not chosen by, and no limit is seen in them", () => {
+  for (const scheduler of ["lc", "wlc", "rr"] as const) {
+    const loads = new TestLoads({ 1: 1_000, 2: 5 });
+    loads.isKept = false;
+    const limited = backends(3).map((backend) => ({ ...backend, max_connections: 4 }));
+    const choose = chooser(tableOf({ scheduler, backends: limited }), loads);
+    const choices = tally(Array.from({ length: 300 }, (_, index) => choose({ sport: index + 1 })));
+    assert.equal(Object.keys(choices).length, 3);
+    assert.ok(Math.min(...Object.values(choices)) > 50, `${scheduler} ${JSON.stringify(choices)}`);
+    assert.deepEqual(loads.taken, []);
+  }
+});

@@ -82,6 +82,7 @@ export function firstPacket(
 /** Counts that a test sets, and that choices add to. */
 export class TestLoads implements Loads {
   readonly seed = 1;
+  isKept = true;
   readonly recent = new RecentChoices(newRecent(64));
   readonly counts: Record<number, number>;
   readonly taken: { readonly id: number; readonly flow: number }[] = [];

@@ -1,0 +1,78 @@
+/** Supervisors that fail at the wrong moment. */
+import assert from "node:assert/strict";
+import { observeWorker, startWorker } from "../../lib/host/worker/worker.ts";
+import { workerPlaces } from "../../lib/model/worker.ts";
+import { files } from "../../lib/sys/files.ts";
+import { kernelTests, type Lab, LB } from "./harness.ts";
+import {
+  clear,
+  DOOR,
+  hostOf,
+  kernelChoices,
+  layOut,
+  processesOf,
+  statusOf,
+  tableOf,
+  until,
+} from "./worker_rig.ts";
+import { allAnswered, send } from "./steps.ts";
+
+const test = kernelTests({ backends: 3, need: "xt_queue" });
+
+function workerTest(name: string, act: (lab: Lab) => Promise<void>): void {
+  test(name, async (lab) => {
+    await layOut(lab, tableOf("one", 3));
+    try {
+      await startWorker(hostOf(lab));
+      await act(lab);
+    } finally {
+      await clear(lab);
+    }
+    assert.deepEqual(processesOf(lab), []);
+  });
+}
+
+workerTest(
+  "a supervisor that cannot be asked takes nothing from the one that there is, and nobody starts it again",
+  async (lab) => {
+    const before = await statusOf(lab);
+    const { runDir } = hostOf(lab).kernel;
+    // Where its socket would be bound there is a folder with something in it: as good as a full disk.
+    const { stderr, code } = await lab.balancer.run([
+      ...["bash", "-c", 'mkdir -p "$1.$$/x" && exec "${@:2}"', "bash"],
+      ...[workerPlaces(runDir).socket, ...LB, "queue", "--run-dir", runDir],
+    ]);
+    assert.equal(code, 5, stderr);
+    assert.match(stderr, /nobody could ask at/);
+    assert.deepEqual(processesOf(lab), [before.pid, before.worker_pid]);
+    const after = await statusOf(lab);
+    assert.deepEqual([after.pid, after.worker_pid], [before.pid, before.worker_pid]);
+  },
+);
+
+workerTest("a run folder whose path is too long for a socket is refused in words", async (lab) => {
+  const runDir = `/run/lb-${"x".repeat(100)}`;
+  const { stderr, code } = await lab.balancer.run([...LB, "queue", "--run-dir", runDir]);
+  assert.deepEqual([code, files.stat(runDir)], [2, undefined]);
+  assert.match(stderr, /--run-dir .* 88 bytes at most/);
+});
+
+workerTest(
+  "a worker of which its dead supervisor had left no word is found by the next one",
+  async (lab) => {
+    const { runDir } = hostOf(lab).kernel;
+    const before = await statusOf(lab);
+    const { sockets } = workerPlaces(runDir);
+    const estate = JSON.parse(files.read(sockets)!);
+    files.replace(sockets, JSON.stringify({ ...estate, worker: 0, started: {} }));
+    Deno.kill(before.pid, "SIGKILL");
+    await until(
+      async () => (await observeWorker(hostOf(lab)))?.responsive === true,
+      "another supervisor answers",
+      4_000,
+    );
+    await until(() => processesOf(lab).length === 2, "the old process is gone");
+    allAnswered(await send(lab, { doors: [DOOR], count: 20 }));
+    assert.equal(await kernelChoices(lab), 0);
+  },
+);
