@@ -8,7 +8,7 @@ import { LbError } from "../model/error.ts";
 export const ATTRIBUTE_HEADER_BYTES = 4;
 
 /** Without the flags NLA_F_NESTED (0x8000) and NLA_F_NET_BYTEORDER (0x4000). */
-const NLA_TYPE_MASK = 0x3fff;
+export const NLA_TYPE_MASK = 0x3fff;
 
 /** Made once: a dump has thousands of names. */
 const UTF8 = new TextDecoder();

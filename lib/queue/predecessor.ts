@@ -8,7 +8,7 @@ import type {
 } from "../sys/ports.ts";
 
 /** In which a predecessor answers what it has, and ends. */
-const FAREWELL_MS_MAX = 3_000;
+const PAIR_FAREWELL_MS_MAX = 3_000;
 const LOOK_EVERY_MS = 20;
 
 /** What a successor works with. */
@@ -57,7 +57,7 @@ export class Predecessor {
     const { clock, daemons } = this.#ports;
     // The first alone: a supervisor whose worker ends by itself starts another.
     for (const pid of this.pids.slice(0, 1)) daemons.signal(pid, "SIGTERM");
-    const until_ms = clock.now_ms() + FAREWELL_MS_MAX;
+    const until_ms = clock.now_ms() + PAIR_FAREWELL_MS_MAX;
     while (this.pids.length > 0 && clock.now_ms() < until_ms) await clock.sleep(LOOK_EVERY_MS);
     // The worker first: without its supervisor it would look for another.
     for (const pid of this.pids.reverse()) daemons.signal(pid, "SIGKILL");

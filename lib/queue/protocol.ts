@@ -71,6 +71,9 @@ export interface ThreadEnd {
   readonly ended: true;
 }
 
+/** Within this a worker has read its table and started its threads, on a machine that is very busy, too, ms. */
+export const START_MS_MAX = 30_000;
+
 /** How often a worker says that all is well, ms. */
 export const BEAT_EVERY_MS = 250;
 

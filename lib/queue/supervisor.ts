@@ -5,7 +5,7 @@ import { workerPlaces, type WorkerStatus } from "../model/worker.ts";
 import type { ClockPort, DaemonsPort, FilesPort } from "../sys/ports.ts";
 import type { Controlled } from "./control.ts";
 import type { Log } from "./log.ts";
-import type { WorkerOrder } from "./protocol.ts";
+import { START_MS_MAX, type WorkerOrder } from "./protocol.ts";
 import type { QueueSet } from "./queue_set.ts";
 import { readTable } from "./table.ts";
 import { Counter } from "./tally.ts";
@@ -17,9 +17,6 @@ const SERVED_TICK_MS = 100;
 
 /** A worker that says nothing for so long hangs, ms: it has to four times a second. What waits goes on before. */
 const SILENCE_MS_MAX = 2_000;
-
-/** Within this a worker has read its table and started its threads, on a machine that is very busy, too. */
-const START_MS_MAX = 30_000;
 
 /** One that ends so soon is not started at once again: it would end the same way. */
 const SOON_MS = 1_000;

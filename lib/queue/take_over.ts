@@ -1,11 +1,9 @@
 import { isRefusal, LbError } from "../model/error.ts";
 import type { ClockPort } from "../sys/ports.ts";
 import type { Predecessor } from "./predecessor.ts";
+import { START_MS_MAX } from "./protocol.ts";
 import type { QueueSet } from "./queue_set.ts";
 import type { Supervisor } from "./supervisor.ts";
-
-/** A worker is started within this, or not at all. */
-const START_MS_MAX = 30_000;
 
 /** A queue is free as soon as the last process that had its socket is gone. */
 const FREE_MS_MAX = 3_000;

@@ -3,7 +3,7 @@ import type { Partner } from "../sys/ports.ts";
 import { parseLine, type SupervisorLine, type Tally, type WorkerLine } from "./protocol.ts";
 
 /** Within this a worker that was told to stop answers what it has read, and ends. */
-const FAREWELL_MS_MAX = 2_000;
+const WORKER_FAREWELL_MS_MAX = 2_000;
 
 /** A table of 10,000 services takes a second to be read on a slow machine. */
 const RELOAD_MS_MAX = 15_000;
@@ -86,7 +86,7 @@ export class WorkerLink {
   async stop(): Promise<void> {
     this.isLeaving = true;
     this.#say({ op: "stop" });
-    const timer = setTimeout(() => this.kill(), FAREWELL_MS_MAX);
+    const timer = setTimeout(() => this.kill(), WORKER_FAREWELL_MS_MAX);
     await this.#partner.ended;
     clearTimeout(timer);
   }

@@ -1,4 +1,6 @@
 import {
+  AF_NETLINK,
+  MSG_DONTWAIT,
   netlinkAddress,
   SO_RCVBUFFORCE,
   SocketDescriptor,
@@ -8,10 +10,8 @@ import {
 import { lastErrno, libc } from "./ffi.ts";
 import type { AdoptedSocketsPort, BatchOptions, BatchSocket, BatchSocketsPort } from "./ports.ts";
 
-const AF_NETLINK = 16;
 const SO_RCVTIMEO = 20;
 const NETLINK_NO_ENOBUFS = 5;
-const MSG_DONTWAIT = 0x40;
 const MSG_WAITFORONE = 0x10000;
 
 /** struct mmsghdr and struct iovec of 64-bit machines; both C libraries lay them out alike. */

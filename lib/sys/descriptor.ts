@@ -1,7 +1,9 @@
 import { KernelError } from "../model/error.ts";
 import { lastErrno, libc } from "./ffi.ts";
 
-const AF_NETLINK = 16;
+/** linux/socket.h. */
+export const AF_NETLINK = 16;
+export const MSG_DONTWAIT = 0x40;
 const SOCK_RAW = 3;
 const SOCK_CLOEXEC = 0o2000000;
 

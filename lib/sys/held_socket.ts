@@ -1,10 +1,7 @@
-import { netlinkAddress, SocketDescriptor } from "./descriptor.ts";
+import { AF_NETLINK, MSG_DONTWAIT, netlinkAddress, SocketDescriptor } from "./descriptor.ts";
 import { lastErrno, libc } from "./ffi.ts";
 import { files } from "./files.ts";
 import type { HeldSocket, HeldSocketsPort } from "./ports.ts";
-
-const AF_NETLINK = 16;
-const MSG_DONTWAIT = 0x40;
 
 /** fcntl(2). */
 const F_SETFD = 2;

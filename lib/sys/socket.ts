@@ -1,4 +1,6 @@
 import {
+  AF_NETLINK,
+  MSG_DONTWAIT,
   netlinkAddress,
   SO_RCVBUFFORCE,
   SocketDescriptor,
@@ -8,13 +10,11 @@ import {
 import { lastErrno, libc } from "./ffi.ts";
 import type { RawSocket, SocketsPort } from "./ports.ts";
 
-const AF_NETLINK = 16;
 const AF_PACKET = 17;
 const NETLINK_EXT_ACK = 11;
 const NETLINK_GET_STRICT_CHK = 12;
 const ETH_P_ALL = 0x0003;
 const MSG_TRUNC = 0x20;
-const MSG_DONTWAIT = 0x40;
 const POLLIN = 1;
 
 const SILENCE_MS = 5_000;

@@ -1,14 +1,11 @@
 import type { BatchOptions } from "../../sys/ports.ts";
-import { align, ATTRIBUTE_HEADER_BYTES } from "../attribute_reader.ts";
+import { align, ATTRIBUTE_HEADER_BYTES, NLA_TYPE_MASK } from "../attribute_reader.ts";
 import { NLM_F_CREATE } from "../codec.ts";
 import { NFGENMSG_BYTES } from "../nfnetlink.ts";
 import * as CT from "./protocol.ts";
 
 /** struct nlmsghdr. */
 const HEADER_BYTES = 16;
-
-/** Without NLA_F_NESTED and NLA_F_NET_BYTEORDER. */
-const NLA_TYPE_MASK = 0x3fff;
 
 /** The types of an attribute and of those that it lies in, a byte for each. Longer types are not known here. */
 function pathOf(...types: readonly number[]): number {

@@ -1,4 +1,4 @@
-import { align, ATTRIBUTE_HEADER_BYTES } from "../attribute_reader.ts";
+import { align, ATTRIBUTE_HEADER_BYTES, NLA_TYPE_MASK } from "../attribute_reader.ts";
 import { NLMSG_ERROR } from "../codec.ts";
 import * as Q from "./protocol.ts";
 
@@ -11,9 +11,6 @@ const ERROR_BYTES = 20;
 
 /** struct nfqnl_msg_packet_hdr, packed. */
 const PACKET_HDR_BYTES = 7;
-
-/** Without NLA_F_NESTED and NLA_F_NET_BYTEORDER. */
-const NLA_TYPE_MASK = 0x3fff;
 
 /**
  * What a message is. `answer`: an acknowledgement, or that a verdict was refused. `other`: nothing that a queue
