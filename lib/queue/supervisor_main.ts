@@ -132,8 +132,10 @@ function look(
 ): void {
   try {
     manager?.tell("WATCHDOG=1", `STATUS=${describe(supervisor)}`);
-    // Who removes the folder has done with us, whether or not he thinks of us.
-    if (!files.stat(runDir)) void supervisor.stop();
+    // Who removes what we choose by has done with us, whether or not he knows of us.
+    if (supervisor.status().token !== "" && !files.stat(workerPlaces(runDir).table)) {
+      void supervisor.stop();
+    }
   } catch (error) {
     log(`${error}`);
   }

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { CLIENT } from "../../lib/demo/layout.ts";
 import type { RequestsResult } from "../../lib/demo/role/spec.ts";
+import { process } from "../../lib/sys/process.ts";
 import { door } from "./config.ts";
 import { kernelTests, type Lab } from "./harness.ts";
 import { eventually, predicted, queuedPackets, type QueueStatus, statusOf } from "./queued_rig.ts";
@@ -87,6 +88,22 @@ test("SIGSTOP, ten times: nothing fails, and nothing is later than two retransmi
   });
   checkAll(result);
   assert.ok(result.slowest_ms < TWO_RETRANSMISSIONS_MS, `${result.slowest_ms} ms`);
+});
+
+test("an uninstall in the middle of a revival leaves no process behind", async (lab) => {
+  await apply(lab, { weights: WEIGHTS, more: 'engine = "nfqueue"' });
+  const { worker } = await statusOf(lab);
+  await must(lab, "kill", "-KILL", `${worker.pid}`);
+  const { code, stderr } = await lab.balancer.lb("uninstall", "--yes");
+  assert.equal(code, 0, stderr);
+  await eventually("all have ended", async () => {
+    const { stdout } = await process.run(["ip", "netns", "pids", lab.topology.balancer]);
+    return stdout.trim() === "";
+  });
+  // Nor does one come later.
+  await must(lab, "sleep", "2");
+  const { stdout } = await process.run(["ip", "netns", "pids", lab.topology.balancer]);
+  assert.equal(stdout.trim(), "");
 });
 
 test("a supervisor that is stopped is replaced by a reconcile, and nothing fails", async (lab) => {
