@@ -1,3 +1,4 @@
+import { ExpectedChoices } from "./expected.ts";
 import { FlowTable } from "./flow_table.ts";
 import { Choices, type SharedLoads } from "./shared_loads.ts";
 
@@ -8,12 +9,6 @@ const EXPECTED_MS = 3_000;
 const HEARD = 1 << 31;
 const ID = ~HEARD;
 
-/** A connection that was chosen for and is not there yet. */
-interface Expected {
-  readonly id: number;
-  readonly until_ms: number;
-}
-
 /**
  * The counts of connections that queue threads choose by. A backend's count is at any time the number of its
  * entries here, and of the choices of it that no entry has come of yet; everything below keeps it so by adding
@@ -22,8 +17,7 @@ interface Expected {
 export class Tally {
   readonly #counts: Int32Array<SharedArrayBuffer>;
   readonly #choices: readonly Choices[];
-  /** In the order in which they end. */
-  readonly #expected = new Map<number, Expected>();
+  readonly #expected = new ExpectedChoices((id) => this.#count(id, -1));
   #entries = new FlowTable();
   #unheard = 0;
   /** Of the keys of {@linkcode Tally.set} and {@linkcode Tally.delete} since {@linkcode Tally.watch}. */
@@ -43,19 +37,13 @@ export class Tally {
   hear(now_ms: number): void {
     const until_ms = now_ms + EXPECTED_MS;
     for (const choices of this.#choices) {
-      choices.drain((flow, id) => {
-        this.#settle(flow);
-        this.#expected.set(flow, { id, until_ms });
-      });
+      choices.drain((flow, id) => this.#expected.add(flow, id, until_ms));
     }
   }
 
   /** Gives up on choices that nothing has come of. */
   expire(now_ms: number): void {
-    for (const [flow, { until_ms }] of this.#expected) {
-      if (until_ms > now_ms) break;
-      this.#settle(flow);
-    }
+    this.#expected.expire(now_ms);
   }
 
   /** An event told that the entry is there, with this backend; with 0, that it is nobody's. */
@@ -63,7 +51,7 @@ export class Tally {
     this.#touched?.set(key, flow, 1);
     if (id === 0) this.#drop(key, flow);
     else this.#put(key, flow, id);
-    this.#settle(flow);
+    this.#expected.settle(flow);
   }
 
   /** An event told that the entry is over. */
@@ -104,16 +92,14 @@ export class Tally {
   /** Each count changes once, or others would choose by what is half done. */
   #recount(old: FlowTable, entries: FlowTable): void {
     const changes = new Int32Array(this.#counts.length);
-    const settled: number[] = [];
     this.#unheard = 0;
     old.forEach((_key, _flow, value) => changes[value & ID]!--);
-    entries.forEach((_key, flow, value) => {
+    entries.forEach((_key, _flow, value) => {
       changes[value & ID]!++;
       if (!(value & HEARD)) this.#unheard++;
-      if (this.#expected.has(flow)) settled.push(flow);
     });
     changes.forEach((by, id) => by !== 0 && this.#count(id, by));
-    for (const flow of settled) this.#settle(flow);
+    entries.forEach((_key, flow) => this.#expected.settle(flow));
   }
 
   #put(key: number, flow: number, id: number): void {
@@ -136,14 +122,6 @@ export class Tally {
     if (value === 0) return;
     this.#count(value, -1);
     if (!(value & HEARD)) this.#unheard--;
-  }
-
-  /** The choice has become an entry, or another choice, or nothing. */
-  #settle(flow: number): void {
-    const expected = this.#expected.get(flow);
-    if (!expected) return;
-    this.#expected.delete(flow);
-    this.#count(expected.id, -1);
   }
 
   #count(value: number, by: number): void {
