@@ -136,10 +136,10 @@ const ACTS = {
     rig.listen(BUFFER_BYTES_MIN);
     const connections = await rig.connect(150);
     close(connections.splice(0, 70));
-    await rig.settle();
+    await rig.settleUntil(IDS[0]!, 26);
     await rig.sample();
     close(connections.splice(0, 41));
-    await rig.settle();
+    await rig.settleUntil(IDS[0]!, 13);
     await rig.sample();
     close(connections);
   },
