@@ -55,6 +55,8 @@ export async function runSupervisor(start: SupervisorStart): Promise<void> {
     worker: self,
     revivals,
   };
+  // Nobody is left to be chosen for, and the one whose supervisor has died will see that, too.
+  if (revivals > 0 && !files.stat(workerPlaces(runDir).table)) return;
   heldSockets.allowTaking();
   // Before anything is taken: where it cannot be had, nothing has changed.
   const listener = listeners.bind(workerPlaces(runDir).socket);

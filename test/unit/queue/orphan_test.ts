@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { workerPlaces } from "../../../lib/model/worker.ts";
 import { findSuccessor } from "../../../lib/queue/orphan.ts";
 import { FakeFiles } from "../../fake/files.ts";
 import { FakeClock } from "../../fake/kernel.ts";
@@ -8,7 +9,7 @@ const RUN = "/run/lb-test";
 /** Test equipment: a worker that is alone, the supervisors that it starts, and what it says. */
 function orphan({ revivals = 0, age_ms = 500, isManaged = false } = {}) {
   const files = new FakeFiles();
-  files.mkdir(RUN, 0o700);
+  files.replace(workerPlaces(RUN).table, "{}");
   const [started, said]: [string[][], string[]] = [[], []];
   const ports = {
     ...{ clock: new FakeClock(), files, runDir: RUN, revivals, age_ms },
@@ -29,20 +30,20 @@ Deno.test("a supervisor is started until one has taken over", async () => {
   assert.equal(started.length, 7);
 });
 
-Deno.test("where five in a row died soon, no other is started; one that came far begins anew", async () => {
-  const { ports, started, said } = orphan({ revivals: 5 });
+Deno.test("where thirty in a row died soon, no other is started; one that came far begins anew", async () => {
+  const { ports, started, said } = orphan({ revivals: 30 });
   assert.equal(await findSuccessor(ports, never), false);
   assert.deepEqual([started, said.length], [[], 1]);
-  const far = orphan({ revivals: 5, age_ms: 60_000 });
+  const far = orphan({ revivals: 30, age_ms: 60_000 });
   assert.equal(await findSuccessor(far.ports, Promise.resolve()), true);
   assert.deepEqual(far.started, [["lb", "queue", "--revivals", "1"]]);
 });
 
-Deno.test("nobody is started where a service manager does that, or the folder is gone", async () => {
-  const managed = orphan({ revivals: 9, isManaged: true });
+Deno.test("nobody is started where a service manager does that, or its table is gone", async () => {
+  const managed = orphan({ revivals: 31, isManaged: true });
   assert.equal(await findSuccessor(managed.ports, Promise.resolve()), true);
   const { ports, files, started } = orphan();
-  files.remove(RUN);
+  files.remove(workerPlaces(RUN).table);
   assert.equal(await findSuccessor(ports, never), false);
   assert.deepEqual([managed.started, started], [[], []]);
 });
