@@ -134,10 +134,10 @@ function look(
 ): void {
   try {
     manager?.tell("WATCHDOG=1", `STATUS=${describe(supervisor)}`);
-    // Who removes what we choose by has done with us, whether or not he knows of us.
-    if (supervisor.status().token !== "" && !files.stat(workerPlaces(runDir).table)) {
-      void supervisor.stop();
-    }
+    // Who removes the folder, or what we choose by, has done with us, whether or not he knows of us.
+    const isChoosing = supervisor.status().token !== "";
+    const path = isChoosing ? workerPlaces(runDir).table : runDir;
+    if (!files.stat(path)) void supervisor.stop();
   } catch (error) {
     log(`${error}`);
   }
