@@ -166,6 +166,13 @@ export function familiesOf(service: Pick<Service, "vip">): Family[] {
   return ([4, 6] as const).filter((family) => service.vip.some((vip) => vip.family === family));
 }
 
+const ALL_PORTS: readonly PortRange[] = [{ first: 0, last: 65_535 }];
+
+/** The ports of a service as ranges, in the order of the config; `all` is one range. */
+export function portRanges({ ports }: Pick<Service, "ports">): readonly PortRange[] {
+  return ports === "all" ? ALL_PORTS : ports;
+}
+
 /** `80`, `8000-8010` or `all`, the way config and status spell ports. */
 export function formatPorts(ports: Service["ports"]): string[] {
   if (ports === "all") return ["all"];

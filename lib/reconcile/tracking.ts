@@ -1,6 +1,6 @@
 import { holderOf } from "../engine/registry.ts";
 import type { Retired } from "../host/conntrack/reopen.ts";
-import type { EngineName, Service } from "../model/service.ts";
+import { type EngineName, portRanges, type Service } from "../model/service.ts";
 import type { Config } from "../model/settings.ts";
 import type { DesiredState, PlacedBackend, PlacedService, Tracking } from "../model/state.ts";
 import type { HostStages } from "./host.ts";
@@ -97,9 +97,9 @@ function servingIds(backends: readonly PlacedBackend[]): Set<number> {
   );
 }
 
-function waysTo({ vip, ports }: PlacedService, { address, port }: PlacedBackend): Retired[] {
-  const ranges = ports === "all" ? [{ first: 0, last: 65_535 }] : ports;
-  return vip.filter(({ family }) => family === address.family).flatMap((vip) =>
+function waysTo(service: PlacedService, { address, port }: PlacedBackend): Retired[] {
+  const ranges = portRanges(service);
+  return service.vip.filter(({ family }) => family === address.family).flatMap((vip) =>
     ranges.map((ports) => ({ vip, ports, backend: address.text, backend_port: port }))
   );
 }

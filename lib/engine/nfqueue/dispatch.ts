@@ -1,10 +1,8 @@
 import { addressBytes, FAMILIES, type Family, fullLength } from "../../model/address.ts";
-import { type PortRange, PROTOCOL_NUMBERS } from "../../model/service.ts";
+import { type PortRange, portRanges, PROTOCOL_NUMBERS } from "../../model/service.ts";
 import type { Headers } from "../../packet/headers.ts";
 import { WordMap } from "./word_map.ts";
 import type { QueueService } from "./table.ts";
-
-const ALL_PORTS: readonly PortRange[] = [{ first: 0, last: 0xffff }];
 
 /** Which ports of one prefix are whose. */
 interface Range extends PortRange {
@@ -96,7 +94,7 @@ interface Claim {
 
 function claimsOf(service: QueueService, index: number): Claim[] {
   const protocol = PROTOCOL_NUMBERS[service.protocol];
-  const ports = service.ports === "all" ? ALL_PORTS : service.ports;
+  const ports = portRanges(service);
   return service.vip.flatMap((vip) => {
     const prefix = { family: vip.family, length: vip.length, words: wordsOf(addressBytes(vip)) };
     return ports.map((range) => ({ vip: prefix, protocol, ports: range, service: index }));

@@ -1,21 +1,13 @@
 import { type Family, formatPrefix, isSingle } from "../../model/address.ts";
 import { markOfId } from "../../model/mark.ts";
-import { familiesOf } from "../../model/service.ts";
+import { familiesOf, portRanges } from "../../model/service.ts";
 import type { DesiredState, PlacedBackend, PlacedService } from "../../model/state.ts";
 import type { SlotTable } from "../../scheduler/slots.ts";
 import { backendRules, hasQuality, qualityRules } from "./backend_rules.ts";
 import { type Shape, staticChains } from "./base_rules.ts";
 import type { Draft } from "./draft.ts";
 import { backendNames, priorityOfId, serviceNames } from "./names.ts";
-import {
-  backendsOf,
-  declareGates,
-  DYNAMIC,
-  isOne,
-  portsOf,
-  portText,
-  slotsOf,
-} from "./service_parts.ts";
+import { backendsOf, declareGates, DYNAMIC, isOne, portText, slotsOf } from "./service_parts.ts";
 import {
   disjoint,
   gateRules,
@@ -61,7 +53,7 @@ function shapeOf(state: DesiredState, families: readonly Family[]): Shape {
   const intervals = new Set<Family>();
   const prefixes = new Set<Family>();
   for (const service of services) {
-    const hasRange = !portsOf(service).every(isOne);
+    const hasRange = !portRanges(service).every(isOne);
     for (const vip of service.vip) {
       if (!families.includes(vip.family)) continue;
       const isPrefix = !isSingle(vip);
@@ -236,7 +228,7 @@ function addDispatch(draft: Draft, service: PlacedService, family: Family): void
   const target = `goto ${serviceNames(service, family).chain}`;
   for (const vip of service.vip.filter((vip) => vip.family === family)) {
     if (isSingle(vip)) draft.element(`vip${family}`, vip.text);
-    for (const ports of portsOf(service)) {
+    for (const ports of portRanges(service)) {
       const isExact = isSingle(vip) && isOne(ports);
       const map = isExact ? `ex${family}` : `iv${family}`;
       draft.element(map, `${formatPrefix(vip)} . ${service.protocol} . ${portText(ports)}`, target);

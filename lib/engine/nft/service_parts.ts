@@ -8,8 +8,6 @@ import { disjoint } from "./service_rules.ts";
 
 /** What services are made of, however their packets get to the backends. */
 
-const ALL_PORTS: readonly PortRange[] = [{ first: 0, last: 65_535 }];
-
 /** How a collection is declared that packets add to: a full one forgets nobody, it only takes no more. */
 export const DYNAMIC = "flags dynamic,timeout; size 65535;";
 
@@ -24,11 +22,6 @@ export function slotsOf(service: PlacedService, family: Family): SlotTable {
 /** The backends of one family. */
 export function backendsOf(service: PlacedService, family: Family): PlacedBackend[] {
   return service.backends.filter(({ address }) => address.family === family);
-}
-
-/** The ports of a service as ranges. */
-export function portsOf({ ports }: Pick<PlacedService, "ports">): readonly PortRange[] {
-  return ports === "all" ? ALL_PORTS : ports;
 }
 
 export function isOne({ first, last }: PortRange): boolean {

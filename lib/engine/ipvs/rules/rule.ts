@@ -10,7 +10,7 @@ import {
   type Prefix,
 } from "../../../model/address.ts";
 import { serviceMarks } from "../by_mark.ts";
-import type { PortRange, Protocol } from "../../../model/service.ts";
+import { type PortRange, portRanges, type Protocol } from "../../../model/service.ts";
 import type { DesiredState, PlacedBackend, PlacedService } from "../../../model/state.ts";
 
 /** Packets of a protocol to, or from, some ports of an address. */
@@ -28,8 +28,6 @@ export type IpvsRule =
   | { readonly kind: "masquerade"; readonly flow: Flow; readonly backend: Flow }
   /** Packets to these ports are known to IPVS by a mark. */
   | { readonly kind: "mark"; readonly flow: Flow; readonly mark: number };
-
-const ALL_PORTS: PortRange = { first: 0, last: 65_535 };
 
 /** The rules that go with these services, the same in whatever order they come from the record. Pure. */
 export function ipvsRules(
@@ -104,8 +102,9 @@ function untracked(service: PlacedService, shared: readonly string[]): IpvsRule[
 }
 
 /** What clients send: to each VIP and port. */
-function requestsOf({ vip, protocol, ports }: PlacedService): Flow[] {
-  const ranges = ports === "all" ? [ALL_PORTS] : ports;
+function requestsOf(service: PlacedService): Flow[] {
+  const { vip, protocol } = service;
+  const ranges = portRanges(service);
   return vip.flatMap((address) => ranges.map((ports) => ({ address, protocol, ports })));
 }
 

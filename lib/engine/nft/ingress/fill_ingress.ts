@@ -9,11 +9,16 @@ import {
   isSingle,
   type Prefix,
 } from "../../../model/address.ts";
-import { familiesOf, type PortRange, PROTOCOL_NUMBERS } from "../../../model/service.ts";
+import {
+  familiesOf,
+  type PortRange,
+  portRanges,
+  PROTOCOL_NUMBERS,
+} from "../../../model/service.ts";
 import type { DesiredState, PlacedBackend, PlacedService } from "../../../model/state.ts";
 import type { Draft } from "../draft.ts";
 import { backendNames, priorityOfId, serviceNames } from "../names.ts";
-import { backendsOf, declareGates, isOne, portsOf, portText, slotsOf } from "../service_parts.ts";
+import { backendsOf, declareGates, isOne, portText, slotsOf } from "../service_parts.ts";
 import { disjoint } from "../service_rules.ts";
 import { REVISION_SET } from "../snapshot.ts";
 import { errorChainName } from "./names.ts";
@@ -73,7 +78,7 @@ function shapeOf(
 
 /** Whether a service has keys with these VIPs that are no single ones. */
 function hasIntervals(service: PlacedService, vips: readonly Prefix[]): boolean {
-  return vips.some((vip) => !isSingle(vip) || !portsOf(service).every(isOne));
+  return vips.some((vip) => !isSingle(vip) || !portRanges(service).every(isOne));
 }
 
 function declareShared(draft: Draft, { families, intervals, routed }: IngressShape): void {
@@ -130,7 +135,7 @@ function addDispatch(draft: Draft, service: PlacedService, family: Family): void
   const target = `goto ${serviceNames(service, family).chain}`;
   const errors = `goto ${errorChainName(service, family)}`;
   for (const vip of service.vip.filter((vip) => vip.family === family)) {
-    for (const ports of portsOf(service)) {
+    for (const ports of portRanges(service)) {
       const isExact = isSingle(vip) && isOne(ports);
       const key = `${formatPrefix(vip)} . ${service.protocol} . ${portText(ports)}`;
       draft.element(isExact ? `ex${family}` : `iv${family}`, key, target);
@@ -156,7 +161,7 @@ function addPassed(
   if (ranges.length === 0) return;
   for (const service of services.filter(({ forward }) => forward !== "dr")) {
     for (const vip of service.vip.filter(isSingle)) {
-      for (const ports of portsOf(service).filter(isOne)) {
+      for (const ports of portRanges(service).filter(isOne)) {
         if (!ranges.some((other) => covers(other, service, vip, ports))) continue;
         const key = `${vip.text} . ${service.protocol} . ${ports.first}`;
         draft.element(`ex${vip.family}`, key, "accept");
@@ -173,7 +178,7 @@ function covers(
   { first }: PortRange,
 ): boolean {
   return other.protocol === protocol && other.vip.some((outer) => contains(outer, vip)) &&
-    portsOf(other).some((range) => range.first <= first && first <= range.last);
+    portRanges(other).some((range) => range.first <= first && first <= range.last);
 }
 
 /** nft knows no types in a packet that is quoted: all of it is numbers. */

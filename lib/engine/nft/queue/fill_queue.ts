@@ -1,10 +1,10 @@
 import { type Family, formatPrefix, isSingle } from "../../../model/address.ts";
 import { fitsMark, type MarkLayout, markOfId } from "../../../model/mark.ts";
-import { familiesOf } from "../../../model/service.ts";
+import { familiesOf, portRanges } from "../../../model/service.ts";
 import type { DesiredState, PlacedService } from "../../../model/state.ts";
 import type { Draft } from "../draft.ts";
 import { backendNames, serviceNames } from "../names.ts";
-import { backendsOf, isOne, portsOf, portText } from "../service_parts.ts";
+import { backendsOf, isOne, portText } from "../service_parts.ts";
 import { entryRules, queueNames, type QueueShape } from "./rules.ts";
 
 /** Of three seconds: the kernel chooses for what is more, 87,000 a second. Memory is taken as they come. */
@@ -26,7 +26,7 @@ export function queueShape(
   const intervals = served.filter((family) =>
     queued.some((service) =>
       service.vip.some((vip) =>
-        vip.family === family && !(isSingle(vip) && portsOf(service).every(isOne))
+        vip.family === family && !(isSingle(vip) && portRanges(service).every(isOne))
       )
     )
   );
@@ -68,7 +68,7 @@ export function addQueued(
     draft.chain({ name: entrance, comment: service.name, rules: [...rules, `goto ${chain}`] });
   }
   for (const vip of service.vip.filter((vip) => vip.family === family)) {
-    for (const ports of portsOf(service)) {
+    for (const ports of portRanges(service)) {
       const map = isSingle(vip) && isOne(ports) ? exact : intervals;
       const key = `${formatPrefix(vip)} . ${service.protocol} . ${portText(ports)}`;
       draft.element(map, key, `goto ${target}`);
@@ -92,7 +92,7 @@ export function addUnqueued(
 ): void {
   if (!intervals.has(family)) return;
   for (const vip of service.vip.filter((vip) => vip.family === family && isSingle(vip))) {
-    for (const { first } of portsOf(service).filter(isOne)) {
+    for (const { first } of portRanges(service).filter(isOne)) {
       draft.element(
         queueNames(family).exact,
         `${vip.text} . ${service.protocol} . ${first}`,

@@ -1,11 +1,11 @@
 import { type Family, formatEndpoint, isSingle } from "../../../model/address.ts";
 import { type MarkLayout, markOfId } from "../../../model/mark.ts";
-import type { PortRange } from "../../../model/service.ts";
+import { type PortRange, portRanges } from "../../../model/service.ts";
 import type { DesiredState, PlacedBackend, PlacedService } from "../../../model/state.ts";
 import type { StaticChain } from "../base_rules.ts";
 import type { Draft } from "../draft.ts";
 import { hex } from "../names.ts";
-import { isOne, portsOf, portText, united } from "../service_parts.ts";
+import { isOne, portText, united } from "../service_parts.ts";
 
 /**
  * Answers from the middle of connections that another load balancer has begun. Where no more than one VIP and port
@@ -93,7 +93,7 @@ function answersOf({ protocol, vip, ports, backends }: PlacedService, family: Fa
   if (protocol !== "tcp") return [];
   const vips = vip.filter((one) => one.family === family);
   const address = vips.length === 1 && isSingle(vips[0]!) ? vips[0] : undefined;
-  const asked = portsOf({ ports });
+  const asked = portRanges({ ports });
   const port = asked.length === 1 && isOne(asked[0]!) ? asked[0]!.first : undefined;
   return backends.filter((backend) => backend.address.family === family).flatMap((backend) =>
     backend.port === undefined
