@@ -1,6 +1,7 @@
 import type { WorkerHost } from "../lib/host/worker/worker.ts";
 import { LbError } from "../lib/model/error.ts";
 import { RUN_DIR_BYTES_MAX } from "../lib/model/worker.ts";
+import type { CheckPorts } from "../lib/health/check/call.ts";
 import type { HostIdentity } from "../lib/store/journal.ts";
 import { secureFolder } from "../lib/store/folder.ts";
 import type { Store } from "../lib/store/store.ts";
@@ -39,6 +40,18 @@ export const context = {
   /** What the queue worker is started and asked with. */
   worker(kernel: Kernel): WorkerHost {
     return { kernel, daemons, self: context.selfCommand() };
+  },
+
+  /** What checks of backends take of the machine. */
+  async checkPorts(): Promise<CheckPorts> {
+    const { peers } = await import("../lib/sys/peers.ts");
+    return {
+      peers,
+      tls: async () => (await import("../lib/sys/tls.ts")).tls,
+      process,
+      files,
+      clock,
+    };
   },
 
   /** The state database, for writing; made where there is none. SQLite is loaded only here. */

@@ -42,6 +42,13 @@ export function addressText(): Schema<string> {
   return text("an IPv4 or IPv6 address", (value) => parseAddress(value)?.text);
 }
 
+/** Where packets come from: an address, or an interface of a name that could not be meant for an address. */
+export function origin(): Schema<string> {
+  return text("an IPv4 or IPv6 address, or an interface", (value) => {
+    return parseAddress(value)?.text ?? (/^[A-Za-z][^\s/:]{0,14}$/.test(value) ? value : undefined);
+  });
+}
+
 /** An address or a prefix without bits behind its length. */
 export function prefix(): Schema<Prefix> {
   return text("an address or prefix", parsePrefix, (value) => {

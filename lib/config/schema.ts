@@ -55,7 +55,7 @@ const HEALTH = {
   query: optional(field.hostName()),
   answer: optional(field.addressText()),
   command: optional(field.argv()),
-  source: optional(field.addressText()),
+  source: optional(field.origin()),
   passive: optional(boolean()),
   panic: optional(integer(0, 100)),
   interval: seconds(1),

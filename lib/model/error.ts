@@ -68,6 +68,17 @@ export class KernelError extends LbError {
   }
 }
 
+/** The other side of a TLS connection was not accepted; `reason` is OpenSSL's name for it, or Node's. */
+export class TlsError extends Error {
+  override readonly name = "TlsError";
+  readonly reason: string;
+
+  constructor(reason: string, message: string, options?: { cause?: unknown }) {
+    super(message, options);
+    this.reason = reason;
+  }
+}
+
 /** The kernel was changed, and that could not be put on record: what was there before is not to come back. */
 export class InForceError extends LbError {
   override readonly name = "InForceError";

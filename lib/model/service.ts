@@ -104,6 +104,7 @@ export interface Health {
   readonly query?: string;
   readonly answer?: string;
   readonly command?: readonly string[];
+  /** Address or interface to check from. */
   readonly source?: string;
   readonly passive: boolean;
   readonly panic: number;

@@ -1,3 +1,5 @@
+import type { Address } from "../model/address.ts";
+
 /**
  * The machine, as lb sees it: small interfaces that the composition roots fill with the real thing and
  * tests with equipment of their own. Types only.
@@ -15,6 +17,12 @@ export interface RunOptions {
   readonly stdin?: string;
   /** The program is killed and the result has code 124 after this time. @default 60000 */
   readonly timeout_ms?: number;
+  /** Added to our own environment. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** What is kept of its output, and of its errors; the rest is read and forgotten. @default all of it */
+  readonly output_bytes_max?: number;
+  /** Runs in a session of its own: at the time-out, what it has started is killed with it. */
+  readonly isApart?: boolean;
 }
 
 /** Runs other programs: always an argument list, never a shell. */
@@ -170,6 +178,67 @@ export interface HeldSocketsPort {
   allowTaking(): void;
   /** One that whoever started us has left to us; programs that we start do not inherit it. */
   inherited(fd: number): HeldSocket;
+}
+
+/** Another machine, and from where it is spoken to. */
+export interface Peer {
+  readonly address: Address;
+  /** 0 where the protocol has none. */
+  readonly port: number;
+  /** An address or an interface of ours; undefined leaves it to the kernel. */
+  readonly source?: string;
+}
+
+/**
+ * A connection to another machine, or a datagram socket that talks with nobody else. Whatever that one does,
+ * nothing takes longer than to `until_ms`, by {@linkcode PeersPort.now_ms}.
+ */
+export interface PeerSocket {
+  /** All of the bytes. @throws {KernelError} ETIMEDOUT, or what the other machine or the way to it says */
+  send(bytes: Uint8Array<ArrayBuffer>, until_ms: number): Promise<void>;
+  /**
+   * What comes next: some bytes of a connection, or one datagram; a raw one with its IPv4 header.
+   *
+   * @returns undefined where the connection has ended
+   * @throws {KernelError} ETIMEDOUT, or what the other machine or the way to it says
+   */
+  receive(until_ms: number): Promise<Uint8Array<ArrayBuffer> | undefined>;
+  /**
+   * Never waits. A connection ends as usual, not by a reset: to some servers (Deno 2.9's own Listener) one that
+   * is reset before they have accepted it is a reason to stop.
+   */
+  close(): void;
+}
+
+/** Other machines. */
+export interface PeersPort {
+  /** Milliseconds by a clock that is never set. */
+  now_ms(): number;
+  /** @throws {KernelError} ETIMEDOUT, ECONNREFUSED, …; EADDRNOTAVAIL or ENODEV where `source` is not here */
+  tcp(peer: Peer, until_ms: number): Promise<PeerSocket>;
+  /** ICMP errors come as errors of its calls. @throws {KernelError} */
+  udp(peer: Peer): PeerSocket;
+  /** Raw ICMP or ICMPv6, by the family of the address. @throws {KernelError} EPERM without CAP_NET_RAW */
+  icmp(peer: Peer): PeerSocket;
+}
+
+/** What is wanted of the other side of a TLS connection. */
+export interface TlsOptions {
+  /** The name (or address) that its certificate must have, and that it is asked for (a name only). */
+  readonly name: string;
+  /** Whether its certificate must be valid, and of a known authority. */
+  readonly verify: boolean;
+}
+
+/** TLS over what is connected already. */
+export interface TlsPort {
+  /**
+   * Closing what is returned closes `socket`.
+   *
+   * @throws {TlsError} where the other side's certificate or words are not accepted
+   * @throws {KernelError} where the connection ends or stays silent
+   */
+  over(socket: PeerSocket, options: TlsOptions, until_ms: number): Promise<PeerSocket>;
 }
 
 /** A held lock. */

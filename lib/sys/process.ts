@@ -11,16 +11,21 @@ export const process: ProcessPort = { run };
 
 async function run(
   argv: readonly [string, ...string[]],
-  { stdin, timeout_ms = TIMEOUT_MS }: RunOptions = {},
+  options: RunOptions = {},
 ): Promise<RunResult> {
-  const child = startProgram(argv, stdin === undefined ? "null" : "piped");
-  const stdout = collect(child.stdout);
-  const stderr = collect(child.stderr);
+  const { stdin, timeout_ms = TIMEOUT_MS, env, output_bytes_max, isApart: detached } = options;
+  const child = startProgram(argv, stdin === undefined ? "null" : "piped", {
+    stdout: "piped",
+    stderr: "piped",
+    detached,
+  }, env);
+  const stdout = collect(child.stdout, output_bytes_max);
+  const stderr = collect(child.stderr, output_bytes_max);
   const feed = stdin === undefined ? undefined : feeder(child.stdin, stdin);
   let timedOut = false;
   const timer = setTimeout(() => {
     timedOut = true;
-    kill(child);
+    kill(child, detached);
     // Not left to the program's end: its children may hold the pipes open for longer.
     for (const stream of [stdout, stderr, feed]) stream?.stop();
   }, timeout_ms);
@@ -37,32 +42,36 @@ async function run(
   }
 }
 
-function kill(child: Deno.ChildProcess): void {
+/** @param isGroup whether it leads a process group, and all of that is meant (kill(2)) */
+function kill(child: Deno.ChildProcess, isGroup?: boolean): void {
   try {
-    child.kill("SIGKILL");
+    if (isGroup) Deno.kill(-child.pid, "SIGKILL");
+    else child.kill("SIGKILL");
   } catch {
     // It ended just now, which is what was asked for.
   }
 }
 
-function collect(stream: ReadableStream<Uint8Array<ArrayBuffer>>) {
+function collect(stream: ReadableStream<Uint8Array<ArrayBuffer>>, bytes_max = Infinity) {
   const reader = stream.getReader();
   const chunks: Uint8Array<ArrayBuffer>[] = [];
   return {
-    ended: drain(reader, chunks),
+    ended: drain(reader, chunks, bytes_max),
     stop: () => void reader.cancel(),
     text: () => new Blob(chunks).text(),
   };
 }
 
-async function drain<Chunk>(
-  reader: ReadableStreamDefaultReader<Chunk>,
-  chunks: Chunk[],
+async function drain(
+  reader: ReadableStreamDefaultReader<Uint8Array<ArrayBuffer>>,
+  chunks: Uint8Array<ArrayBuffer>[],
+  bytes_max: number,
 ): Promise<void> {
-  for (;;) {
+  for (let left = bytes_max;;) {
     const { done, value } = await reader.read();
     if (done) return;
-    chunks.push(value);
+    if (left > 0) chunks.push(value.length > left ? value.slice(0, left) : value);
+    left -= value.length;
   }
 }
 

@@ -20,6 +20,7 @@ const SYSTEM_FOLDERS = ["/usr/sbin", "/sbin", "/usr/local/sbin", "/usr/bin", "/b
  * folders on its PATH.
  *
  * @param others standard output and error are pipes unless they say something else
+ * @param more of its environment
  * @throws {LbError} `unsupported` where there is no such program, `not-permitted` where it may not be run
  */
 export function startProgram(
@@ -29,8 +30,9 @@ export function startProgram(
     stdout: "piped",
     stderr: "piped",
   },
+  more: Readonly<Record<string, string>> = {},
 ): Deno.ChildProcess {
-  const env = { PATH: completePath(Deno.env.get("PATH")), LC_ALL: "C" };
+  const env = { PATH: completePath(Deno.env.get("PATH")), LC_ALL: "C", ...more };
   try {
     return new Deno.Command(program, { ...others, args, env, stdin }).spawn();
   } catch (cause) {

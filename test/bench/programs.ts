@@ -1,8 +1,17 @@
 import { mustRun } from "../../lib/demo/namespace.ts";
 import { process } from "../../lib/sys/process.ts";
 
-/** What the bench uses that a machine may lack. */
-export type ProgramName = "wrk" | "curl" | "nginx" | "haproxy" | "nftlb" | "conntrack";
+/** What the bench and tests use that a machine may lack. */
+export type ProgramName =
+  | "wrk"
+  | "curl"
+  | "nginx"
+  | "haproxy"
+  | "nftlb"
+  | "conntrack"
+  | "snmpd"
+  | "dnsmasq"
+  | "openssl";
 
 interface Source {
   readonly packages: readonly string[];
@@ -21,6 +30,9 @@ const SOURCES: Readonly<Record<ProgramName, Source>> = {
   haproxy: { packages: ["haproxy"] },
   nftlb: { packages: ["nftlb"] },
   conntrack: { packages: ["conntrack"] },
+  snmpd: { packages: ["snmpd"] },
+  dnsmasq: { packages: ["dnsmasq-base"] },
+  openssl: { packages: ["openssl"] },
 };
 
 const APT_TIMEOUT_MS = 180_000;

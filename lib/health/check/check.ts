@@ -1,0 +1,107 @@
+import type { Address } from "../../model/address.ts";
+import type { Health, HealthType } from "../../model/service.ts";
+import type { Check, CheckPorts } from "./call.ts";
+import { reasonOf } from "./failure.ts";
+import { inPool } from "./pool.ts";
+
+export type { CheckPorts } from "./call.ts";
+
+/** A backend, and how it is to be checked. */
+export interface CheckTarget {
+  readonly service: string;
+  readonly address: Address;
+  /** Where it listens; undefined where clients choose, and each kind then has a port of its own. */
+  readonly port?: number;
+  /** Whole: the service's check with what the backend has of its own. */
+  readonly health: Health;
+}
+
+/** What came of a check. */
+export interface CheckResult {
+  readonly ok: boolean;
+  /** Why not, in words; empty where it is well. */
+  readonly reason: string;
+  readonly took_ms: number;
+}
+
+/** How {@linkcode runChecks} goes about it. */
+export interface CheckOptions {
+  /** The config file: a program is run only where nobody but root can have named it. */
+  readonly config?: string;
+  /** How many checks of a kind are under way at once. @default LIMITS */
+  readonly limits?: Partial<Readonly<Record<HealthType, number>>>;
+}
+
+/**
+ * How many checks of a kind are under way at once. A socket that waits costs nothing; a handshake takes a
+ * millisecond of processor time, and more of them at once would only be late together. What hangs holds its
+ * place for a time-out: 200 of a kind that allows 128 take two.
+ */
+const LIMITS: Readonly<Record<HealthType, number>> = {
+  tcp: 1024,
+  icmp: 1024,
+  http: 512,
+  https: 128,
+  udp: 1024,
+  dns: 1024,
+  snmp: 128,
+  exec: 32,
+  none: 1,
+};
+
+/** Each kind, loaded when there is one to check: cron starts lb every minute. */
+const CHECKS: Readonly<Record<HealthType, (ports: CheckPorts) => Promise<Check>>> = {
+  tcp: async () => (await import("./tcp.ts")).checkTcp,
+  icmp: async () => (await import("./icmp.ts")).checkIcmp,
+  http: async () => (await import("./http.ts")).checkHttp,
+  https: async (ports) => {
+    await ports.tls();
+    return (await import("./https.ts")).checkHttps;
+  },
+  udp: async () => (await import("./udp.ts")).checkUdp,
+  dns: async () => (await import("./dns.ts")).checkDns,
+  snmp: async () => (await import("./snmp.ts")).checkSnmp,
+  exec: async () => (await import("./exec.ts")).checkExec,
+  none: () => Promise.resolve(() => Promise.resolve()),
+};
+
+/**
+ * Checks all of them, each within its time-out whatever the backend does.
+ *
+ * @returns a result for each, in the same order; never throws for a backend's fault
+ */
+export async function runChecks(
+  targets: readonly CheckTarget[],
+  ports: CheckPorts,
+  { config, limits }: CheckOptions = {},
+): Promise<readonly CheckResult[]> {
+  const results: CheckResult[] = [];
+  const kinds = new Set(targets.map(({ health }) => health.type));
+  // All of it before the first check begins: what loads meanwhile would count as the backend's time.
+  const checks = await Promise.all(
+    Array.from(kinds, async (type) => ({ type, check: await CHECKS[type](ports) })),
+  );
+  await Promise.all(checks.map(({ type, check }) => {
+    const indices = [...targets.keys()].filter((index) => targets[index]!.health.type === type);
+    return inPool(indices, limits?.[type] ?? LIMITS[type], async (index) => {
+      results[index] = await runOne(check, targets[index]!, ports, config);
+    }, () => ports.clock.sleep(0));
+  }));
+  return results;
+}
+
+async function runOne(
+  check: Check,
+  target: CheckTarget,
+  ports: CheckPorts,
+  config?: string,
+): Promise<CheckResult> {
+  const started_ms = ports.peers.now_ms();
+  const took_ms = () => ports.peers.now_ms() - started_ms;
+  try {
+    await check({ ...target, ports, config, until_ms: started_ms + target.health.timeout_ms });
+    return { ok: true, reason: "", took_ms: took_ms() };
+  } catch (error) {
+    return { ok: false, reason: reasonOf(error, target), took_ms: took_ms() };
+  }
+}
