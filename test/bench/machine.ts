@@ -18,6 +18,9 @@ const VERSIONS: Readonly<Record<ProgramName, readonly [string, RegExp]>> = {
   haproxy: ["-v", /version (\S+)/],
   nftlb: ["--help", /Version (\S+)/],
   conntrack: ["--version", /v(\S+)/],
+  snmpd: ["--version", /version:\s+(\S+)/],
+  dnsmasq: ["--version", /version (\S+)/],
+  openssl: ["version", /OpenSSL (\S+)/],
 };
 
 /** Looks at the machine, and for a second at how busy it is. */
