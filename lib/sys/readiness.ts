@@ -18,6 +18,8 @@ const EVENTS_MAX = 256;
 const SLICE_MS = 10;
 
 interface Waiter {
+  /** Tells it from those that had the same descriptor before: an event may be about one of them. */
+  readonly serial: number;
   readonly until_ms: number;
   readonly tell: (isReady: boolean) => void;
 }
@@ -30,16 +32,18 @@ export class Readiness {
   readonly #waiters = new Map<number, Waiter>();
   readonly #events = new Uint8Array(EVENTS_MAX * LAYOUT.bytes);
   #fd = -1;
+  #serial = 0;
   #expired_ms = 0;
 
   /** Whether the socket became ready in time. One may wait for it at a time. @throws {KernelError} */
   async wait(fd: number, events: number, until_ms: number): Promise<boolean> {
     const isIdle = this.#fd < 0;
     if (isIdle) this.#open();
-    const errno = this.#watch(fd, events);
+    const serial = this.#serial = (this.#serial + 1) >>> 0;
+    const errno = this.#watch(fd, events, serial);
     if (errno && isIdle) this.#close();
     if (errno) throw refused("epoll_ctl", errno);
-    const ready = new Promise<boolean>((tell) => this.#waiters.set(fd, { until_ms, tell }));
+    const ready = new Promise<boolean>((tell) => this.#waiters.set(fd, { serial, until_ms, tell }));
     if (isIdle) this.#run();
     return await ready;
   }
@@ -55,10 +59,11 @@ export class Readiness {
   }
 
   /** @returns why not */
-  #watch(fd: number, events: number): string | undefined {
+  #watch(fd: number, events: number, serial: number): string | undefined {
     const event = new DataView(new ArrayBuffer(LAYOUT.bytes));
     event.setUint32(0, events | EPOLLONESHOT, true);
     event.setInt32(LAYOUT.data_at, fd, true);
+    event.setUint32(LAYOUT.data_at + 4, serial, true);
     const bytes = new Uint8Array(event.buffer);
     if (libc().epoll_ctl(this.#fd, EPOLL_CTL_MOD, fd, bytes) === 0) return undefined;
     const added = libc().epoll_ctl(this.#fd, EPOLL_CTL_ADD, fd, bytes);
@@ -79,7 +84,10 @@ export class Readiness {
   #tell(count: number): void {
     const view = new DataView(this.#events.buffer);
     for (let index = 0; index < count; index++) {
-      this.#answer(view.getInt32(index * LAYOUT.bytes + LAYOUT.data_at, true), true);
+      const at = index * LAYOUT.bytes + LAYOUT.data_at;
+      const fd = view.getInt32(at, true);
+      const isSame = this.#waiters.get(fd)?.serial === view.getUint32(at + 4, true);
+      if (isSame) this.#answer(fd, true);
     }
   }
 

@@ -177,7 +177,7 @@ says("an https check tells what is wrong with openssl's certificates", "openssl"
 says("a udp check hears that nobody is there, and takes silence for health", undefined, [
   row({ type: "udp" }, UDP_PORTS.echo, ""),
   row({ type: "udp", ...SHORT }, UDP_PORTS.silent, ""),
-  row({ type: "udp" }, NOBODY, "connection refused"),
+  row({ type: "udp" }, NOBODY, "port unreachable"),
   row({ type: "udp" }, UNREACHABLE, "host unreachable"),
   row({ type: "udp", body: "\n" }, UDP_PORTS.echo, ""),
   row({ type: "udp", body: "pong" }, UDP_PORTS.echo, 'its answer does not contain "pong"'),
@@ -201,7 +201,7 @@ says("a dns check asks dnsmasq for a name", "dnsmasq", [
 ]);
 
 says("a dns check is not taken in by half an answer, nor by somebody else's", undefined, [
-  row(DNS, NOBODY, "connection refused"),
+  row(DNS, NOBODY, "port unreachable"),
   row({ ...DNS, ...SHORT }, UDP_PORTS.silent, `no answer ${LATE}`),
   row({ ...DNS, ...SHORT }, UDP_PORTS.echo, `no answer ${LATE}`),
   row({ ...DNS, ...SHORT }, DNS_PORTS.half, `no answer ${LATE}`),
@@ -221,7 +221,7 @@ checkTest("an snmp check reads an object of snmpd, whoever it logs in as", "snmp
     snmp({ ...open, oid: "1.3.6.1.2.1.1.5.0" }, ""),
     snmp({ ...open, oid: ".1.3.6.1.4.1.99999.1" }, "it has no object 1.3.6.1.4.1.99999.1"),
     snmp({ community_file: wrong }, /^no answer \(nor to a wrong community\)/, SHORT),
-    snmp({ ...open, port: NOBODY }, "connection refused"),
+    snmp({ ...open, port: NOBODY }, "port unreachable"),
     snmp({ ...open, port: UDP_PORTS.silent }, /^no answer .* within 500 ms/, SHORT),
     snmp({ community_file: `${rig.folder}/absent` }, /no such file/),
     snmp({ ...v3, user: "plain" }, ""),

@@ -13,7 +13,10 @@ const LINKS_MAX = 40;
  *
  * @returns undefined where nobody could
  */
-export function whyUnsafe(files: FilesPort, path: string): string | undefined {
+export function whyUnsafe(
+  files: Pick<FilesPort, "stat" | "readLink">,
+  path: string,
+): string | undefined {
   let waiting = path.split("/");
   let at = "";
   for (let links = 0; waiting.length > 0;) {

@@ -1,4 +1,5 @@
 import { isRefusal, KernelError, LbError, TlsError } from "../../model/error.ts";
+import type { HealthType } from "../../model/service.ts";
 import type { CheckTarget } from "./check.ts";
 
 /** The backend is not well, for a reason in words. */
@@ -68,7 +69,7 @@ export function reasonOf(error: unknown, { health }: Pick<CheckTarget, "health">
   if (error instanceof Unwell) return error.message;
   if (error instanceof Late) return `${error.message} within ${spell(health.timeout_ms)}`;
   if (error instanceof TlsError) return tlsReason(error, health.host);
-  if (error instanceof KernelError) return kernelReason(error, health.source);
+  if (error instanceof KernelError) return kernelReason(error, health);
   if (error instanceof LbError) return error.message;
   return `lb could not check it: ${error instanceof Error ? error.message : String(error)}`;
 }
@@ -78,8 +79,13 @@ export function spell(duration_ms: number): string {
   return duration_ms % 1000 === 0 ? `${duration_ms / 1000} s` : `${duration_ms} ms`;
 }
 
-function kernelReason({ refusal, message }: KernelError, source = "there"): string {
+/** What asks by datagrams: nobody refuses a connection there. */
+const BY_DATAGRAM: readonly HealthType[] = ["udp", "dns", "snmp"];
+
+function kernelReason({ refusal, message }: KernelError, health: CheckTarget["health"]): string {
   const { errno = "" } = refusal;
+  const { type, source = "there" } = health;
+  if (errno === "ECONNREFUSED" && BY_DATAGRAM.includes(type)) return "port unreachable";
   if (errno === "EADDRNOTAVAIL") return `this machine has no address ${source} to check from`;
   if (errno === "ENODEV") return `this machine has no interface ${source} to check from`;
   return WORDS[errno] ?? message;

@@ -45,6 +45,33 @@ Deno.test("a program's child that holds its output open does not hold us", async
   assert.ok(performance.now() - begun < 2_500);
 });
 
+Deno.test("of a program that runs apart, nothing is left after its time", async () => {
+  const script = "sleep 20 & echo $!; wait";
+  const { stdout } = await process.run(["sh", "-c", script], { timeout_ms: 300, isApart: true });
+  let state = "";
+  for (let attempt = 0; attempt < 20 && state !== "gone"; attempt++) {
+    if (attempt > 0) await new Promise((resolve) => setTimeout(resolve, 50));
+    const status = await Deno.readTextFile(`/proc/${stdout.trim()}/status`).catch(() =>
+      "State:\tX"
+    );
+    if (/^State:\s+[ZX]/m.test(status)) state = "gone";
+  }
+  assert.equal(state, "gone");
+});
+
+Deno.test("of much output, as much is kept as is wanted", async () => {
+  const options = { output_bytes_max: 10, env: { GREETING: "hello" } };
+  const { code, stdout, stderr } = await process.run(
+    ["sh", "-c", "echo $GREETING >&2; yes | head -c 1000000"],
+    options,
+  );
+  assert.deepEqual({ code, stdout, stderr }, {
+    code: 0,
+    stdout: "y\ny\ny\ny\ny\n",
+    stderr: "hello\n",
+  });
+});
+
 Deno.test("a program that reads no input in its time is killed", async () => {
   const stdin = "x".repeat(1_000_000);
   assert.equal((await process.run(["sleep", "20"], { stdin, timeout_ms: 300 })).code, 124);

@@ -45,7 +45,8 @@ export function writeMessage(envelope: Envelope, pdu: Uint8Array): Uint8Array<Ar
 }
 
 /**
- * @param keys undefined where only what is open is read
+ * Opens what came back.
+ *
  * @returns undefined where it does not answer the message of this id, or is not what it pretends to be
  */
 export function readMessage(bytes: Uint8Array, id: number, keys: Keys): Opened | undefined {

@@ -129,6 +129,7 @@ function aesCfb(key: Uint8Array, start: Uint8Array, text: Uint8Array, way: Way):
     // A last, short one is followed by none.
     if (previous.length < KEY_BYTES) break;
   }
+  block.final();
   return result;
 }
 
