@@ -35,17 +35,17 @@ export interface CheckOptions {
 /**
  * How many checks of a kind are under way at once. A socket that waits costs nothing; a handshake takes a
  * millisecond of processor time, and more of them at once would only be late together. What hangs holds its
- * place for a time-out: 200 of a kind that allows 128 take two. Silence is as good as it gets for udp. All
+ * place for a time-out: 300 of a kind that allows 256 take two. Silence is as good as it gets for udp. All
  * together stay below 4096 open files.
  */
 const LIMITS: Readonly<Record<HealthType, number>> = {
   tcp: 512,
   icmp: 512,
   http: 512,
-  https: 128,
+  https: 256,
   udp: 1024,
   dns: 512,
-  snmp: 128,
+  snmp: 256,
   exec: 32,
   none: 1,
 };
