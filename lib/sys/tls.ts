@@ -1,5 +1,4 @@
 import { Buffer } from "node:buffer";
-import { isIP } from "node:net";
 import { Duplex } from "node:stream";
 import { connect, type TLSSocket } from "node:tls";
 import { KernelError, TlsError } from "../model/error.ts";
@@ -22,11 +21,13 @@ export const tls: TlsPort = {
     const carrier = new Carrier(socket, until_ms);
     const session = connect({
       socket: carrier,
-      servername: isIP(options.name) === 0 ? options.name : undefined,
+      // Asked for (SNI) where it is a name, and looked for in the certificate.
       host: options.name,
       rejectUnauthorized: options.verify,
       ...options.verify && { ca: authorities() },
     });
+    // An error that comes when nobody waits any more would end the program.
+    for (const stream of [session, carrier]) stream.on("error", () => {});
     try {
       await secured(session);
     } catch (error) {
@@ -137,8 +138,6 @@ class Session implements PeerSocket {
   }
 
   close(): void {
-    // What is on its way fails now, and nobody is left to hear of it.
-    this.#session.on("error", () => {});
     this.#session.destroy();
     this.#carrier.destroy();
   }

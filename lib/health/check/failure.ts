@@ -1,6 +1,7 @@
 import { isRefusal, KernelError, LbError, TlsError } from "../../model/error.ts";
 import type { HealthType } from "../../model/service.ts";
 import type { CheckTarget } from "./check.ts";
+import { tame } from "./text.ts";
 
 /** The backend is not well, for a reason in words. */
 export class Unwell extends Error {
@@ -95,5 +96,5 @@ function tlsReason({ reason, message }: TlsError, host?: string): string {
   if (reason === "ERR_TLS_CERT_ALTNAME_INVALID") {
     return `its certificate is not for ${host ?? "its address: give the check a `host`"}`;
   }
-  return TLS_WORDS[reason] ?? `no TLS: ${message}`;
+  return TLS_WORDS[reason] ?? `no TLS: ${tame(message.replace(/ \(SSL routines:.*$/, ""))}`;
 }

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { type CheckResult, runChecks } from "../../../../lib/health/check/check.ts";
+import { TlsError } from "../../../../lib/model/error.ts";
 import { HEALTH_TYPES } from "../../../../lib/model/service.ts";
 import { bytes, fakePorts, target } from "./rig.ts";
 
@@ -60,6 +61,21 @@ Deno.test("a fault of lb's own is the backend's result, and not the end of the p
     broken,
   );
   assert.deepEqual(reasons(results), ["lb could not check it: oh", ""]);
+});
+
+Deno.test("what TLS does not accept is told in words", async () => {
+  const reason = async (why: string, message: string, host?: string) => {
+    const tls = { over: () => Promise.reject(new TlsError(why, message)) };
+    const ports = { ...fakePorts(), tls: () => Promise.resolve(tls) };
+    return (await runChecks([target({ type: "https", host }, 443)], ports))[0]!.reason;
+  };
+  assert.equal(await reason("CERT_HAS_EXPIRED", "x"), "its certificate has expired");
+  assert.equal(
+    await reason("ERR_TLS_CERT_ALTNAME_INVALID", "x", "a.b"),
+    "its certificate is not for a.b",
+  );
+  const odd = "bad record (SSL routines:ssl3_get_record:wrong version number)";
+  assert.equal(await reason("unheard of", odd), "no TLS: bad record");
 });
 
 Deno.test("no more are under way at once than the limit says", async () => {
