@@ -67,10 +67,10 @@ Deno.test("in which pieces an answer comes does not matter", async () => {
     const at = [0, ...places.map((place) => Math.min(place, whole.length)), whole.length];
     at.sort((a, b) => a - b);
     const pieces = at.slice(1).map((end, index) => whole.subarray(at[index], end));
-    assert.equal(
-      await reason([...pieces.filter(({ length }) => length > 0), "end"], { body }),
-      wanted,
-    );
+    const found = await reason([...pieces.filter(({ length }) => length > 0), "end"], { body });
+    // What is not HTTP is quoted as far as it has come.
+    const start = wanted.replace(/^(its answer is not HTTP).*/, "$1");
+    assert.equal(start === wanted ? found : found.slice(0, start.length), start);
   }));
 });
 
