@@ -1,5 +1,6 @@
 import type { LoadedConfig } from "../lib/config/load.ts";
 import { EXIT_ATTENTION, EXIT_OK, InForceError, LbError } from "../lib/model/error.ts";
+import type { HealthChange } from "../lib/model/health.ts";
 import type { Outcome } from "../lib/reconcile/outcome.ts";
 import type { Machine, ReconcileRequest } from "../lib/reconcile/request.ts";
 import { context, type Places } from "./context.ts";
@@ -27,6 +28,8 @@ export interface ChangeRequest {
   readonly isMove?: boolean;
   /** Where that text is; undefined where it is the revision that was applied last. */
   readonly file?: string;
+  /** Looks after backends before anything is planned, with the lock held. @returns what has changed of them */
+  readonly check?: (machine: Machine) => Promise<readonly HealthChange[]>;
   /** Called with the lock held. undefined: there is nothing to do. */
   readonly target: (machine: Machine, text: string | undefined) => Promise<Wanted | undefined>;
   /** Called with the lock held, after it came about. @returns what there is to report */
@@ -38,9 +41,10 @@ export async function change(request: ChangeRequest): Promise<Outcome | undefine
   const { withMachine } = await import("./machine.ts");
   return await withMachine(request.places, request.lockTimeout_ms, async (machine) => {
     const text = await request.text?.(machine);
+    const health = await request.check?.(machine) ?? [];
     const isTold = text !== undefined && !request.isMove;
     const settled = isTold ? await settledOutcome(machine, text, request) : undefined;
-    if (settled) return settled;
+    if (settled) return await withHealth(settled, health, machine);
     const { reconcile } = await import("../lib/reconcile/reconcile.ts");
     const wanted = await request.target(machine, text);
     if (!wanted) return undefined;
@@ -53,7 +57,8 @@ export async function change(request: ChangeRequest): Promise<Outcome | undefine
     } catch (error) {
       throw error instanceof InForceError ? error : undone(error, undo);
     }
-    return request.finish?.(machine, outcome) ?? outcome;
+    const told = await withHealth(outcome, health, machine);
+    return request.finish?.(machine, told) ?? told;
   });
 }
 
@@ -61,6 +66,17 @@ export async function change(request: ChangeRequest): Promise<Outcome | undefine
 async function settledOutcome(machine: Machine, text: string, { file, dryRun }: ChangeRequest) {
   const { settledOutcome } = await import("../lib/reconcile/settled.ts");
   return await settledOutcome(machine, text, { file, dryRun });
+}
+
+/** Where nobody is checked there is nothing to tell, and nothing to load for it. */
+async function withHealth(
+  outcome: Outcome,
+  changes: readonly HealthChange[],
+  machine: Machine,
+): Promise<Outcome> {
+  if (changes.length === 0 && machine.store.health.isEmpty()) return outcome;
+  const { withHealth } = await import("../lib/reconcile/health.ts");
+  return withHealth(outcome, changes, machine);
 }
 
 /** @returns the error, which says so where things could not be put back */
@@ -90,16 +106,23 @@ export async function report(
   outcome: Outcome,
   options: { readonly json: boolean; readonly planned: boolean; readonly quiet?: boolean },
 ): Promise<number> {
-  const { outcomeJson, outcomeText } = await import("../lib/report/outcome.ts");
+  const { healthLines, outcomeJson, outcomeText } = await import("../lib/report/outcome.ts");
   const paint = stderrPaint();
   const isUsual = !outcome.changed || outcome.routine;
   const isQuiet = options.quiet && isUsual && outcome.drift.length === 0;
   if (!isQuiet) {
     for (const warning of outcome.warnings) say(paint(`warning: ${warning}`, "yellow"));
   }
-  for (const line of outcome.blocked) say(paint(`attention: ${line}`, "yellow"));
+  const { blocked, health = [], unwell = [] } = outcome;
+  const told = isQuiet || health.length > 0 ? blocked : [...blocked, ...unwell];
+  for (const line of told) say(paint(`attention: ${line}`, "yellow"));
   if (options.json) printJson(outcomeJson(outcome));
   else if (!isQuiet) print(outcomeText(outcome, options.planned, stdoutPaint()));
-  const needsAttention = outcome.drift.length + outcome.blocked.length > 0;
-  return needsAttention && !options.planned ? EXIT_ATTENTION : EXIT_OK;
+  else if (health.length > 0) print(healthLines(outcome, stdoutPaint()).join("\n"));
+  return options.planned ? EXIT_OK : exitCodeOf(outcome);
+}
+
+/** 0, or 1 where something needs attention. */
+export function exitCodeOf({ drift, blocked, unwell = [] }: Outcome): number {
+  return drift.length + blocked.length + unwell.length > 0 ? EXIT_ATTENTION : EXIT_OK;
 }

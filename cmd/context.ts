@@ -2,6 +2,7 @@ import type { WorkerHost } from "../lib/host/worker/worker.ts";
 import { LbError } from "../lib/model/error.ts";
 import { RUN_DIR_BYTES_MAX } from "../lib/model/worker.ts";
 import type { CheckPorts } from "../lib/health/check/call.ts";
+import type { Machine } from "../lib/reconcile/request.ts";
 import type { HostIdentity } from "../lib/store/journal.ts";
 import { secureFolder } from "../lib/store/folder.ts";
 import type { Store } from "../lib/store/store.ts";
@@ -40,6 +41,14 @@ export const context = {
   /** What the queue worker is started and asked with. */
   worker(kernel: Kernel): WorkerHost {
     return { kernel, daemons, self: context.selfCommand() };
+  },
+
+  /** Checks backends, each in its time. What checks are made of is loaded with the first of them. */
+  checker({ config }: Pick<Places, "config">): Machine["check"] {
+    return async (targets) => {
+      const { runChecks } = await import("../lib/health/check/check.ts");
+      return await runChecks(targets, await context.checkPorts(), { config });
+    };
   },
 
   /** What checks of backends take of the machine. */

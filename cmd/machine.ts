@@ -30,7 +30,8 @@ export async function withMachine<T>(
       const host = context.hostIdentity();
       const facts = await knownFacts(kernel, store, host);
       const worker = context.worker(kernel);
-      return await work({ kernel, store, host, facts, version: VERSION, worker });
+      const check = context.checker(places);
+      return await work({ kernel, store, host, facts, version: VERSION, worker, check });
     } finally {
       store.close();
     }

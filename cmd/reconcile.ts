@@ -1,44 +1,48 @@
-import { EXIT_OK } from "../lib/model/error.ts";
+import type { LoadedConfig } from "../lib/config/load.ts";
+import { EXIT_CODES, EXIT_OK, LbError } from "../lib/model/error.ts";
+import type { HealthChange } from "../lib/model/health.ts";
+import type { IsDue } from "../lib/reconcile/health.ts";
 import type { Outcome } from "../lib/reconcile/outcome.ts";
-import { change, report } from "./change.ts";
+import type { Machine } from "../lib/reconcile/request.ts";
+import type { Rhythm } from "../lib/reconcile/rhythm.ts";
+import type { Store } from "../lib/store/store.ts";
+import { change, exitCodeOf, report } from "./change.ts";
 import { context, type Places } from "./context.ts";
-import { say } from "./io.ts";
-import { type End, examples, lockingCommand, placesOf } from "./options.ts";
+import { fail, printJson, say } from "./io.ts";
+import { type End, examples, lockingCommand, parsePatience, placesOf } from "./options.ts";
 
 /** `lb reconcile` */
 export function reconcileCommand(end: End) {
   return lockingCommand("reconcile")
-    .summary("repair what drifted from the applied config: what cron runs")
+    .summary("check backends, repair what drifted from the applied config: what cron runs")
     .description(
-      "Compares the kernel with the config that was applied last, and repairs what differs. " +
-        "Quiet when all is well. Edits of lb.toml wait for lb apply.",
+      "Checks every backend, then compares the kernel with the config that was applied last, and puts right " +
+        "what differs. Quiet when all is well, one line for each change otherwise. Edits of lb.toml wait for " +
+        "lb apply.",
     )
+    .option("--every <time>", "go on, with a pass this often", parsePatience)
+    .option("--for <time>", "how long to go on", parsePatience)
     .addHelpText(
       "after",
       examples(
-        ["lb reconcile", "one pass; exit code 1 if something had to be repaired"],
-        ["* * * * * root /usr/local/bin/lb reconcile", "in /etc/cron.d/lb"],
+        ["lb reconcile", "one pass; exit code 1 if something needs attention"],
+        ["lb reconcile --every 5s --for 58s", "a minute of passes"],
+        [
+          "* * * * * root /usr/local/bin/lb reconcile --every 5s --for 58s",
+          "in /etc/cron.d/lb",
+        ],
       ),
     )
     .action(async (options) => {
       context.needRoot("reconcile");
       const places = placesOf(options);
-      const { json } = options;
-      // A state that is empty would only hide that there was none.
-      const outcome = context.hasState(places) && await change({
-        places,
-        lockTimeout_ms: options.lockTimeout,
-        dryRun: false,
-        text: ({ store }) => Promise.resolve(store.revisions.latestApplied()?.config_text),
-        async target({ store }) {
-          const { appliedConfig } = await import("./applied.ts");
-          const loaded = await appliedConfig(store);
-          return loaded && { loaded, command: "lb reconcile" };
-        },
-      });
-      const told = { json, planned: false, quiet: true };
-      if (outcome) return end(await report(outcome, told));
-      const exitCode = await report(await nothingInForce(places), told);
+      const { json, lockTimeout: lockTimeout_ms } = options;
+      const rhythm = rhythmOf(options.every, options.for);
+      const pass = passOf(places);
+      if (rhythm) return end(await goOn(places, pass, { rhythm, json, lockTimeout_ms }));
+      const outcome = await pass(lockTimeout_ms, {});
+      if (outcome) return end(await tell(outcome, json));
+      const exitCode = await tell(await nothingInForce(places), json);
       if (exitCode === EXIT_OK && !json && Deno.stderr.isTerminal()) {
         say('Nothing was applied yet; "lb apply" does that.');
       }
@@ -46,10 +50,127 @@ export function reconcileCommand(end: End) {
     });
 }
 
-async function nothingInForce(places: Places): Promise<Outcome> {
-  const [{ NOTHING_IN_FORCE }, { unrecordedRules }] = await Promise.all([
-    import("../lib/report/outcome.ts"),
-    import("./leftover.ts"),
+function rhythmOf(every_ms: number | undefined, for_ms: number | undefined): Rhythm | undefined {
+  if (every_ms === undefined && for_ms === undefined) return undefined;
+  if (every_ms && for_ms !== undefined) return { every_ms, for_ms };
+  throw new LbError("usage", "--every and --for go together, for instance --every 5s --for 58s");
+}
+
+/** What a pass is to mind besides the state. */
+interface PassOptions {
+  /** Whose turn it is. @default everybody's */
+  readonly isDue?: IsDue;
+  /** Passes that were left out since the last one. @default 0 */
+  readonly skipped?: number;
+}
+
+/** One pass. @returns undefined where nothing was ever applied */
+type Pass = (lockTimeout_ms: number, options: PassOptions) => Promise<Outcome | undefined>;
+
+function passOf(places: Places): Pass {
+  // The same for as long as nothing is applied in between.
+  let known: LoadedConfig | undefined;
+  const configIn = async (store: Store) => {
+    const text = store.revisions.latestApplied()?.config_text;
+    if (known?.text === text) return known;
+    const { appliedConfig } = await import("./applied.ts");
+    return known = await appliedConfig(store);
+  };
+  return async (lockTimeout_ms, { isDue, skipped = 0 }) => {
+    // A state that is empty would only hide that there was none.
+    if (!context.hasState(places)) return undefined;
+    return await change({
+      places,
+      lockTimeout_ms,
+      dryRun: false,
+      text: ({ store }) => Promise.resolve(store.revisions.latestApplied()?.config_text),
+      async check(machine) {
+        if (skipped > 0) machine.store.passes.skip(skipped);
+        return await checkBackends(machine, configIn, isDue);
+      },
+      async target({ store }) {
+        const loaded = await configIn(store);
+        return loaded && { loaded, command: "lb reconcile" };
+      },
+    });
+  };
+}
+
+/** A text that has no word of health is not parsed for it: most runs of cron have nothing else to do. */
+async function checkBackends(
+  machine: Machine,
+  configIn: (store: Store) => Promise<LoadedConfig | undefined>,
+  isDue?: IsDue,
+): Promise<readonly HealthChange[]> {
+  const { store } = machine;
+  const text = store.revisions.latestApplied()?.config_text ?? "";
+  if (!text.includes("health") && store.health.isEmpty()) return [];
+  const { EVERYBODY, healthPass } = await import("../lib/reconcile/health.ts");
+  const loaded = await configIn(store);
+  return loaded ? await healthPass(machine, loaded.config, isDue ?? EVERYBODY) : [];
+}
+
+/** Prints what a pass has to say, which is nothing as a rule. @returns the exit code */
+function tell(outcome: Outcome, json = false): Promise<number> {
+  return report(outcome, { json, planned: false, quiet: true });
+}
+
+/** Tells what was said just before from what is new: cron mails everything that is printed. */
+function newsFilter(): (text: string) => boolean {
+  let last = "";
+  return (text) => {
+    if (text === last) return false;
+    last = text;
+    return true;
+  };
+}
+
+/** Passes until the time is up. What one of them fails at, the next one tries again. */
+async function goOn(
+  places: Places,
+  pass: Pass,
+  { rhythm, json, lockTimeout_ms }: {
+    readonly rhythm: Rhythm;
+    readonly json: boolean;
+    readonly lockTimeout_ms: number;
+  },
+): Promise<number> {
+  const [{ runPasses }, { dueAfter }, { sumOf }] = await Promise.all([
+    import("../lib/reconcile/rhythm.ts"),
+    import("../lib/reconcile/health.ts"),
+    import("../lib/reconcile/outcome.ts"),
   ]);
-  return { ...NOTHING_IN_FORCE, blocked: await unrecordedRules(places) };
+  let sum = await emptyOutcome();
+  let worst: number = EXIT_OK;
+  const isNews = newsFilter();
+  const { every_ms } = rhythm;
+  const count = await runPasses(context.clock, rhythm, async ({ isFirst, skipped }) => {
+    try {
+      const isDue = isFirst ? undefined : dueAfter(context.clock.now_ms(), every_ms / 2);
+      const outcome = await pass(Math.min(lockTimeout_ms, every_ms), { isDue, skipped });
+      const last = outcome ?? await nothingInForce(places);
+      sum = sumOf(sum, last);
+      worst = Math.max(worst, exitCodeOf(last));
+      if (!json) await tell(isNews(last.blocked.join("\n")) ? last : { ...last, blocked: [] });
+      return true;
+    } catch (error) {
+      // Whoever holds the lock does what there is to do.
+      if (error instanceof LbError && error.code === "busy") return false;
+      if (!(error instanceof LbError)) throw error;
+      worst = Math.max(worst, EXIT_CODES[error.code]);
+      if (isNews(error.message)) fail(error, false);
+      return true;
+    }
+  });
+  if (json) printJson({ ...sum, ...count });
+  return worst;
+}
+
+async function nothingInForce(places: Places): Promise<Outcome> {
+  const { unrecordedRules } = await import("./leftover.ts");
+  return { ...await emptyOutcome(), blocked: await unrecordedRules(places) };
+}
+
+async function emptyOutcome(): Promise<Outcome> {
+  return (await import("../lib/report/outcome.ts")).NOTHING_IN_FORCE;
 }

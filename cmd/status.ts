@@ -1,5 +1,5 @@
 import { EXIT_ATTENTION, EXIT_OK, LbError } from "../lib/model/error.ts";
-import type { Status } from "../lib/reconcile/status.ts";
+import type { ServiceStatus, Status } from "../lib/reconcile/status.ts";
 import type { Store } from "../lib/store/store.ts";
 import { context, type Places } from "./context.ts";
 import { print, printJson, stdoutPaint } from "./io.ts";
@@ -28,9 +28,19 @@ export function statusCommand(end: End) {
       const { statusJson, statusText } = await import("../lib/report/status.ts");
       if (options.json) printJson(statusJson(shown));
       else print(statusText(shown, stdoutPaint()));
-      const { drifted, blocked } = shown;
-      end(drifted.length + blocked.length > 0 ? EXIT_ATTENTION : EXIT_OK);
+      end(needsAttention(shown) ? EXIT_ATTENTION : EXIT_OK);
     });
+}
+
+/** Something differs, is in the way, or is not well. */
+function needsAttention({ drifted, blocked, services }: Status): boolean {
+  return drifted.length + blocked.length > 0 || services.some(isUnwell);
+}
+
+/** Who was never checked is not ill. */
+function isUnwell({ backends, panic_since_ms }: ServiceStatus): boolean {
+  return panic_since_ms !== undefined ||
+    backends.some(({ health, check_ms }) => health !== "healthy" && check_ms !== null);
 }
 
 async function currentStatus(places: Places): Promise<Status> {
@@ -76,6 +86,7 @@ const NOTHING_APPLIED: Status = {
   revision: null,
   applied_at_ms: null,
   drift_last_pass: 0,
+  skipped_passes: 0,
   drifted: [],
   blocked: [],
   config_edited: false,

@@ -35,11 +35,14 @@ const WAIVERS: readonly Waiver[] = [
   without("mark", { mark: 0 }),
   without("snmp", { snmp: undefined }),
   {
-    words: "leave service.health out",
-    waive: (service) => ({
+    words: "passive = false",
+    waive: ({ health, backends, ...service }) => ({
       ...service,
-      health: undefined,
-      backends: service.backends.map((backend) => ({ ...backend, health: undefined })),
+      health: health && { ...health, passive: false },
+      backends: backends.map(({ health, ...one }) => ({
+        ...one,
+        health: health && { ...health, passive: false },
+      })),
     }),
   },
   {

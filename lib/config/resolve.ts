@@ -1,3 +1,4 @@
+import { HEALTH_DEFAULTS } from "../model/health.ts";
 import { DEFAULT_MARK_MASK, type MarkLayout, markLayout } from "../model/mark.ts";
 import type { Backend, Health, Persistence, Service, Snmp } from "../model/service.ts";
 import type { Config, Notify } from "../model/settings.ts";
@@ -9,20 +10,6 @@ import {
   type WrittenService,
   type WrittenSnmp,
 } from "./schema.ts";
-
-/** What a written health check has where nothing else is said: the figures of config.md's sample. */
-export const HEALTH_DEFAULTS: Health = {
-  type: "tcp",
-  path: "/",
-  status: [{ first: 200, last: 200 }, { first: 300, last: 399 }],
-  verify: true,
-  passive: false,
-  panic: 50,
-  interval_ms: 5_000,
-  timeout_ms: 2_000,
-  rise: 2,
-  fall: 3,
-};
 
 const DRAIN_DEADLINE_MS = 60_000;
 

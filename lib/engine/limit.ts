@@ -18,19 +18,14 @@ export interface BackendLimit {
 /** What no engine can do in this version of lb. */
 const NOT_BUILT: readonly Limit[] = [
   {
-    path: ["health"],
-    applies: ({ health }) => health !== undefined && health.type !== "none",
-    why: 'health checks are not built yet; leave health out, or write type = "none"',
+    path: ["health", "passive"],
+    applies: ({ health }) => health?.passive === true,
+    why: "what connections tell of backends is not looked at yet; write passive = false",
   },
   {
     path: ["drain"],
     applies: ({ drain }) => drain !== undefined,
     why: "drains are not built yet; weight 0 stops new connections and keeps the established ones",
-  },
-  {
-    path: ["balance", "slow_start"],
-    applies: ({ balance }) => balance.slow_start_ms > 0,
-    why: "slow start is not built yet",
   },
   {
     path: ["snmp"],
@@ -42,8 +37,8 @@ const NOT_BUILT: readonly Limit[] = [
 const BACKEND_NOT_BUILT: readonly BackendLimit[] = [
   {
     key: "health",
-    applies: ({ health }) => health !== undefined && health.type !== "none",
-    why: "health checks are not built yet; leave health out",
+    applies: ({ health }) => health?.passive === true,
+    why: "what connections tell of backends is not looked at yet; leave passive out",
   },
 ];
 

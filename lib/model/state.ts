@@ -44,6 +44,8 @@ export interface PlacedBackend extends Backend {
   readonly id: number;
   /** Configured weight after health, intent and load. */
   readonly effective_weight: number;
+  /** How far it has grown since it recovered, where that is not all the way. @default 1 */
+  readonly slow_start?: number;
   /** With `forward = "dr"`, where it is. Without, or if it does not answer there, it has no weight. */
   readonly link?: BackendLink;
 }

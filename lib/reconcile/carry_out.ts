@@ -2,7 +2,7 @@ import { StalePlanError } from "../engine/engine.ts";
 import { InForceError, LbError } from "../model/error.ts";
 import { withoutReleases } from "../store/ids.ts";
 import { applyEngines } from "./apply_engines.ts";
-import { forgetGone, goneSince } from "./flows.ts";
+import { forgetFallen, forgetGone, goneSince } from "./flows.ts";
 import {
   applyStage,
   doneStages,
@@ -59,6 +59,7 @@ async function finish(
   removed: ReturnType<typeof goneSince>,
 ): Promise<Outcome> {
   await orBlocked(run, () => forgetGone(run, removed));
+  await orBlocked(run, () => forgetFallen(run, plan));
   const isMoved = inMovingOrder(run, plan.tasks).last.length > 0;
   for (const stage of isMoved ? LEFT_STAGES : ["addresses", ...LEFT_STAGES] as const) {
     await orBlocked(run, () => applyHostStage(run, stage, plan.host));

@@ -3,8 +3,10 @@ import { flushUnbalanced } from "../host/conntrack/unbalanced.ts";
 import { freePorts } from "../host/conntrack/reopen.ts";
 import { type MarkLayout, markLayout } from "../model/mark.ts";
 import { addressOfKey } from "../model/service.ts";
+import type { PlacedService } from "../model/state.ts";
 import type { BackendRow } from "../store/ids.ts";
-import type { EngineTask } from "./plan.ts";
+import { knownStandings } from "./health.ts";
+import type { EngineTask, RunPlan } from "./plan.ts";
 import type { Machine, Run } from "./request.ts";
 import { retiredBackends } from "./tracking.ts";
 
@@ -21,6 +23,32 @@ export function forgetGone(run: Run, gone: readonly Gone[]): void {
   const { machine, request } = run;
   const layouts = knownLayouts(machine, request.loaded.config.marks);
   tell(run, flushUdp(machine.kernel.sockets, layouts, gone), "of removed backends");
+}
+
+/**
+ * Forgets the udp flows of backends that have just been found unhealthy: they would go to the dead for as long
+ * as the client goes on. Those of a backend whose weight is taken away go on. @throws {KernelError}
+ */
+export function forgetFallen(run: Run, { tasks }: Pick<RunPlan, "tasks">): void {
+  const { machine, request, now_ms } = run;
+  const standings = knownStandings(machine, now_ms);
+  const fallen = tasks.flatMap(({ state, committed }) => {
+    const served = servingIds(committed?.state.services ?? []);
+    return state.services.filter(({ protocol }) => protocol === "udp").flatMap((service) =>
+      service.backends.filter((one) => served.has(one.id) && !standings(service, one).isAble)
+        .map(({ id, address }): Gone => ({ id, address: address.text }))
+    );
+  });
+  const layouts = knownLayouts(machine, request.loaded.config.marks);
+  tell(run, flushUdp(machine.kernel.sockets, layouts, fallen), "of unhealthy backends");
+}
+
+function servingIds(services: readonly PlacedService[]): Set<number> {
+  return new Set(
+    services.flatMap(({ backends }) =>
+      backends.filter(({ effective_weight }) => effective_weight > 0).map(({ id }) => id)
+    ),
+  );
 }
 
 /** The layouts that connections here may have been marked in. @param marks if none is on record */

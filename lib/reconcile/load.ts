@@ -1,4 +1,5 @@
 import type { Engine } from "../engine/engine.ts";
+import { effectiveWeight } from "../health/effective_weight.ts";
 import type { Service } from "../model/service.ts";
 import type { PlacedBackend, PlacedService } from "../model/state.ts";
 import { countActive } from "../netlink/conntrack/count.ts";
@@ -55,7 +56,12 @@ export function observeLoads(
 
 function factorsOf({ backends }: PlacedService): (readonly [number, number])[] {
   return backends.filter(({ weight, effective_weight }) => weight > 0 && effective_weight > 0)
-    .map(({ id, weight, effective_weight }) => [id, effective_weight / weight]);
+    .map((one) => [one.id, one.effective_weight / grownWeight(one)]);
+}
+
+/** Without load: what its connections have made of it is the rest. */
+function grownWeight({ weight, slow_start }: PlacedBackend): number {
+  return effectiveWeight(weight, { slow_start });
 }
 
 /** A service's backends with weights that follow load. Pure. */
@@ -70,8 +76,8 @@ export function underLoad(
   if (!followsLoad(scheduler)) return backends;
   const next = isCounted ? countedFactors(scheduler, backends, { active, factors }) : factors;
   return backends.map((backend) => {
-    const factor = next.get(backend.id) ?? 1;
-    return { ...backend, effective_weight: rounded(backend.effective_weight * factor) };
+    const load = next.get(backend.id) ?? 1;
+    return { ...backend, effective_weight: effectiveWeight(backend.effective_weight, { load }) };
   });
 }
 
@@ -88,9 +94,4 @@ function countedFactors(
     });
     return [...loadFactors(loaded, scheduler)];
   }));
-}
-
-/** Three digits tell each step from the next, and are the same number again when read from a text. */
-function rounded(weight: number): number {
-  return Number(weight.toPrecision(3));
 }

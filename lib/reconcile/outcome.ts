@@ -1,4 +1,5 @@
 import type { Change } from "../model/change.ts";
+import type { HealthChange } from "../model/health.ts";
 import type { Chosen } from "./selection.ts";
 
 /** A sysctl that is, was or would be set. */
@@ -26,6 +27,23 @@ export interface Outcome {
   readonly blocked: readonly string[];
   /** What the config's author may want to look at. */
   readonly warnings: readonly string[];
+  /** What has changed of backends' health. Undefined where nothing has. */
+  readonly health?: readonly HealthChange[];
+  /** What is not well now, a sentence for each. Undefined where all is. */
+  readonly unwell?: readonly string[];
   /** Notes on what happened that are nobody's fault, for instance a completed run. */
   readonly notes: readonly string[];
+}
+
+/** What two runs did, one after the other, as one; the second tells how things are. Pure. */
+export function sumOf(sum: Outcome, one: Outcome): Outcome {
+  return {
+    ...one,
+    changed: sum.changed || one.changed,
+    changes: [...sum.changes, ...one.changes],
+    sysctls: [...sum.sysctls, ...one.sysctls],
+    drift: [...sum.drift, ...one.drift],
+    notes: [...sum.notes, ...one.notes],
+    ...(sum.health || one.health) && { health: [...sum.health ?? [], ...one.health ?? []] },
+  };
 }

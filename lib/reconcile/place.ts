@@ -1,5 +1,7 @@
 import type { Facts } from "../capability/facts.ts";
 import type { Engine } from "../engine/engine.ts";
+import { effectiveWeight } from "../health/effective_weight.ts";
+import { NOTHING_TOLD, type Standing, type Standings } from "../health/standing.ts";
 import type { Way } from "../host/neighbour/way.ts";
 import { LbError } from "../model/error.ts";
 import { fitsMark, type MarkLayout } from "../model/mark.ts";
@@ -20,9 +22,11 @@ export function backendNames(services: readonly Service[]): BackendName[] {
   );
 }
 
-/** What is known of the kernel's connections. */
+/** What is known of backends and of the kernel's connections. */
 export interface Live {
   readonly loads?: Loads;
+  /** What follows from backends' checks. @default nothing is known of any */
+  readonly standings?: Standings;
   /** What needs conntrack's view of what IPVS balances. */
   readonly watch?: Watch;
 }
@@ -37,13 +41,13 @@ export function placeServices(
   rows: readonly BackendRow[],
   facts: Pick<Facts, "capabilities" | "processors">,
   { ways, ingress }: Links = NO_LINKS,
-  { loads = NO_LOADS, watch }: Live = {},
+  { loads = NO_LOADS, standings = NOTHING_TOLD, watch }: Live = {},
 ): DesiredState {
   const find = rowFinder(rows);
   const services = servicesOn(config, engineOf, engine)
     .map((service): PlacedService => {
       const idOf = (backend: Backend) => find(service.name, backendKey(backend))!.id;
-      const backends = placeBackends(service, ways, idOf);
+      const backends = placeBackends(service, ways, { idOf, standings });
       const isUnderLoad = isFollowed(engine, service);
       const weighted = isUnderLoad ? underLoad(service, backends, loads, config.marks) : backends;
       return { ...service, backends: weighted };
@@ -88,36 +92,50 @@ function lacking(
 }
 
 function placeBackends(
-  { forward, backends }: Service,
+  service: Service,
   ways: ReadonlyMap<string, Way>,
-  idOf: (backend: Backend) => number,
+  known: { readonly idOf: (backend: Backend) => number; readonly standings: Standings },
 ): PlacedBackend[] {
-  if (forward !== "dr") {
-    return backends.map((backend) => ({
-      ...backend,
-      id: idOf(backend),
-      effective_weight: effectiveWeight(backend, backends),
-    }));
-  }
-  const wayTo = ({ address }: Backend) => ways.get(address.text);
-  // What cannot be reached takes no new connections, whatever the config gives it.
-  const able = backends.map((one) => wayTo(one)?.link?.answers ? one : { ...one, weight: 0 });
-  return backends.map((backend, index) => ({
-    ...backend,
-    id: idOf(backend),
-    effective_weight: effectiveWeight(able[index]!, able),
-    link: wayTo(backend)?.link,
-  }));
+  const isDirect = service.forward === "dr";
+  const placed = service.backends.map((backend) => {
+    const { isAble, slow_start } = known.standings(service, backend);
+    const link = isDirect ? ways.get(backend.address.text)?.link : undefined;
+    // What cannot be reached takes no new connections, whatever the config gives it.
+    const isReachable = !isDirect || link?.answers === true;
+    const effective_weight = effectiveWeight(backend.weight, {
+      isAble: isAble && isReachable,
+      slow_start,
+    });
+    const some = { ...isDirect && { link }, ...slow_start < 1 && { slow_start } };
+    return { ...backend, id: known.idOf(backend), effective_weight, ...some };
+  });
+  return withBackups(placed);
+}
+
+/** A backup has a weight only while no other backend of its family takes new connections. */
+function withBackups(placed: readonly PlacedBackend[]): PlacedBackend[] {
+  const served = new Set(
+    placed.filter(({ backup, effective_weight }) => !backup && effective_weight > 0)
+      .map(({ address }) => address.family),
+  );
+  return placed.map((one) =>
+    one.backup && served.has(one.address.family) ? { ...one, effective_weight: 0 } : one
+  );
 }
 
 /** Why a backend's weight is not the configured one now; "" where it is. */
 export function weightReason(
   { forward, scheduler }: Pick<Service, "forward" | "scheduler">,
-  { backup, weight, effective_weight, link }: PlacedBackend,
+  { backup, weight, effective_weight, link, slow_start = 1 }: PlacedBackend,
+  { state, isAble }: Pick<Standing, "state" | "isAble"> = { state: "healthy", isAble: true },
 ): string {
   if (effective_weight === weight) return "";
+  if (!isAble) return state === "unhealthy" ? "unhealthy" : "was never healthy";
   if (forward === "dr" && !link) return "not on a link of this machine";
   if (forward === "dr" && !link?.answers) return `no answer at ${link?.interface}`;
+  if (effective_weight > 0 && slow_start < 1) {
+    return `grows back: ${Math.round(slow_start * 100)} %`;
+  }
   if (effective_weight > 0 && followsLoad(scheduler)) return "follows its connections";
   return backup ? "backup: others take connections" : "";
 }
@@ -135,15 +153,4 @@ function refuseUnmarkable(
     `service ${name}: mark, dscp and priority need backend ids below ${marks.idMax}, and there are ` +
       "more backends than that: give mark_mask more bits. Nothing was changed.",
   );
-}
-
-/**
- * The weight a backend has now. A backup has one only while no other backend of its family takes new
- * connections. Without health, intents and load that is up to the configured weights.
- */
-function effectiveWeight(backend: Backend, all: readonly Backend[]): number {
-  if (!backend.backup) return backend.weight;
-  const isServing = ({ address, backup, weight }: Backend) =>
-    address.family === backend.address.family && !backup && weight > 0;
-  return all.some(isServing) ? 0 : backend.weight;
 }

@@ -1,11 +1,13 @@
 import { modulesToLoad } from "../capability/unused.ts";
 import type { Diagnostic } from "../config/diagnostic.ts";
 import type { Engine, EnginePlan } from "../engine/engine.ts";
+import type { Standings } from "../health/standing.ts";
 import { PATIENT_MS } from "../host/neighbour/observe.ts";
 import { LbError } from "../model/error.ts";
-import type { DesiredState } from "../model/state.ts";
+import type { DesiredState, PlacedService } from "../model/state.ts";
 import { allocateIds, type BackendRow } from "../store/ids.ts";
 import { findDrift, markOf } from "./drift.ts";
+import { knownStandings } from "./health.ts";
 import {
   hostChanges,
   hostDrift,
@@ -75,9 +77,10 @@ export async function planRun(run: Run, how: ViewOptions = {}): Promise<RunPlan>
   const watch = links.watched === undefined
     ? watchTranslated(run, rows)
     : { watched: links.watched };
+  const standings = knownStandings(run.machine, run.now_ms);
   const tasks: EngineTask[] = [];
   for (const engine of enginesHere(run.machine)) {
-    tasks.push(await planEngine(run, engine, { rows, target, links, watch }, how));
+    tasks.push(await planEngine(run, engine, { rows, target, links, watch, standings }, how));
   }
   run.notes.push(...moveNotes(run), ...moduleNotes(run, tasks));
   const host = planHost(run.machine, config, hostWant(config, run.engineOf, watch.watched));
@@ -128,8 +131,9 @@ function findTarget(run: Run): Target {
 async function planEngine(
   run: Run,
   engine: Engine,
-  { rows, target, links, watch }: Pick<RunPlan, "rows" | "target" | "watch"> & {
+  { rows, target, links, watch, standings }: Pick<RunPlan, "rows" | "target" | "watch"> & {
     readonly links: Links;
+    readonly standings: Standings;
   },
   how: ViewOptions,
 ): Promise<EngineTask> {
@@ -149,6 +153,7 @@ async function planEngine(
   const placed = placeServices(config, run.engineOf, engine, rows, facts, links, {
     loads,
     watch,
+    standings,
   });
   const state = isAwaited(run, engine, placed, memory) ? { ...placed, lingers: true } : placed;
   const view = await viewOf(run.machine, engine, state, memory, how);
@@ -200,7 +205,7 @@ function outcomeOf(
   links: Links,
 ): Outcome {
   const { target, tasks, host, queue } = parts;
-  const others = [...hostChanges(host), ...queue.changes];
+  const others = [...hostChanges(host), ...isReload(queue) ? [] : queue.changes];
   return {
     revision: target.revision,
     ...changesOf(run, parts),
@@ -213,13 +218,33 @@ function outcomeOf(
   };
 }
 
+/** The worker is handed other weights, and nothing else is done about it. */
+function isReload({ rules, worker, changes }: QueueStage): boolean {
+  return rules.length === 0 && (worker === "reload" || changes.length === 0);
+}
+
 /** Whether it changes no other services than those whose weights follow load. */
 function isRoutine({ engine, state, plan, committed }: EngineTask): boolean {
   if (plan.changes.length === 0) return true;
   const before = new Set(committed?.state.services);
+  const byName = new Map(committed?.state.services.map((service) => [service.name, service]));
   const changed = state.services.filter((service) => !before.has(service));
   return changed.length > 0 && state.services.length === before.size &&
-    changed.every((service) => isFollowed(engine, service));
+    changed.every((service) =>
+      isFollowed(engine, service) || isReweighted(byName.get(service.name), service)
+    );
+}
+
+/** What checks have done to weights is told by those who know of the checks. */
+function isReweighted(before: PlacedService | undefined, now: PlacedService): boolean {
+  return before !== undefined && unweighted(before) === unweighted(now);
+}
+
+function unweighted(service: PlacedService): string {
+  const backends = service.backends.map((
+    { effective_weight: _, slow_start: __, ...rest },
+  ) => rest);
+  return JSON.stringify({ ...service, backends });
 }
 
 function describeWarning({ file, line, column, message }: Diagnostic): string {

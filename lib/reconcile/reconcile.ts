@@ -3,6 +3,7 @@ import { StalePlanError } from "../engine/engine.ts";
 import { InForceError, KernelError, LbError } from "../model/error.ts";
 import { carryOut, loadModules } from "./carry_out.ts";
 import { isUnknown } from "./drift.ts";
+import { checkNew, withHealth } from "./health.ts";
 import { isHostBehind } from "./host.ts";
 import { directBackends } from "./links.ts";
 import type { ViewOptions } from "./memory.ts";
@@ -35,10 +36,11 @@ export async function reconcile(machine: Machine, request: ReconcileRequest): Pr
   const chosen = await selectAll(request.loaded, machine.facts, request.held ?? engineWas);
   const deadline_ms = clock.now_ms() + request.patience_ms;
   const progress: Progress = { drift: new Set(), marks: new Map(), changes: [], sysctls: [] };
+  const health = request.dryRun ? [] : await checkNew(machine, request.loaded.config);
   for (;;) {
     try {
       const outcome = await attempt(newRun(machine, request, { chosen, engineWas, progress }));
-      if (outcome) return outcome;
+      if (outcome) return withHealth(outcome, health, machine);
     } catch (error) {
       if (!(error instanceof StalePlanError)) throw error;
       progress.hasLanded ||= error.hasLanded;

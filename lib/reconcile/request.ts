@@ -1,4 +1,5 @@
 import type { Facts } from "../capability/facts.ts";
+import type { CheckResult, CheckTarget } from "../health/check/check.ts";
 import type { LoadedConfig } from "../config/load.ts";
 import type { WorkerHost } from "../host/worker/worker.ts";
 import type { Change } from "../model/change.ts";
@@ -19,6 +20,8 @@ export interface Machine {
   readonly version: string;
   /** What starting and asking the queue worker takes. */
   readonly worker: WorkerHost;
+  /** Checks backends, each within its time-out. @returns a result for each target, in their order */
+  readonly check: (targets: readonly CheckTarget[]) => Promise<readonly CheckResult[]>;
 }
 
 /** What a run is to bring about. */

@@ -7,6 +7,7 @@ import { sysctlResource } from "../host/sysctl/sysctl.ts";
 import type { Address } from "../model/address.ts";
 import { KernelError } from "../model/error.ts";
 import type { EngineName } from "../model/service.ts";
+import type { PlacedService } from "../model/state.ts";
 import { hostChanges, hostWant, planHost } from "./host.ts";
 import { directBackends } from "./links.ts";
 import { isFollowed } from "./load.ts";
@@ -88,6 +89,8 @@ export async function inputsDigest(
     addresses.map(({ id, after }) => [id, after]),
     procSysMount(kernel.files),
     await queueInputs(machine),
+    store.health.all().map(({ service, backend, state }) => [service, backend, state]),
+    store.health.panics().map(({ service }) => service),
   ];
   return await sha256(`${JSON.stringify(inputs)}\n${await digestOf(text)}`);
 }
@@ -173,13 +176,18 @@ export function recordSettled(
   const file = warnings[0]?.file ?? "";
   const counts = tasks.some(({ engine, state }) =>
     state.lingers || state.tracking?.awaits ||
-    state.services.some((service) => isFollowed(engine, service))
+    state.services.some((service) => isFollowed(engine, service) || isGrowing(service))
   );
   const known: Known = { file, outcome, direct: directBackends(config), counts };
   // A stamp is no look: time goes on from the last one.
   const isLook = tasks.every((task) => task.isLook);
   const at_ms = isLook ? now_ms : store.settled.get(host)?.at_ms ?? now_ms;
   store.settled.put(host, { at_ms, digest, outcome_json: JSON.stringify(known) });
+}
+
+/** Time alone changes its weights. */
+function isGrowing({ backends }: PlacedService): boolean {
+  return backends.some(({ slow_start }) => slow_start !== undefined);
 }
 
 /**

@@ -2,11 +2,14 @@ import type { BackendCounters, Engine } from "../engine/engine.ts";
 import { ENGINES } from "../engine/registry.ts";
 import type { LoadedConfig } from "../config/load.ts";
 import type { Facts } from "../capability/facts.ts";
+import type { Standing, Standings } from "../health/standing.ts";
 import { HASTY_MS } from "../host/neighbour/observe.ts";
+import type { HealthState } from "../model/health.ts";
 import type { EngineName } from "../model/service.ts";
 import type { DesiredState, PlacedBackend, PlacedService } from "../model/state.ts";
 import { type BackendRow, foldCounter } from "../store/ids.ts";
 import { findDrift } from "./drift.ts";
+import { knownStandings, RISING } from "./health.ts";
 import { hostDrift, hostWant, planHost } from "./host.ts";
 import { observeLinks } from "./links.ts";
 import { observeLoads } from "./load.ts";
@@ -25,7 +28,8 @@ export interface BackendStatus {
   /** Why it is not the configured weight; "" where it is. */
   readonly weight_reason: string;
   readonly intent: "ready";
-  readonly health: "healthy";
+  readonly health: HealthState;
+  /** Why, where it is not healthy; of a healthy one, what is to be known beside. */
   readonly health_reason: string;
   readonly active_connections: number | null;
   readonly new_connections: number | null;
@@ -33,7 +37,8 @@ export interface BackendStatus {
   readonly bytes_out: number | null;
   /** Time of the last check, in milliseconds. */
   readonly check_ms: number | null;
-  readonly added_at_ms: number;
+  /** When its health changed last, or it was added. Milliseconds since 1970. */
+  readonly changed_at_ms: number;
   /** Choices of the worker's since it began; null where it does not choose, or does not answer. */
   readonly chosen: number | null;
 }
@@ -46,6 +51,8 @@ export interface ServiceStatus {
   readonly backends: readonly BackendStatus[];
   /** Connections that the kernel chose for in the worker's place; null where there is no worker to choose. */
   readonly fallbacks: number | null;
+  /** Since when more of its backends fail than is believed; undefined where that is not so. */
+  readonly panic_since_ms?: number;
 }
 
 /** What `lb status` tells. */
@@ -56,6 +63,8 @@ export interface Status {
   readonly applied_at_ms: number | null;
   /** Objects repaired in the last pass. */
   readonly drift_last_pass: number;
+  /** Passes left out since there is a state, because the one before was still under way. */
+  readonly skipped_passes: number;
   /** Objects that differ right now from what was applied. */
   readonly drifted: readonly string[];
   /** What is wanted and cannot be brought about, each with what the operator can do. */
@@ -69,9 +78,12 @@ export interface Status {
   readonly worker?: WorkerReport;
 }
 
+/** What a look takes: nothing is checked, and nothing tried out. */
+export type Onlooker = Omit<Machine, "facts" | "check">;
+
 /** The state of everything that was applied last; reads only. */
 export async function readStatus(
-  machine: Omit<Machine, "facts">,
+  machine: Onlooker,
   applied: { readonly loaded: LoadedConfig; readonly facts: Facts } | undefined,
   about: { readonly config_text: string | undefined },
 ): Promise<Status> {
@@ -84,6 +96,7 @@ export async function readStatus(
     revision: latest?.revision ?? null,
     applied_at_ms: latest?.finished_at_ms ?? null,
     drift_last_pass: machine.store.passes.last()?.drift ?? 0,
+    skipped_passes: machine.store.passes.last()?.skipped ?? 0,
   };
   if (!applied) return { ...base, drifted: [], blocked: [], notes: [], services: [] };
   const chosen = await selectAll(applied.loaded, applied.facts, heldEngines(machine.store));
@@ -95,6 +108,10 @@ export async function readStatus(
   const links = await observeLinks(machine.kernel, applied.loaded.config, engineOf, HASTY_MS);
   const worker = await reportWorker(machine);
   const states: DesiredState[] = [];
+  const standings = knownStandings(machine, machine.kernel.clock.now_ms());
+  const panics = new Map(
+    machine.store.health.panics().map(({ service, since_ms }) => [service, since_ms]),
+  );
   const watched = links.watched ?? committedTracking(machine)?.watched;
   for (const engine of ENGINES) {
     const { config } = applied.loaded;
@@ -104,6 +121,7 @@ export async function readStatus(
     const loads = observeLoads(machine, engine, services, memory, { marks, isCounted: false });
     const state = placeServices(config, engineOf, engine, rows, applied.facts, links, {
       loads,
+      standings,
       watch: { watched },
     });
     if (state.services.length === 0 && !memory.record) continue;
@@ -112,8 +130,10 @@ export async function readStatus(
     const fallbacks = engine.fallbacks(machine.kernel, state);
     states.push(state);
     for (const service of state.services) {
+      const panic_since_ms = panics.get(service.name);
       const counts = { backends, worker, fallbacks: fallbacks.get(service.name) };
-      found.set(service.name, serviceStatus(service, byName, counts));
+      const known = { standings, panic_since_ms };
+      found.set(service.name, serviceStatus(service, byName, counts, known));
     }
   }
   const { config } = applied.loaded;
@@ -128,7 +148,7 @@ export async function readStatus(
 
 /** What is not as it was committed. Where nothing has touched the kernel since, it is not even read. */
 async function driftedObjects(
-  machine: Omit<Machine, "facts">,
+  machine: Onlooker,
   engine: Engine,
   state: DesiredState,
   memory: Memory,
@@ -168,34 +188,48 @@ function serviceStatus(
   service: PlacedService,
   byName: ReadonlyMap<string, Chosen>,
   { backends: counted, worker, fallbacks }: ServiceCounts,
+  { standings, panic_since_ms }: {
+    readonly standings: Standings;
+    readonly panic_since_ms?: number;
+  },
 ): ServiceStatus {
   const { engine, reason } = byName.get(service.name)!;
   const choices = service.queued ? worker?.status?.chosen : undefined;
   const backends = service.backends.map((backend) => ({
-    ...backendStatus(service, backend, counted.get(backend.id)!),
+    ...backendStatus(service, backend, counted.get(backend.id)!, standings(service, backend)),
     chosen: choices ? choices[backend.id] ?? 0 : null,
   }));
-  return { service, engine, reason, backends, fallbacks: fallbacks ?? null };
+  const some = panic_since_ms !== undefined && { panic_since_ms };
+  return { service, engine, reason, backends, fallbacks: fallbacks ?? null, ...some };
 }
 
 function backendStatus(
   service: PlacedService,
   backend: PlacedBackend,
   { row, counters }: Counted,
+  standing: Standing,
 ): Omit<BackendStatus, "chosen"> {
   const raw = counters?.new_connections ?? null;
   return {
     backend,
     effective_weight: backend.effective_weight,
-    weight_reason: weightReason(service, backend),
+    weight_reason: weightReason(service, backend, standing),
     intent: "ready",
-    health: "healthy",
-    health_reason: "not checked",
+    health: standing.state,
+    health_reason: healthReason(standing),
     active_connections: counters?.active_connections ?? null,
     new_connections: raw === null ? null : foldCounter(row, raw).new_total,
     bytes_in: counters?.bytes_in ?? null,
     bytes_out: counters?.bytes_out ?? null,
-    check_ms: null,
-    added_at_ms: row.added_at_ms,
+    check_ms: standing.row?.check_ms ?? null,
+    changed_at_ms: standing.row?.since_ms ?? row.added_at_ms,
   };
+}
+
+/** Words for its health, "" where there is nothing to say. */
+function healthReason({ state, row, isAble }: Standing): string {
+  if (!row) return "not checked";
+  if (row.reason === "") return state === "unhealthy" ? RISING : "";
+  if (state === "healthy") return `last check failed: ${row.reason}`;
+  return isAble ? `${row.reason}; not believed` : row.reason;
 }

@@ -28,10 +28,16 @@ export function outcomeText(outcome: Outcome, planned: boolean, paint: Paint): s
   return [
     headline(outcome, planned, paint),
     changesText(outcome, paint),
+    ...healthLines(outcome, paint),
     ...outcome.drift.map((object) => paint(`! ${object}: changed behind lb's back`, "yellow")),
     ...outcome.notes.map((note) => `· ${note}`),
     servicesText(outcome),
   ].filter((part) => part !== "").join("\n");
+}
+
+/** What has changed of backends' health, a line for each. */
+export function healthLines({ health = [] }: Outcome, paint: Paint): string[] {
+  return health.map(({ message }) => paint(`! ${message}`, "yellow"));
 }
 
 function headline(outcome: Outcome, planned: boolean, paint: Paint): string {

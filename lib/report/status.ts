@@ -11,6 +11,7 @@ export function statusJson(status: Status): Record<string, unknown> {
     revision: status.revision,
     applied_at: status.applied_at_ms === null ? null : isoTime(status.applied_at_ms),
     drift: status.drift_last_pass,
+    skipped_passes: status.skipped_passes,
     drifted: status.drifted,
     blocked: status.blocked,
     config_edited: status.config_edited,
@@ -36,7 +37,9 @@ function workerJson({ state, pid, status }: WorkerReport) {
   };
 }
 
-function serviceJson({ service, engine, reason, backends, fallbacks }: ServiceStatus) {
+function serviceJson(
+  { service, engine, reason, backends, fallbacks, panic_since_ms }: ServiceStatus,
+) {
   return {
     name: service.name,
     engine,
@@ -51,14 +54,15 @@ function serviceJson({ service, engine, reason, backends, fallbacks }: ServiceSt
     bytes_in: sum(backends.map((each) => each.bytes_in)),
     bytes_out: sum(backends.map((each) => each.bytes_out)),
     ...(fallbacks !== null && { kernel_choices: fallbacks }),
-    backends: backends.map(({ backend, added_at_ms, chosen, ...rest }) => ({
+    panic_since: panic_since_ms === undefined ? null : isoTime(panic_since_ms),
+    backends: backends.map(({ backend, changed_at_ms, chosen, ...rest }) => ({
       address: backend.address.text,
       port: backend.port ?? null,
       weight: backend.weight,
       backup: backend.backup,
       ...rest,
       ...(chosen !== null && { chosen }),
-      changed_at: isoTime(added_at_ms),
+      changed_at: isoTime(changed_at_ms),
     })),
   };
 }
@@ -115,7 +119,7 @@ function workerText(report: WorkerReport, paint: Paint): string {
 }
 
 function serviceText(
-  { service, engine, backends, fallbacks }: ServiceStatus,
+  { service, engine, backends, fallbacks, panic_since_ms }: ServiceStatus,
   paint: Paint,
 ): string {
   const where = service.vip.map(formatPrefix).join(" ");
@@ -128,7 +132,7 @@ function serviceText(
   const rows = backends.map((each) => [
     `  ${formatEndpoint(each.backend.address, each.backend.port)}`,
     weightText(each),
-    each.health_reason ? `${each.health} (${each.health_reason})` : each.health,
+    healthText(each, paint),
     shown(each.new_connections),
     shown(each.active_connections),
   ]);
@@ -141,7 +145,30 @@ function serviceText(
     .map((family) =>
       paint(`\n  ! no IPv${family} backend takes connections: they are refused`, "yellow")
     );
-  return `\n${title}\n${columns([head, ...rows])}${refused.join("")}`;
+  const panic = panic_since_ms === undefined ? "" : paint(
+    `\n  ! panic since ${isoTime(panic_since_ms)}: more backends fail than is believed, ` +
+      "connections go where they went before",
+    "yellow",
+  );
+  return `\n${title}\n${columns([head, ...rows])}${panic}${refused.join("")}`;
+}
+
+/** `healthy 0.8 ms`, `unhealthy (connection refused) since …`. */
+function healthText(
+  { health, health_reason, check_ms, changed_at_ms }: BackendStatus,
+  paint: Paint,
+): string {
+  const reason = health_reason ? ` (${health_reason})` : "";
+  if (health === "healthy") {
+    return check_ms === null || reason ? health + reason : `${health} ${milliseconds(check_ms)}`;
+  }
+  const since = check_ms === null ? "" : ` since ${isoTime(changed_at_ms)}`;
+  return paint(`${health}${reason}${since}`, "yellow");
+}
+
+/** Two digits tell enough. */
+function milliseconds(time_ms: number): string {
+  return `${time_ms < 10 ? time_ms.toFixed(1) : Math.round(time_ms)} ms`;
 }
 
 /** `100`, `25 of 100 (why)`, `100 (backup)`. */

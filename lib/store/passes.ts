@@ -8,6 +8,12 @@ export interface Pass {
   readonly drift: number;
 }
 
+/** The last pass, and what became of those before it. */
+export interface PassRecord extends Pass {
+  /** Passes left out since there is a state, because the one before was still under way. */
+  readonly skipped: number;
+}
+
 /** Table `pass`: one row. */
 export class Passes {
   readonly #db: Database;
@@ -16,11 +22,21 @@ export class Passes {
     this.#db = db;
   }
 
-  last(): Pass | undefined {
-    return this.#db.get<Pass>("SELECT at_ms, drift FROM pass");
+  last(): PassRecord | undefined {
+    return this.#db.get<PassRecord>("SELECT at_ms, drift, skipped FROM pass");
   }
 
   record({ at_ms, drift }: Pass): void {
-    this.#db.run("INSERT OR REPLACE INTO pass (id, at_ms, drift) VALUES (1, ?, ?)", at_ms, drift);
+    this.#db.run(
+      `INSERT INTO pass (id, at_ms, drift) VALUES (1, ?, ?)
+       ON CONFLICT (id) DO UPDATE SET at_ms = excluded.at_ms, drift = excluded.drift`,
+      at_ms,
+      drift,
+    );
+  }
+
+  /** Counts passes that were left out. */
+  skip(count: number): void {
+    this.#db.run("UPDATE pass SET skipped = skipped + ?", count);
   }
 }

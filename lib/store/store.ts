@@ -5,6 +5,7 @@ import { Database } from "./database.ts";
 import { Events } from "./events.ts";
 import { FactsCache } from "./facts.ts";
 import { checkTrusted, type Owner, secureFile, secureFolder, touch } from "./folder.ts";
+import { HealthRecords } from "./health.ts";
 import { type HostIdentity, Journal } from "./journal.ts";
 import { migrate, refuseNewer, schemaVersion } from "./migrate.ts";
 import { SCHEMA_VERSION } from "./migration/all.ts";
@@ -26,6 +27,7 @@ export class Store {
   readonly passes: Passes;
   readonly settled: SettledState;
   readonly remains: Remains;
+  readonly health: HealthRecords;
   readonly #db: Database;
 
   constructor(db: Database) {
@@ -38,6 +40,7 @@ export class Store {
     this.passes = new Passes(db);
     this.settled = new SettledState(db);
     this.remains = new Remains(db);
+    this.health = new HealthRecords(db);
   }
 
   /** The journal of what was changed on this boot, in this network namespace. */

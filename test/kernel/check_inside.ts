@@ -3,7 +3,7 @@
  * the results as JSON.
  */
 import { context } from "../../cmd/context.ts";
-import { HEALTH_DEFAULTS } from "../../lib/config/resolve.ts";
+import { HEALTH_DEFAULTS } from "../../lib/model/health.ts";
 import { runChecks } from "../../lib/health/check/check.ts";
 import { parseAddress } from "../../lib/model/address.ts";
 import type { Health } from "../../lib/model/service.ts";

@@ -6,6 +6,7 @@ import { configText } from "./005_config_text.ts";
 import { ifindex } from "./006_ifindex.ts";
 import { byNamespace } from "./007_by_namespace.ts";
 import { engines } from "./008_engines.ts";
+import { health } from "./009_health.ts";
 import type { Migration } from "./migration.ts";
 
 /** Every step, oldest first. */
@@ -18,6 +19,7 @@ export const MIGRATIONS: readonly Migration[] = [
   ifindex,
   byNamespace,
   engines,
+  health,
 ];
 
 /** The schema this lb works with. */

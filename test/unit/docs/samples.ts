@@ -24,6 +24,29 @@ const refused = (text: string): Sample => ({ text, outcome: "unsupported" });
 
 const SNMP = '{ version = "2c", community_file = "/etc/lb/community", oid = "1.3.6.1.2.1.1.3.0" }';
 
+/** Keys of a check, a value of each, and what that takes beside it. */
+const HEALTH_KEYS: readonly (readonly [key: string, value: string, more?: string])[] = [
+  ["type", '"tcp"'],
+  ["type", '"none"'],
+  ["type", '"snmp"', `snmp = ${SNMP}`],
+  ["port", "8080"],
+  ["path", '"/healthz"'],
+  ["host", '"www.example.com"'],
+  ["status", "[200]"],
+  ["body", '"ok"'],
+  ["verify", "false"],
+  ["query", '"example.com"'],
+  ["answer", '"192.0.2.1"'],
+  ["command", '["/usr/local/bin/check"]', 'type = "exec"'],
+  ["source", '"192.0.2.1"'],
+  ["panic", "0"],
+  ["interval", '"1s"'],
+  ["timeout", '"500ms"'],
+  ["rise", "1"],
+  ["fall", "1"],
+  ["snmp", SNMP],
+];
+
 /** By table and key as docs/config.md has them, and the value where both outcomes are possible. */
 export const SAMPLES: Readonly<Record<string, Sample>> = {
   "[lb] engine nft": works(lb('engine = "nft"')),
@@ -66,11 +89,16 @@ export const SAMPLES: Readonly<Record<string, Sample>> = {
   "[[service]] over_limit": works(service('over_limit = "drop"')),
   "[[service]] snmp": refused(service(`snmp = ${SNMP}`)),
   "[service.health] type none": works(below("health", 'type = "none"')),
-  "[service.health] type tcp": refused(below("health", 'type = "tcp"')),
-  "[service.health] port": works(below("health", 'type = "none"\nport = 80')),
+  ...Object.fromEntries(
+    HEALTH_KEYS.map(([key, value, more = ""]) => [
+      `[service.health] ${key} ${value}`,
+      works(below("health", `${key} = ${value}\n${more}`)),
+    ]),
+  ),
+  "[service.health] passive false": works(below("health", "passive = false")),
+  "[service.health] passive true": refused(below("health", "passive = true")),
   "[service.drain] deadline": refused(below("drain", 'deadline = "60s"')),
-  "[service.balance] slow_start 0s": works(below("balance", 'slow_start = "0s"')),
-  "[service.balance] slow_start 30s": refused(below("balance", 'slow_start = "30s"')),
+  "[service.balance] slow_start 30s": works(below("balance", 'slow_start = "30s"')),
   "[service.balance] bound 0": works(below("balance", "bound = 0")),
   "[service.balance] bound 1": refused(below("balance", "bound = 0.25")),
   "[[service.backend]] address": works(service("")),
@@ -78,8 +106,7 @@ export const SAMPLES: Readonly<Record<string, Sample>> = {
   "[[service.backend]] weight": works(backend("weight = 0")),
   "[[service.backend]] backup": works(backend("backup = true")),
   "[[service.backend]] max_connections": works(backend("max_connections = 10")),
-  "[[service.backend]] health none": works(backend('health = { type = "none" }')),
-  "[[service.backend]] health port": refused(backend("health = { port = 9000 }")),
+  "[[service.backend]] health port": works(backend("health = { port = 9000 }")),
 };
 
 function each(

@@ -242,7 +242,7 @@ Deno.test(
   withRig(async (rig) => {
     rig.host.gate.open();
     const asked = 'scheduler = "lr"\nforward = "dr"\nmasquerade = true';
-    const config = single(`${asked}\n[service.health]\ntype = "tcp"`);
+    const config = single(`${asked}\n[service.health]\npassive = true`);
     const { code, message } = await refusalOf(rig.run(config));
     assert.equal(code, "unsupported");
     const lines = message.split("\n");
@@ -251,14 +251,14 @@ Deno.test(
       [
         ["7:13", "service web: scheduler"],
         ["9:14", "service web: masquerade"],
-        ["10:1", "service web: health"],
+        ["11:11", "service web: health.passive"],
         ["2:1", "service web: engine"],
         ["2:1", "service web: engine"],
         undefined,
         undefined,
       ],
     );
-    const nearest = 'leave service.health out and scheduler = "wlc" and forward = "nat"';
+    const nearest = 'passive = false and scheduler = "wlc" and forward = "nat"';
     assert.deepEqual(lines.slice(-2), [
       `service web: the nearest that works here: ${nearest} (engine nft)`,
       "Nothing was changed.",

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import type { Standing, Standings } from "../../../lib/health/standing.ts";
 import { parseAddress } from "../../../lib/model/address.ts";
 import type { Facts } from "../../../lib/capability/facts.ts";
 import { parseConfig } from "../../../lib/config/load.ts";
@@ -37,12 +38,14 @@ ${backend(V6, false)}${backend("2001:db8:b::21", true)}`;
 interface Around {
   readonly facts?: Pick<Facts, "capabilities">;
   readonly links?: Links;
+  readonly standings?: Standings;
 }
 
-async function placed(text: string, { facts = FACTS, links = NO_LINKS }: Around = {}) {
+async function placed(text: string, { facts = FACTS, links = NO_LINKS, standings }: Around = {}) {
   const { config } = await parseConfig(text, "lb.toml");
   const rows = allocateIds([], backendNames(config.services), config.marks.idMax - 1, 0);
-  return placeServices(config, new Map([["web", "nft"]]), nftEngine, rows, facts, links);
+  const live = { standings };
+  return placeServices(config, new Map([["web", "nft"]]), nftEngine, rows, facts, links, live);
 }
 
 /** Where connections of each IP version end up. */
@@ -130,6 +133,44 @@ Deno.test("mark, dscp and priority are refused where ids do not fit the mark; wi
       message: /service web: .*ids below 255.*give mark_mask more bits.*Nothing was changed/,
     });
   }
+});
+
+/** Backends with these words about their health; all others are well. */
+function standingsWith(ill: Readonly<Record<string, Partial<Standing>>>): Standings {
+  return (_, { address: { text } }) => ({
+    state: "healthy",
+    isAble: true,
+    slow_start: 1,
+    ...ill[text],
+  });
+}
+
+Deno.test("an unhealthy backend has no weight and one that recovers a part of it, and backups enter for the former", async () => {
+  const weights = async (ill: Readonly<Record<string, Partial<Standing>>>) => {
+    const standings = standingsWith(ill);
+    const { services: [service] } = await placed(configText({}), { standings });
+    return service!.backends.slice(0, 4).map((one) => [
+      one.effective_weight,
+      weightReason(service!, one, standings(service!, one)),
+    ]);
+  };
+  const out = { state: "unhealthy", isAble: false } as const;
+  const waits = [0, "backup: others take connections"];
+  const [first, second] = PRIMARIES as [string, string];
+  assert.deepEqual(await weights({ [first]: out }), [[0, "unhealthy"], [100, ""], waits, waits]);
+  assert.deepEqual(await weights({ [first]: out, [second]: { slow_start: 0.3 } }), [
+    [0, "unhealthy"],
+    [30, "grows back: 30 %"],
+    waits,
+    waits,
+  ]);
+  const unknown = { state: "unknown", isAble: false } as const;
+  assert.deepEqual(await weights({ [first]: out, [second]: unknown, [BACKUPS[0]!]: out }), [
+    [0, "unhealthy"],
+    [0, "was never healthy"],
+    [0, "unhealthy"],
+    [100, ""],
+  ]);
 });
 
 /** Links on which these backends answer, and these do not; all others are on none. */

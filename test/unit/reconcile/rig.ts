@@ -1,6 +1,7 @@
 /** Test equipment: the one path on a fake machine, with a real database in a folder of its own. */
 import type { Facts } from "../../../lib/capability/facts.ts";
 import { parseConfig } from "../../../lib/config/load.ts";
+import type { CheckResult, CheckTarget } from "../../../lib/health/check/check.ts";
 import { nftEngine } from "../../../lib/engine/nft/engine.ts";
 import type { Outcome } from "../../../lib/reconcile/outcome.ts";
 import { reconcile } from "../../../lib/reconcile/reconcile.ts";
@@ -45,6 +46,8 @@ export class Rig {
   netns = "net:[4026531840]";
   version = "test";
   facts = FACTS;
+  /** What a check finds. */
+  verdict: (target: CheckTarget) => CheckResult = () => ({ ok: true, reason: "", took_ms: 1 });
   #store: Store;
 
   constructor(parent: string) {
@@ -61,7 +64,8 @@ export class Rig {
   get machine(): Machine {
     const { host: { kernel }, store, facts, boot_id, netns, version } = this;
     const worker = { kernel, daemons: this.daemons, self: ["lb"] } as const;
-    return { kernel, store, host: { boot_id, netns }, facts, version, worker };
+    const check: Machine["check"] = (targets) => Promise.resolve(targets.map(this.verdict));
+    return { kernel, store, host: { boot_id, netns }, facts, version, worker, check };
   }
 
   /** A run of lb towards this config. */

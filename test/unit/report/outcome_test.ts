@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { Change } from "../../../lib/model/change.ts";
-import type { Outcome } from "../../../lib/reconcile/outcome.ts";
+import { type Outcome, sumOf } from "../../../lib/reconcile/outcome.ts";
 import { NOTHING_IN_FORCE, outcomeJson, outcomeText } from "../../../lib/report/outcome.ts";
 import { painter } from "../../../lib/report/table.ts";
 
@@ -123,4 +123,23 @@ Deno.test("drift and notes are told", () => {
   const drift = ["chain s-web4"];
   const text = outcomeText(outcome({ drift, notes: ["forgot 2 udp flows"] }), false, plain);
   assert.match(text, /\n! chain s-web4: changed behind lb's back\n· forgot 2 udp flows\n/);
+});
+
+Deno.test("what changed of health is told, a line for each", () => {
+  const message = "web 198.51.100.11:80 is unhealthy: refused (3 failed checks)";
+  const health = [{
+    kind: "health",
+    service: "web",
+    backend: "198.51.100.11|80",
+    message,
+  }] as const;
+  assert.match(outcomeText(outcome({ health }), false, plain), /^! web 198\.51\.100\.11:80 is un/m);
+});
+
+Deno.test("two runs as one: all that was done, and how things are in the end", () => {
+  const first = outcome({ drift: ["chain a"], blocked: ["x"], unwell: ["y"], notes: ["n"] });
+  const second = outcome({ changed: false, changes: [], sysctls: [], revision: 5 });
+  const sum = sumOf(sumOf(NOTHING_IN_FORCE, first), second);
+  const { unwell: _, ...done } = first;
+  assert.deepEqual(sum, { ...done, revision: 5, blocked: [] });
 });

@@ -33,7 +33,7 @@ function backendStatus(index: number, more: Partial<BackendStatus> = {}): Backen
     bytes_in: null,
     bytes_out: null,
     check_ms: null,
-    added_at_ms: ADDED,
+    changed_at_ms: ADDED,
     chosen: null,
     ...more,
   };
@@ -53,6 +53,7 @@ function statusOf(
     revision: 7,
     applied_at_ms: APPLIED,
     drift_last_pass: 2,
+    skipped_passes: 0,
     drifted: [],
     blocked: [],
     config_edited: false,
@@ -81,6 +82,7 @@ Deno.test("status as JSON has the names and units of the contract", () => {
     revision: 7,
     applied_at: "2026-11-20T09:00:00.000Z",
     drift: 2,
+    skipped_passes: 0,
     drifted: [],
     blocked: [],
     config_edited: false,
@@ -98,6 +100,7 @@ Deno.test("status as JSON has the names and units of the contract", () => {
       active_connections: 18,
       bytes_in: null,
       bytes_out: null,
+      panic_since: null,
       backends: [
         { address: "198.51.100.11", port: 8080, weight: 100, effective_weight: 100, ...backend },
         { address: "2001:db8:b::12", port: 8080, weight: 50, effective_weight: 50, ...backend },
@@ -202,4 +205,34 @@ Deno.test("drift and waiting edits are told first, with what to do", () => {
   assert.match(lines[2] ?? "", /^! chain s-web4 .*"lb reconcile"/);
   const { drifted, config_edited } = statusJson(status);
   assert.deepEqual([drifted, config_edited], [["chain s-web4"], true]);
+});
+
+Deno.test("health is shown with the time of the check, or with why and since when it is not well", () => {
+  const ill = {
+    health: "unhealthy",
+    health_reason: "connection refused",
+    check_ms: 0.21,
+    effective_weight: 0,
+    weight_reason: "unhealthy",
+  } as const;
+  const text = statusText(
+    statusOf([backendStatus(0, { check_ms: 0.8 }), backendStatus(1, ill)]),
+    plain,
+  );
+  assert.match(text, / healthy 0\.8 ms +617/);
+  assert.match(
+    text,
+    /0 of 50 \(unhealthy\) +unhealthy \(connection refused\) since 2026-11-01T12:30:00/,
+  );
+});
+
+Deno.test("a panic is told with since when it is", () => {
+  const status = statusOf();
+  const services = [{ ...status.services[0]!, panic_since_ms: APPLIED }];
+  assert.match(
+    statusText({ ...status, services }, plain),
+    /! panic since 2026-11-20T09:00:00\.000Z: more backends fail than is believed/,
+  );
+  const [json] = statusJson({ ...status, services }).services as Record<string, unknown>[];
+  assert.equal(json?.panic_since, "2026-11-20T09:00:00.000Z");
 });

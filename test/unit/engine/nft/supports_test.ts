@@ -24,12 +24,11 @@ const REFUSED: readonly (readonly [string, Partial<Service>])[] = [
   ["scheduler", { scheduler: "sed" }],
   ["scheduler", { scheduler: "nq" }],
   ["forward", { forward: "tunnel" }],
-  ["health", { health: { ...HEALTH, ...TIMES } }],
+  ["health passive", { health: { ...HEALTH, ...TIMES, passive: true } }],
   ["drain", { drain: { deadline_ms: 1 } }],
-  ["balance slow_start", { balance: { slow_start_ms: 1, bound: 0 } }],
   ["balance bound", { balance: { slow_start_ms: 0, bound: 0.25 } }],
   ["snmp", { snmp: { version: "2c" } }],
-  ["backend 0 health", { backends: [{ ...BACKEND!, health: { type: "tcp" } }] }],
+  ["backend 0 health", { backends: [{ ...BACKEND!, health: { passive: true } }] }],
 ];
 
 for (const [path, ask] of REFUSED) {
@@ -91,9 +90,10 @@ const ACCEPTED: readonly Partial<Service>[] = [
   { max_connections: 1 },
   { max_new_per_second: 1 },
   { over_limit: "drop" },
-  { health: { ...HEALTH, ...TIMES, type: "none" } },
+  { health: { ...HEALTH, ...TIMES } },
+  { balance: { slow_start_ms: 1, bound: 0 } },
   { backends: [] },
-  { backends: [{ ...BACKEND!, weight: 0, health: { type: "none" } }] },
+  { backends: [{ ...BACKEND!, weight: 0, health: { type: "tcp" } }] },
   { backends: [{ ...BACKEND!, backup: true, max_connections: 5 }] },
 ];
 
@@ -118,7 +118,7 @@ const REFUSED_DIRECT: readonly (readonly [string, Partial<Service>])[] = [
   ["backend 0 port", { backends: [{ ...BACKEND!, port: 8080 }] }],
   ["backend 0 port", { ports: "all", backends: [{ ...BACKEND!, port: 80 }] }],
   ["backend 0 max_connections", { backends: [{ ...BACKEND!, max_connections: 1 }] }],
-  ["health", { health: { ...HEALTH, ...TIMES } }],
+  ["health passive", { health: { ...HEALTH, ...TIMES, passive: true } }],
 ];
 
 for (const [path, ask] of REFUSED_DIRECT) {

@@ -1,5 +1,5 @@
 /** Test equipment: checks of a backend that is not there. */
-import { HEALTH_DEFAULTS } from "../../../../lib/config/resolve.ts";
+import { HEALTH_DEFAULTS } from "../../../../lib/model/health.ts";
 import type { CheckPorts, CheckTarget } from "../../../../lib/health/check/check.ts";
 import type { Health } from "../../../../lib/model/service.ts";
 import type { RunOptions, RunResult } from "../../../../lib/sys/ports.ts";

@@ -1,0 +1,101 @@
+import { FAMILIES, type Family, formatEndpoint } from "../model/address.ts";
+import type { HealthChange, HealthRecord, Panic } from "../model/health.ts";
+import { type Backend, familiesOf, type Health, type Service } from "../model/service.ts";
+import { neededToRise } from "./hysteresis.ts";
+import type { Standings } from "./standing.ts";
+import type { CheckedBackend } from "./target.ts";
+
+/** What a pass has changed of a backend, for people; nothing where it is as before. Pure. */
+export function backendChange(
+  checked: CheckedBackend,
+  before: HealthRecord | undefined,
+  now: HealthRecord,
+  isHeld: boolean,
+): HealthChange[] {
+  const words = wordsFor(checked.health, before, now, isHeld);
+  if (words === undefined) return [];
+  const { service: { name }, backend, key } = checked;
+  const message = `${name} ${formatEndpoint(backend.address, backend.port)} ${words}`;
+  return [{ kind: "health", service: name, backend: key, message }];
+}
+
+function wordsFor(
+  { fall, rise }: Health,
+  before: HealthRecord | undefined,
+  { state, reason }: HealthRecord,
+  isHeld: boolean,
+): string | undefined {
+  // That a new one is well goes without saying.
+  if (!before && (state === "healthy" || isHeld)) return undefined;
+  if (!before && state === "unknown") {
+    return `gets no connections yet: its first check failed: ${reason}`;
+  }
+  if (before?.state === state) return undefined;
+  if (state === "unhealthy") return `is unhealthy: ${reason} (${counted(fall, "failed check")})`;
+  if (before?.state === "unknown") return "is healthy: it gets connections now";
+  const needed = neededToRise({ rise }, before?.flaps ?? 0);
+  return `is healthy again (${counted(needed, "good check")})`;
+}
+
+/** That a panic begins, or has ended. Pure. */
+export function panicChanges(
+  { name }: Service,
+  before: Panic | undefined,
+  now: Panic | undefined,
+  { held, of, panic }: { readonly held: number; readonly of: number; readonly panic: number },
+): HealthChange[] {
+  if (!before === !now) return [];
+  const message = now
+    ? `${name}: ${held} of ${
+      counted(of, "backend")
+    } failed within one pass, which is not believed ` +
+      `(panic = ${panic}): connections go where they went before`
+    : `${name}: no panic any more, checks are believed again`;
+  return [{ kind: "panic", service: name, message }];
+}
+
+/** Who takes a service's connections. */
+type Level = "primaries" | "backups" | "nobody";
+
+const LEVEL_WORDS: Readonly<Record<Level, string>> = {
+  primaries: "a primary is healthy again: backups leave",
+  backups: "no primary is healthy: backups take over",
+  nobody: "no backend is healthy: connections are refused",
+};
+
+/** That backups enter or leave, or that nobody is left, in each IP version. Pure. */
+export function levelChanges(
+  service: Service,
+  before: Standings,
+  after: Standings,
+): HealthChange[] {
+  const families = familiesOf(service);
+  return FAMILIES.filter((family) => families.includes(family)).flatMap((family) => {
+    const was = levelOf(service, family, before);
+    const is = levelOf(service, family, after);
+    if (was === is) return [];
+    const words = was === "nobody" ? "a backend takes connections again" : LEVEL_WORDS[is];
+    const where = families.length > 1 ? ` (IPv${family})` : "";
+    return [{
+      kind: "health",
+      service: service.name,
+      message: `${service.name}: ${words}${where}`,
+    }];
+  });
+}
+
+function levelOf(service: Service, family: Family, standings: Standings): Level {
+  const able = service.backends.filter((backend) =>
+    backend.address.family === family && isServing(service, backend, standings)
+  );
+  if (able.length === 0) return "nobody";
+  return able.every(({ backup }) => backup) ? "backups" : "primaries";
+}
+
+function isServing(service: Service, backend: Backend, standings: Standings): boolean {
+  return backend.weight > 0 && standings(service, backend).isAble;
+}
+
+function counted(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? "" : "s"}`;
+}

@@ -1,0 +1,134 @@
+import { judge, type Known, type Seen } from "../health/pass.ts";
+import { type Standings, standingsOf } from "../health/standing.ts";
+import { type CheckedBackend, checkedBackends, targetOf } from "../health/target.ts";
+import { formatEndpoint, parseAddress } from "../model/address.ts";
+import type { HealthChange, HealthRow } from "../model/health.ts";
+import { addressOfKey } from "../model/service.ts";
+import type { Config } from "../model/settings.ts";
+import type { Store } from "../store/store.ts";
+import type { Outcome } from "./outcome.ts";
+import type { Machine } from "./request.ts";
+
+/** Whose turn it is, by what is known of it. */
+export type IsDue = (checked: CheckedBackend, known: HealthRow | undefined) => boolean;
+
+/** Every backend is checked. */
+export const EVERYBODY: IsDue = () => true;
+
+/** Those whose interval is over by then, or will be within `slack_ms`. */
+export function dueAfter(now_ms: number, slack_ms: number): IsDue {
+  return ({ health }, known) =>
+    known === undefined || now_ms - known.checked_at_ms >= health.interval_ms - slack_ms ||
+    now_ms < known.checked_at_ms;
+}
+
+/** Only backends that were never checked. */
+const NEW_ONES: IsDue = (_, known) => known === undefined;
+
+/**
+ * Checks backends and puts on record what follows. What a run then does with it is up to the run.
+ *
+ * @returns what has changed
+ */
+export async function healthPass(
+  machine: Machine,
+  { services }: Pick<Config, "services">,
+  isDue: IsDue,
+): Promise<readonly HealthChange[]> {
+  const { store: { health }, kernel: { clock } } = machine;
+  const checked = checkedBackends(services);
+  const known = { rows: health.all(), panics: health.panics() };
+  if (checked.length === 0 && known.rows.length === 0) return [];
+  const find = finder(known.rows);
+  const due = checked.filter((one) => isDue(one, find(one)));
+  if (due.length === 0 && checked.length === known.rows.length) return [];
+  const results = due.length > 0 ? await machine.check(due.map(targetOf)) : [];
+  const resultOf = new Map(due.map((one, index) => [one, results[index]]));
+  const seen = checked.map((one): Seen => ({ ...one, result: resultOf.get(one) }));
+  return record(machine, known, seen, clock.now_ms());
+}
+
+/**
+ * Checks the backends that were never checked, so that none of them gets a connection before it has
+ * answered once.
+ */
+export async function checkNew(
+  machine: Machine,
+  config: Pick<Config, "services">,
+): Promise<readonly HealthChange[]> {
+  return await healthPass(machine, config, NEW_ONES);
+}
+
+function record(
+  { store }: Pick<Machine, "store">,
+  known: Known,
+  seen: readonly Seen[],
+  now_ms: number,
+): readonly HealthChange[] {
+  const { rows, panics, changes } = judge(seen, known, now_ms);
+  const before = new Set(known.rows);
+  const kept = new Set(rows.map(nameOf));
+  store.transaction(() => {
+    store.health.put(rows.filter((row) => !before.has(row)));
+    store.health.forget(known.rows.filter((row) => !kept.has(nameOf(row))));
+    if (panics.length + known.panics.length > 0) store.health.putPanics(panics);
+    for (const change of changes) store.events.add({ at_ms: now_ms, ...change });
+  });
+  return changes;
+}
+
+function finder(rows: readonly HealthRow[]) {
+  const byName = new Map(rows.map((row) => [nameOf(row), row]));
+  return ({ service, key }: CheckedBackend) =>
+    byName.get(nameOf({ service: service.name, backend: key }));
+}
+
+function nameOf({ service, backend }: Pick<HealthRow, "service" | "backend">): string {
+  return `${service}\n${backend}`;
+}
+
+/** What follows from everything on record. @param now_ms milliseconds since 1970 */
+export function knownStandings(
+  { store: { health } }: Pick<Machine, "store">,
+  now_ms: number,
+): Standings {
+  return standingsOf(health.all(), health.panics(), now_ms);
+}
+
+/** Adds what there is to tell of backends' health. */
+export function withHealth(
+  outcome: Outcome,
+  changes: readonly HealthChange[],
+  { store }: Pick<Machine, "store">,
+): Outcome {
+  const health = [...changes, ...outcome.health ?? []];
+  const ill = unwell(store);
+  return { ...outcome, ...health.length > 0 && { health }, ...ill.length > 0 && { unwell: ill } };
+}
+
+/** Of an unhealthy backend whose last check did not fail. */
+export const RISING = "its last check succeeded, more have to";
+
+/** What is not well, a sentence for each: backends that get no connections, services in panic. */
+function unwell({ health }: Pick<Store, "health">): string[] {
+  const ill = health.all().filter(isIll).map(({ service, backend, state, reason }) =>
+    `${service}: backend ${nameOfKey(backend)} is ${state}: ${reason || RISING}`
+  );
+  const panics = health.panics().map(({ service }) =>
+    `${service}: more of its backends fail than is believed`
+  );
+  return [...ill, ...panics];
+}
+
+/** Whether a backend gets no connections because of its checks. */
+function isIll({ state, reason }: HealthRow): boolean {
+  return state === "unhealthy" || state === "unknown" && reason !== "";
+}
+
+/** `198.51.100.11:8080`, as people write what is a `backendKey`. */
+function nameOfKey(key: string): string {
+  const text = addressOfKey(key);
+  const address = parseAddress(text);
+  const port = Number(key.slice(text.length + 1)) || undefined;
+  return address ? formatEndpoint(address, port) : key;
+}
