@@ -224,6 +224,14 @@ Deno.test("a written health table without type checks by tcp", async () => {
   });
 });
 
+Deno.test("checks come from an address in its canonical form, or from an interface", async () => {
+  for (const [written, source] of [["2001:DB8:0::9", "2001:db8::9"], ["eth0.7", "eth0.7"]]) {
+    const health = `[service.health]\nsource = "${written}"\n[[service.backend]]`;
+    const [service] = await servicesOf(MINIMAL.replace("[[service.backend]]", health));
+    strictEqual(service?.health?.source, source);
+  }
+});
+
 Deno.test("persistence as a text is by whole source address", async () => {
   const [service] = await servicesOf(MINIMAL.replace("ports", 'persistence = "300s"\nports'));
   deepStrictEqual(service?.persistence, { timeout_ms: 300_000, mask: 32, mask6: 128 });
