@@ -47,7 +47,9 @@ export const context = {
   checker({ config }: Pick<Places, "config">): Machine["check"] {
     return async (targets) => {
       const { runChecks } = await import("../lib/health/check/check.ts");
-      return await runChecks(targets, await context.checkPorts(), { config });
+      // Every folder on the way to it is looked at, also those above the one we were started in.
+      const path = config.startsWith("/") ? config : `${Deno.cwd()}/${config}`;
+      return await runChecks(targets, await context.checkPorts(), { config: path });
     };
   },
 
