@@ -91,9 +91,8 @@ const NOT_BUILT = [
   'engine = "ipvs"',
   'engine = "relay"',
   'scheduler = "lr"',
-  '[service.health]\ntype = "tcp"',
+  "[service.health]\npassive = true",
   '[service.drain]\ndeadline = "10s"',
-  '[service.balance]\nslow_start = "10s"',
 ];
 
 test("what is not built yet ends with 4, says which key it is, and changes nothing", async (lab) => {

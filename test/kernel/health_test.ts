@@ -1,126 +1,28 @@
 /** Health with real backends: what checks find, and where new connections go then. */
 import assert from "node:assert/strict";
 import { backendAddress } from "../../lib/demo/layout.ts";
-import type { Backend } from "../../lib/demo/traffic.ts";
-import { door, type ServiceText, serviceText } from "./config.ts";
-import { kernelTests, type Lab } from "./harness.ts";
+import { kernelTests } from "./harness.ts";
+import {
+  applied,
+  DOOR,
+  pass,
+  shares,
+  status,
+  stopsAndReturns,
+  type Told,
+  web,
+  withServers,
+} from "./health_rig.ts";
 import { PATIENCE } from "./patience.ts";
-import { allAnswered, must, send } from "./steps.ts";
+import { LONG, must } from "./steps.ts";
 
 const test = kernelTests({ backends: 3 });
 
-/** Where the servers of these tests listen: each is started and stopped by the test that needs it. */
-const PORT = 9090;
-
-const DOOR = [door(4)];
-
-/** A web service whose three backends are checked; `health` is put below `[service.health]`. */
-function web(health = "", service: Partial<ServiceText> = {}): string {
-  const { more = "", ...rest } = service;
-  return serviceText({
-    families: [4],
-    weights: [1, 1, 1],
-    port: PORT,
-    more: `${more}\n[service.health]\n${health}`,
-    ...rest,
-  });
-}
-
-/** Servers of the test's own, by index; those that still run are stopped in the end. */
-async function withServers(
-  lab: Lab,
-  work: (servers: {
-    start(index: number): Promise<void>;
-    stop(index: number): Promise<void>;
-  }) => Promise<void>,
-): Promise<void> {
-  const running = new Map<number, Backend>();
-  const start = async (index: number) => {
-    const spec = { name: `s${index + 1}`, tcp: [PORT], udp: [] };
-    running.set(index, await lab.traffic.serve(lab.topology.backends[index]!, spec));
-  };
-  const stop = async (index: number) => {
-    await running.get(index)?.stop();
-    running.delete(index);
-  };
-  try {
-    await Promise.all([0, 1, 2].map(start));
-    await work({ start, stop });
-  } finally {
-    await Promise.all([...running.keys()].map(stop));
-  }
-}
-
-/** `lb apply`, which has to end with this exit code. @returns what it told */
-async function applied({ balancer }: Lab, text: string, code = 0): Promise<Told> {
-  balancer.writeConfig(text);
-  return await balancer.json<Told>(code, "apply");
-}
-
-/** A pass, as cron runs it. */
-async function pass({ balancer }: Lab): Promise<{ code: number; stdout: string }> {
-  const { code, stdout, stderr } = await balancer.lb("reconcile");
-  assert.equal(stderr, "");
-  return { code, stdout };
-}
-
-interface Told {
-  readonly health?: readonly { readonly kind: string; readonly message: string }[];
-  readonly unwell?: readonly string[];
-  readonly passes?: number;
-}
-
-interface StatusText {
-  readonly services: readonly {
-    readonly panic_since: string | null;
-    readonly backends: readonly {
-      readonly health: string;
-      readonly health_reason: string;
-      readonly check_ms: number | null;
-      readonly effective_weight: number;
-    }[];
-  }[];
-}
-
-async function status({ balancer }: Lab, code: number): Promise<StatusText["services"][0]> {
-  return (await balancer.json<StatusText>(code, "status")).services[0]!;
-}
-
-/** Who answers how many of so many requests; all of them have to be answered. */
-async function shares(lab: Lab, count = 60): Promise<Readonly<Record<string, number>>> {
-  const result = await send(lab, { doors: DOOR, count });
-  allAnswered(result);
-  return result.per_backend;
-}
-
 for (const engine of ["nft", "nfqueue"]) {
-  test(`a backend that stops listening gets no new connection after fall passes, and some after rise, on ${engine}`, (lab) =>
-    withServers(lab, async ({ start, stop }) => {
-      await applied(lab, web("", { more: `engine = "${engine}"` }));
-      assert.deepEqual(await pass(lab), { code: 0, stdout: "" });
-      await stop(0);
-      for (let failed = 1; failed < 3; failed++) {
-        assert.deepEqual(await pass(lab), { code: 0, stdout: "" });
-      }
-      const fallen = await pass(lab);
-      assert.match(
-        fallen.stdout,
-        /^! web 198\.51\.100\.11:9090 is unhealthy: .*refused.* \(3 failed checks\)\n$/i,
-      );
-      assert.equal(fallen.code, 1);
-      assert.deepEqual(Object.keys(await shares(lab)).sort(), ["s2", "s3"]);
-      const [first] = (await status(lab, 1)).backends;
-      assert.deepEqual([first?.health, first?.effective_weight], ["unhealthy", 0]);
-      assert.match(first?.health_reason ?? "", /refused/i);
-      assert.deepEqual(await pass(lab), { code: 1, stdout: "" }, "nothing new is nothing to mail");
-      await start(0);
-      assert.deepEqual(await pass(lab), { code: 1, stdout: "" });
-      const back = await pass(lab);
-      const words = "! web 198.51.100.11:9090 is healthy again (2 good checks)\n";
-      assert.deepEqual(back, { code: 0, stdout: words });
-      assert.deepEqual(Object.keys(await shares(lab)).sort(), ["s1", "s2", "s3"]);
-      assert.ok((await status(lab, 0)).backends.every(({ check_ms }) => check_ms! > 0));
-    }));
+  test(
+    `a backend that stops listening gets no new connection after fall passes, and some after rise, on ${engine}`,
+    (lab) => stopsAndReturns(lab, engine),
+  );
 }
 
 test("apply never sends to a new backend that is dead, and says so", (lab) =>
@@ -199,10 +101,16 @@ test("a pass over backends that drop everything takes no longer than their time-
   }
 });
 
-test("passes every second: a dead backend is out after fall seconds and one, and no other command waits", (lab) =>
+test("passes every second: a dead backend is out after fall seconds and one; connections to the others go on, and no other command waits", (lab) =>
   withServers(lab, async ({ stop }) => {
+    const { balancer, traffic, topology } = lab;
     await applied(lab, web('interval = "1s"\ntimeout = "500ms"'));
-    const { balancer } = lab;
+    const downloads = await traffic.download(topology.client, {
+      doors: DOOR,
+      count: 30,
+      seconds: LONG,
+    });
+    const { s1: lost = 0 } = downloads.per_backend;
     const passes = balancer.json<Told>(1, "reconcile", "--every", "1s", "--for", "8s");
     await stop(0);
     await new Promise((wake) => setTimeout(wake, 4_500 * PATIENCE));
@@ -211,4 +119,6 @@ test("passes every second: a dead backend is out after fall seconds and one, and
     const { passes: count, health } = await passes;
     assert.equal(health?.length, 1);
     assert.ok(count! >= 7 / PATIENCE, `${count} passes`);
+    const { broken } = await downloads.finish();
+    assert.deepEqual([broken, lost > 0], [lost, true], "only those of the dead one are broken");
   }));
