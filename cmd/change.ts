@@ -55,6 +55,8 @@ export async function change(request: ChangeRequest): Promise<Outcome | undefine
       const who = context.who();
       outcome = await reconcile(machine, { loaded, who, command, dryRun, patience_ms, held });
     } catch (error) {
+      // They are on record by now, and no later run tells of them again.
+      for (const { message } of health) say(`! ${message}`);
       throw error instanceof InForceError ? error : undone(error, undo);
     }
     const told = await withHealth(outcome, health, machine);
