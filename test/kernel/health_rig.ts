@@ -64,6 +64,7 @@ export interface Told {
   readonly health?: readonly { readonly kind: string; readonly message: string }[];
   readonly unwell?: readonly string[];
   readonly passes?: number;
+  readonly skipped?: number;
 }
 
 interface StatusText {

@@ -122,3 +122,21 @@ test("passes every second: a dead backend is out after fall seconds and one; con
     const { broken } = await downloads.finish();
     assert.deepEqual([broken, lost > 0], [lost, true], "only those of the dead one are broken");
   }));
+
+test("a pass for which another run leaves no room is left out and counted", (lab) =>
+  withServers(lab, async () => {
+    await applied(lab, web());
+    const { balancer, topology, traffic } = lab;
+    const words = ["sh", "-c", "echo held; exec sleep 3"];
+    const holder = traffic.program(topology.balancer, [
+      "flock",
+      `${topology.folder}/run/lock`,
+      ...words,
+    ]);
+    await holder.lines.next();
+    const told = await balancer.json<Told>(0, "reconcile", "--every", "1s", "--for", "6s");
+    await holder.ended;
+    assert.ok(told.skipped! >= 1 && told.passes! >= 1, JSON.stringify(told));
+    const { skipped_passes } = await balancer.json<{ skipped_passes: number }>(0, "status");
+    assert.equal(skipped_passes, told.skipped);
+  }));

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import type { HealthRow } from "../../../lib/model/health.ts";
 import { Database } from "../../../lib/store/database.ts";
 import { Events } from "../../../lib/store/events.ts";
 import { openStore } from "../../../lib/store/store.ts";
@@ -208,5 +209,45 @@ Deno.test(
     assert.equal(facts.get({ ...key, nft_version: "1.1" }), undefined);
     facts.put({ ...key, boot_id: "b2" }, "{}");
     assert.equal(facts.get(key), undefined);
+  }),
+);
+
+Deno.test(
+  "passes that were left out are counted, and the next pass does not forget them",
+  inStore(({ passes }) => {
+    passes.record({ at_ms: 1_000, drift: 0 });
+    passes.skip(2);
+    passes.record({ at_ms: 2_000, drift: 1 });
+    passes.skip(1);
+    assert.deepEqual(passes.last(), { at_ms: 2_000, drift: 1, skipped: 3 });
+  }),
+);
+
+Deno.test(
+  "health is kept by service and backend, written over by what is found later, and forgotten by name",
+  inStore(({ health }) => {
+    const row: HealthRow = {
+      service: "web",
+      backend: "198.51.100.11|80",
+      state: "healthy",
+      since_ms: 1_000,
+      streak: 0,
+      flaps: 0,
+      risen_at_ms: null,
+      checked_at_ms: 2_000,
+      reason: "",
+      check_ms: 0.8,
+    };
+    const other = { ...row, backend: "198.51.100.11|81" };
+    assert.equal(health.isEmpty(), true);
+    health.put([row, other]);
+    const ill: HealthRow = { ...row, state: "unhealthy", reason: "refused", risen_at_ms: 5 };
+    health.put([ill]);
+    assert.deepEqual(health.all(), [ill, other]);
+    health.forget([other]);
+    assert.deepEqual([health.all(), health.isEmpty()], [[ill], false]);
+    health.putPanics([{ service: "web", since_ms: 7 }]);
+    health.putPanics([{ service: "dns", since_ms: 8 }]);
+    assert.deepEqual(health.panics(), [{ service: "dns", since_ms: 8 }]);
   }),
 );
