@@ -35,7 +35,6 @@ export const SOURCES: Readonly<Record<string, Source>> = {
   "history --diff": (_, places) => revisions(places, false),
   "history --limit": unknown,
   "rollback revision": (_, places) => revisions(places, true),
-  "queue --unit": files,
 };
 
 /** Values for an option or argument of the command on the line. */
