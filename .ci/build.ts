@@ -13,8 +13,8 @@ import { parseArgs } from "node:util";
 const ROOT = new URL("..", import.meta.url).pathname;
 const LAUNCHER = "launcher.sh";
 const HEAD_BYTES = 4096;
-/** Started by name as a thread (lib/queue/worker_threads.ts): to be there as a file of its own. */
-const THREAD = "lib/queue/thread_main.ts";
+/** Started by name as a thread (lib/queue/worker/worker_threads.ts): to be there as a file of its own. */
+const THREAD = "lib/queue/thread/main.ts";
 /** Long enough for a slow line, short enough not to be waited for where the server is out of reach. */
 const DENORT_PROBE_MS = 3000;
 const DENORT_COMPILE_MS = 180_000;

@@ -49,11 +49,11 @@ const DIRECTIONS: readonly (readonly [string, string, boolean])[] = [
   ["lib/demo/run.ts", "../model/service.ts", true],
   ["lib/demo/run.ts", "../reconcile/reconcile.ts", false],
   ["lib/demo/run.ts", "../sys/process.ts", false],
-  ["lib/queue/supervisor.ts", "../engine/nfqueue/table.ts", true],
-  ["lib/queue/supervisor.ts", "../host/worker/worker.ts", false],
-  ["lib/queue/supervisor.ts", "../sys/files.ts", false],
-  ["lib/queue/thread_main.ts", "../sys/socket.ts", true],
-  ["lib/host/worker/worker.ts", "../../queue/control.ts", false],
+  ["lib/queue/supervisor/supervisor.ts", "../../engine/nfqueue/table.ts", true],
+  ["lib/queue/supervisor/supervisor.ts", "../../host/worker/worker.ts", false],
+  ["lib/queue/supervisor/supervisor.ts", "../../sys/files.ts", false],
+  ["lib/queue/thread/main.ts", "../../sys/socket.ts", true],
+  ["lib/host/worker/worker.ts", "../../queue/supervisor/control.ts", false],
   ["lib/misc/things.ts", "../model/error.ts", false],
 ];
 

@@ -1,8 +1,6 @@
 import { workerPlaces } from "../model/worker.ts";
 import type { FilesPort } from "../sys/ports.ts";
-
-/** What is read of processes, and of what they leave. */
-type Reader = Pick<FilesPort, "read">;
+import { commandLine, type Reader, startTicks } from "./process_facts.ts";
 
 /** A process. */
 export interface ProcessIdentity {
@@ -71,23 +69,14 @@ export function isWorker(
   return named.length > 0 && named.every((word) => word === runDir);
 }
 
-/** Empty where there is no such process, or it has ended and nobody has asked how. */
-function commandLine(files: Reader, pid: number): string[] {
-  return readQuietly(files, `/proc/${pid}/cmdline`)?.split("\0") ?? [];
-}
-
-/** Field 22 of proc_pid_stat(5); the second may hold blanks, and ends with the last bracket. */
-function startTicks(files: Reader, pid: number): number | undefined {
-  const text = pid > 0 ? readQuietly(files, `/proc/${pid}/stat`) : undefined;
-  const field = text?.slice(text.lastIndexOf(")") + 2).split(" ")[19];
-  return field === undefined ? undefined : Number(field);
-}
-
-/** It may end while it is looked at (ESRCH). */
-function readQuietly(files: Reader, path: string): string | undefined {
-  try {
-    return files.read(path);
-  } catch {
-    return undefined;
-  }
+/** The processes that an estate names and that are there, the supervisor first. */
+export function estateHolders(
+  files: Reader,
+  runDir: string,
+  { supervisor = 0, worker = 0, started }: Partial<Estate> = {},
+): number[] {
+  return [
+    { pid: supervisor, start_ticks: started?.supervisor },
+    { pid: worker, start_ticks: started?.worker },
+  ].filter((process) => isWorker(files, process, runDir)).map(({ pid }) => pid);
 }

@@ -73,6 +73,9 @@ const LONGEST_PID = 4_194_304;
 export const RUN_DIR_BYTES_MAX = SOCKET_PATH_BYTES_MAX -
   `${workerPlaces("").socket}.${LONGEST_PID}`.length;
 
+/** Within this a worker has read its table and started its threads, on a machine that is very busy, too, ms. */
+export const START_MS_MAX = 30_000;
+
 /** What the worker can be asked, one JSON document to a line. */
 export interface WorkerRequest {
   readonly op: "status" | "reload" | "stop";

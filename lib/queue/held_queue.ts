@@ -2,8 +2,7 @@ import { QueueListener } from "../netlink/queue/listener.ts";
 import { closeMessage, releaseMessage, unbindMessage } from "../netlink/queue/release.ts";
 import type { QueueStatistics } from "../netlink/queue/statistics.ts";
 import type { AdoptedSocketsPort, HeldSocket } from "../sys/ports.ts";
-import { PATIENCE_MS } from "./protocol.ts";
-import { WAITING_MAX } from "./queue_thread.ts";
+import { PATIENCE_MS, WAITING_MAX } from "./protocol.ts";
 
 /** Nobody who is well leaves a packet waiting for so long, ms. */
 const OLD_MS = 200;

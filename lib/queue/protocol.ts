@@ -23,7 +23,7 @@ export type SupervisorLine =
   | { readonly op: "stop" };
 
 /** What is counted, since it was told last. */
-export interface Tally {
+export interface Counts {
   readonly seen: number;
   readonly left_to_kernel: number;
   /** Backend ids, and how often each was chosen. */
@@ -40,7 +40,7 @@ export type WorkerLine =
   /** Connections are not counted, and choices that would look at counts go by turn: for this reason. */
   | { readonly event: "uncounted"; readonly message: string }
   /** All is well: said while every thread is. */
-  | { readonly event: "beat"; readonly tally: Tally };
+  | { readonly event: "beat"; readonly tally: Counts };
 
 /** What a thread is told first. */
 export type ThreadOrder =
@@ -63,7 +63,7 @@ export type ThreadOrder =
 export interface ThreadReport {
   /** The table that it chooses by; of the events' thread, anything as soon as there are counts. */
   readonly token: string;
-  readonly tally: Tally;
+  readonly tally: Counts;
 }
 
 /** What it says on ending. */
@@ -71,8 +71,14 @@ export interface ThreadEnd {
   readonly ended: true;
 }
 
-/** Within this a worker has read its table and started its threads, on a machine that is very busy, too, ms. */
-export const START_MS_MAX = 30_000;
+/**
+ * Packets that may wait. Few: what waits for a worker that hangs is late. Enough for what comes while a table is
+ * taken over; beyond, packets pass by, and the kernel chooses.
+ */
+export const WAITING_MAX = 256;
+
+/** Who has come so far has not been started to fail at once, ms. */
+export const CALM_MS = 60_000;
 
 /** How often a worker says that all is well, ms. */
 export const BEAT_EVERY_MS = 250;
@@ -80,7 +86,7 @@ export const BEAT_EVERY_MS = 250;
 /** How often a thread that has nothing to do looks up, ms. */
 export const PATIENCE_MS = 100;
 
-export const NOTHING_COUNTED: Tally = {
+export const NOTHING_COUNTED: Counts = {
   seen: 0,
   left_to_kernel: 0,
   chosen: [],

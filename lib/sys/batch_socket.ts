@@ -1,5 +1,4 @@
 import {
-  AF_NETLINK,
   MSG_DONTWAIT,
   netlinkAddress,
   SO_RCVBUFFORCE,
@@ -27,7 +26,7 @@ const RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024;
 /** The kernel's own sockets, through libc. */
 export const batchSockets: BatchSocketsPort & AdoptedSocketsPort = {
   netlink(protocol, options) {
-    const socket = SocketDescriptor.open(AF_NETLINK, protocol, `netlink protocol ${protocol}`);
+    const socket = SocketDescriptor.netlink(protocol);
     setUp(socket, options);
     return new MmsgSocket(socket.bind(netlinkAddress(options.groups)), options);
   },

@@ -1,4 +1,5 @@
 import { linesOf } from "./children.ts";
+import { closeQuietly } from "./connection.ts";
 import type { DaemonsPort, Partner } from "./ports.ts";
 import { startProgram } from "./program.ts";
 
@@ -46,7 +47,7 @@ async function ask(path: string, line: string, timeout_ms: number): Promise<stri
   } catch {
     return undefined;
   }
-  const timer = setTimeout(() => closeOnce(connection), timeout_ms);
+  const timer = setTimeout(() => closeQuietly(connection), timeout_ms);
   try {
     const message = new TextEncoder().encode(line + "\n");
     for (let at = 0; at < message.length;) at += await connection.write(message.subarray(at));
@@ -55,7 +56,7 @@ async function ask(path: string, line: string, timeout_ms: number): Promise<stri
     return undefined;
   } finally {
     clearTimeout(timer);
-    closeOnce(connection);
+    closeQuietly(connection);
   }
 }
 
@@ -71,12 +72,4 @@ async function firstLine(connection: Deno.UnixConn): Promise<string | undefined>
     if (end >= 0) return said.slice(0, end);
   }
   return undefined;
-}
-
-function closeOnce(connection: Deno.UnixConn): void {
-  try {
-    connection.close();
-  } catch {
-    // The time-out has closed it.
-  }
 }

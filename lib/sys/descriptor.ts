@@ -2,10 +2,10 @@ import { KernelError } from "../model/error.ts";
 import { lastErrno, libc } from "./ffi.ts";
 
 /** linux/socket.h. */
-export const AF_NETLINK = 16;
+const AF_NETLINK = 16;
 export const MSG_DONTWAIT = 0x40;
 const SOCK_RAW = 3;
-const SOCK_CLOEXEC = 0o2000000;
+export const SOCK_CLOEXEC = 0o2000000;
 
 /** asm-generic/socket.h and linux/netlink.h. */
 export const SOL_SOCKET = 1;
@@ -34,6 +34,11 @@ export class SocketDescriptor {
   constructor(fd: number, name: string) {
     this.#name = name;
     this.#fd = fd;
+  }
+
+  /** One of netlink's, not bound yet. @throws {KernelError} */
+  static netlink(protocol: number): SocketDescriptor {
+    return SocketDescriptor.open(AF_NETLINK, protocol, `netlink protocol ${protocol}`);
   }
 
   /** @throws {KernelError} */

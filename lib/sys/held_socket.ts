@@ -1,4 +1,4 @@
-import { AF_NETLINK, MSG_DONTWAIT, netlinkAddress, SocketDescriptor } from "./descriptor.ts";
+import { MSG_DONTWAIT, netlinkAddress, SocketDescriptor } from "./descriptor.ts";
 import { lastErrno, libc } from "./ffi.ts";
 import { files } from "./files.ts";
 import type { HeldSocket, HeldSocketsPort } from "./ports.ts";
@@ -18,9 +18,7 @@ const PR_SET_PTRACER_ANY = -1n;
 /** Sockets that are handed on, through libc. */
 export const heldSockets: HeldSocketsPort = {
   netlink(protocol) {
-    const name = `netlink protocol ${protocol}`;
-    const socket = SocketDescriptor.open(AF_NETLINK, protocol, name).bind(netlinkAddress());
-    return new Held(socket);
+    return new Held(SocketDescriptor.netlink(protocol).bind(netlinkAddress()));
   },
 
   take(pid, fd, name) {

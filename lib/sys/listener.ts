@@ -1,5 +1,6 @@
 import { LbError } from "../model/error.ts";
 import { linesOf } from "./children.ts";
+import { closeQuietly } from "./connection.ts";
 import type { Listener, ListenerPort } from "./ports.ts";
 
 /** Whoever asks has his question ready. */
@@ -72,14 +73,6 @@ async function converse(connection: Deno.UnixConn, answer: (line: string) => Pro
   } finally {
     clearTimeout(timer);
     closeQuietly(connection);
-  }
-}
-
-function closeQuietly(connection: Deno.UnixConn): void {
-  try {
-    connection.close();
-  } catch {
-    // It is closed already.
   }
 }
 

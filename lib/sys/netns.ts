@@ -1,9 +1,8 @@
+import { SOCK_CLOEXEC, SOL_SOCKET } from "./descriptor.ts";
 import { libc } from "./ffi.ts";
 
 const AF_INET = 2;
 const SOCK_DGRAM = 2;
-const SOCK_CLOEXEC = 0o2000000;
-const SOL_SOCKET = 1;
 /** asm-generic/socket.h, since linux 5.14. */
 const SO_NETNS_COOKIE = 71;
 

@@ -1,6 +1,7 @@
 import { type Address, addressBytes, formatEndpoint, parseAddress } from "../model/address.ts";
 import { errnoName } from "../model/errno.ts";
 import { KernelError } from "../model/error.ts";
+import { SOCK_CLOEXEC, SOL_SOCKET } from "./descriptor.ts";
 import { lastErrno, libc } from "./ffi.ts";
 import type { Peer, PeerSocket, PeersPort } from "./ports.ts";
 import { EPOLLIN, EPOLLOUT, Readiness } from "./readiness.ts";
@@ -12,8 +13,6 @@ const SOCK_STREAM = 1;
 const SOCK_DGRAM = 2;
 const SOCK_RAW = 3;
 const SOCK_NONBLOCK = 0o4000;
-const SOCK_CLOEXEC = 0o2000000;
-const SOL_SOCKET = 1;
 const SO_ERROR = 4;
 const SO_BINDTODEVICE = 25;
 const IPPROTO_IP = 0;

@@ -1,10 +1,9 @@
-import { MSG_DONTWAIT } from "./descriptor.ts";
+import { MSG_DONTWAIT, SOCK_CLOEXEC } from "./descriptor.ts";
 import { lastErrno, libc } from "./ffi.ts";
 import type { ServiceManager } from "./ports.ts";
 
 const AF_UNIX = 1;
 const SOCK_DGRAM = 2;
-const SOCK_CLOEXEC = 0o2000000;
 const MSG_NOSIGNAL = 0x4000;
 
 /** struct sockaddr_un: two bytes of family, 108 of path. */

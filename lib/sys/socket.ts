@@ -1,5 +1,4 @@
 import {
-  AF_NETLINK,
   MSG_DONTWAIT,
   netlinkAddress,
   SO_RCVBUFFORCE,
@@ -37,7 +36,7 @@ const NETLINK_OPTIONS = [
 /** The kernel's own sockets, through libc. */
 export const sockets: SocketsPort = {
   netlink(protocol) {
-    const socket = SocketDescriptor.open(AF_NETLINK, protocol, `netlink protocol ${protocol}`);
+    const socket = SocketDescriptor.netlink(protocol);
     for (const [level, option, value] of NETLINK_OPTIONS) {
       socket.trySet(level, option, Int32Array.of(value));
     }

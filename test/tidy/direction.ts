@@ -22,9 +22,9 @@ const PORTS = "lib/sys/ports.ts";
 /** The only files that may import the real `lib/sys/*`. */
 const COMPOSITION_ROOTS: readonly string[] = [
   "cmd/context.ts",
-  "lib/queue/supervisor_main.ts",
-  "lib/queue/worker_main.ts",
-  "lib/queue/thread_main.ts",
+  "lib/queue/supervisor/main.ts",
+  "lib/queue/worker/main.ts",
+  "lib/queue/thread/main.ts",
 ];
 
 /** The engines: each in a folder that no other engine's folder knows. */

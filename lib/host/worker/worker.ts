@@ -1,7 +1,8 @@
-import { hasEnded } from "../../kernel/process_state.ts";
+import { hasEnded } from "../../kernel/process_facts.ts";
 import { isWorker, namedSupervisor, type ProcessIdentity } from "../../kernel/worker_identity.ts";
 import { LbError } from "../../model/error.ts";
 import {
+  START_MS_MAX,
   workerPlaces,
   type WorkerRefusal,
   type WorkerReloaded,
@@ -37,7 +38,6 @@ const STATUS_MS_MAX = 500;
 /** Every thread has to read the table anew. */
 const RELOAD_MS_MAX = 20_000;
 const STOP_MS_MAX = 5_000;
-const START_MS_MAX = 30_000;
 const LOOK_EVERY_MS = 20;
 
 /** What runs; undefined where nothing does. */
@@ -122,9 +122,11 @@ export async function stopWorker(host: WorkerHost): Promise<void> {
   if (isUnit) await controlUnit(host.kernel, "stop");
   const view = await observeWorker(host);
   if (!view) return;
-  // One that hangs has packets that it would lose: its successor lets them go on.
-  if (!view.responsive) await startWorker(host);
-  if (!view.responsive && isUnit) return await controlUnit(host.kernel, "stop");
+  if (!view.responsive) {
+    // One that hangs has packets that it would lose: its successor lets them go on.
+    await startWorker(host);
+    if (isUnit) return await controlUnit(host.kernel, "stop");
+  }
   const { files, runDir } = host.kernel;
   const supervisor = namedSupervisor(files, runDir);
   await ask(host, { op: "stop" }, STATUS_MS_MAX);

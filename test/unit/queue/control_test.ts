@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import type { WorkerStatus } from "../../../lib/model/worker.ts";
-import { answerLine } from "../../../lib/queue/control.ts";
-import { limitedLog } from "../../../lib/queue/log.ts";
-import { Counter } from "../../../lib/queue/tally.ts";
+import { answerLine } from "../../../lib/queue/supervisor/control.ts";
+import { limitedLog } from "../../../lib/queue/supervisor/log.ts";
+import { Counter } from "../../../lib/queue/counter.ts";
 
 const STATUS = { pid: 7 } as WorkerStatus;
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { workerPlaces } from "../../../lib/model/worker.ts";
-import { findSuccessor } from "../../../lib/queue/orphan.ts";
+import { findSuccessor } from "../../../lib/queue/worker/orphan.ts";
 import { FakeFiles } from "../../fake/files.ts";
 import { FakeClock } from "../../fake/kernel.ts";
 

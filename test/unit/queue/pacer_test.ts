@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { Pacer } from "../../../lib/queue/pacer.ts";
+import { Pacer } from "../../../lib/queue/thread/pacer.ts";
 
 /** Batches that come at a rate, on a clock of the test's. */
 class Traffic {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { leaveEstate } from "../../../lib/kernel/worker_identity.ts";
-import { Predecessor } from "../../../lib/queue/predecessor.ts";
+import { Predecessor } from "../../../lib/queue/supervisor/predecessor.ts";
 import type { HeldSocket, HeldSocketsPort } from "../../../lib/sys/ports.ts";
 import { FakeFiles } from "../../fake/files.ts";
 import { FakeClock } from "../../fake/kernel.ts";

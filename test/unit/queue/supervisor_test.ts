@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import type { QueueTable } from "../../../lib/engine/nfqueue/table.ts";
 import { DEFAULT_MARK_MASK, markLayout } from "../../../lib/model/mark.ts";
 import { QueueSet } from "../../../lib/queue/queue_set.ts";
-import { Supervisor } from "../../../lib/queue/supervisor.ts";
+import { Supervisor } from "../../../lib/queue/supervisor/supervisor.ts";
 import type {
   AdoptedSocketsPort,
   HeldSocket,

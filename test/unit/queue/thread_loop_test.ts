@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import type { QueueTable } from "../../../lib/engine/nfqueue/table.ts";
 import { NOTHING_COUNTED } from "../../../lib/queue/protocol.ts";
-import { Control } from "../../../lib/queue/shared.ts";
-import { ThreadLoop, type ThreadScope } from "../../../lib/queue/thread_loop.ts";
+import { ThreadControl } from "../../../lib/queue/thread_control.ts";
+import { ThreadLoop, type ThreadScope } from "../../../lib/queue/thread/thread_loop.ts";
 
 /** Test equipment: a thread's loop that takes 20 steps at most, and what it said. */
 function loop(onStep: (step: number, act: Acts) => void) {
-  const control = new Control();
+  const control = new ThreadControl();
   let hear: (event: MessageEvent<QueueTable>) => void = () => {};
   const said: unknown[] = [];
   const scope: ThreadScope<QueueTable> = {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import type { Tally, WorkerLine } from "../../../lib/queue/protocol.ts";
-import { type LinkListener, WorkerLink } from "../../../lib/queue/worker_link.ts";
+import type { Counts, WorkerLine } from "../../../lib/queue/protocol.ts";
+import { type LinkListener, WorkerLink } from "../../../lib/queue/supervisor/worker_link.ts";
 import type { Partner } from "../../../lib/sys/ports.ts";
 
 /** Test equipment: a worker that says what it is told to, and what it was told. */
@@ -45,7 +45,7 @@ function linked() {
   return { worker, heard, link: new WorkerLink(worker, listener) };
 }
 
-const TALLY: Tally = { seen: 3, left_to_kernel: 0, chosen: [], events_lost: 0 };
+const TALLY: Counts = { seen: 3, left_to_kernel: 0, chosen: [], events_lost: 0 };
 
 Deno.test("a worker serves from the first table that its threads agree on", async () => {
   const { worker, link, heard } = linked();

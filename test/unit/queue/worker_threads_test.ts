@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { process } from "../../../lib/sys/process.ts";
 import { DEFAULT_MARK_MASK, markLayout } from "../../../lib/model/mark.ts";
-import { WorkerThreads } from "../../../lib/queue/worker_threads.ts";
+import { WorkerThreads } from "../../../lib/queue/worker/worker_threads.ts";
 
 /** Nobody has so many files open. */
 const NO_FD = 1_000_000;

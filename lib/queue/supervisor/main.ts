@@ -1,18 +1,18 @@
 /** `lb queue`: a composition root of its own. */
-import { workerPlaces } from "../model/worker.ts";
-import { batchSockets } from "../sys/batch_socket.ts";
-import { clock } from "../sys/clock.ts";
-import { daemons } from "../sys/daemons.ts";
-import { files } from "../sys/files.ts";
-import { heldSockets } from "../sys/held_socket.ts";
-import { listeners } from "../sys/listener.ts";
-import { locks } from "../sys/lock.ts";
-import { serviceManager } from "../sys/service_manager.ts";
-import type { Listener, ServiceManager } from "../sys/ports.ts";
+import { workerPlaces } from "../../model/worker.ts";
+import { batchSockets } from "../../sys/batch_socket.ts";
+import { clock } from "../../sys/clock.ts";
+import { daemons } from "../../sys/daemons.ts";
+import { files } from "../../sys/files.ts";
+import { heldSockets } from "../../sys/held_socket.ts";
+import { listeners } from "../../sys/listener.ts";
+import { locks } from "../../sys/lock.ts";
+import { serviceManager } from "../../sys/service_manager.ts";
+import type { Listener, ServiceManager } from "../../sys/ports.ts";
 import { serveControl } from "./control.ts";
 import { limitedLog, type Log } from "./log.ts";
 import { Predecessor } from "./predecessor.ts";
-import { QueueSet } from "./queue_set.ts";
+import { QueueSet } from "../queue_set.ts";
 import { Supervisor } from "./supervisor.ts";
 import { succeed, takeQueues } from "./take_over.ts";
 

@@ -1,6 +1,6 @@
-import { LbError } from "../model/error.ts";
-import type { Partner } from "../sys/ports.ts";
-import { parseLine, type SupervisorLine, type Tally, type WorkerLine } from "./protocol.ts";
+import { LbError } from "../../model/error.ts";
+import type { Partner } from "../../sys/ports.ts";
+import { type Counts, parseLine, type SupervisorLine, type WorkerLine } from "../protocol.ts";
 
 /** Within this a worker that was told to stop answers what it has read, and ends. */
 const WORKER_FAREWELL_MS_MAX = 2_000;
@@ -10,7 +10,7 @@ const RELOAD_MS_MAX = 15_000;
 
 /** What a supervisor wants to hear of a worker. */
 export interface LinkListener {
-  count(tally: Tally): void;
+  count(tally: Counts): void;
   refuse(message: string): void;
   /** It is no more. */
   end(link: WorkerLink): void;

@@ -1,5 +1,6 @@
-import { workerPlaces } from "../model/worker.ts";
-import type { ClockPort, DaemonsPort, FilesPort } from "../sys/ports.ts";
+import { workerPlaces } from "../../model/worker.ts";
+import type { ClockPort, DaemonsPort, FilesPort } from "../../sys/ports.ts";
+import { CALM_MS } from "../protocol.ts";
 
 /** A supervisor takes a second to start and to take over, several on a machine that is very busy. */
 const SUCCESSION_MS_MAX = 5_000;
@@ -10,7 +11,6 @@ const ATTEMPTS_MAX = 6;
  * them by hand has no such patience.
  */
 const REVIVALS_MAX = 30;
-const CALM_MS = 60_000;
 
 /** What a worker whose supervisor is gone works with. */
 export interface OrphanPorts {

@@ -1,6 +1,6 @@
-import type { QueueTable } from "../engine/nfqueue/table.ts";
-import type { Tally, ThreadEnd, ThreadReport } from "./protocol.ts";
-import type { Control } from "./shared.ts";
+import type { QueueTable } from "../../engine/nfqueue/table.ts";
+import type { Counts, ThreadEnd, ThreadReport } from "../protocol.ts";
+import type { ThreadControl } from "../thread_control.ts";
 
 /** How often a thread says that it moves, and what it counted, ms. */
 const REPORT_EVERY_MS = 200;
@@ -21,26 +21,26 @@ export interface Step {
   /** Does it; blocks the thread for a tenth of a second at most. */
   step(): void;
   /** What was counted since it was asked last. */
-  tally(): Tally;
+  tally(): Counts;
   /** The table that it chooses by; nothing where it chooses by none. */
   token?(): string;
   choose?(table: QueueTable): void;
 }
 
 /**
- * Goes on until it is told to stop. Messages are heard only when {@linkcode Control} tells of one: to hear them
+ * Goes on until it is told to stop. Messages are heard only when {@linkcode ThreadControl} tells of one: to hear them
  * costs a turn of the event loop.
  */
 export class ThreadLoop {
   readonly #scope: ThreadScope<QueueTable>;
-  readonly #control: Control;
+  readonly #control: ThreadControl;
   readonly #step: Step;
   readonly #tables: QueueTable[] = [];
   #taken: number;
   #reported_ms = -Infinity;
   #wake = () => {};
 
-  constructor(scope: ThreadScope<QueueTable>, control: Control, step: Step) {
+  constructor(scope: ThreadScope<QueueTable>, control: ThreadControl, step: Step) {
     this.#scope = scope;
     this.#control = control;
     this.#step = step;

@@ -1,18 +1,12 @@
-import { type Decider, makeDecider } from "../engine/nfqueue/decide.ts";
-import { type SharedLoads, ThreadLoads } from "../engine/nfqueue/shared_loads.ts";
-import type { QueueTable } from "../engine/nfqueue/table.ts";
-import { markOfId } from "../model/mark.ts";
-import { QueueListener } from "../netlink/queue/listener.ts";
-import type { QueuedPacket } from "../netlink/queue/reader.ts";
-import type { AdoptedSocketsPort } from "../sys/ports.ts";
-import { type BoundQueue, PATIENCE_MS } from "./protocol.ts";
-import { Counter } from "./tally.ts";
-
-/**
- * Packets that may wait. Few: what waits for a worker that hangs is late. Enough for what comes while a table is
- * taken over; beyond, packets pass by, and the kernel chooses.
- */
-export const WAITING_MAX = 256;
+import { type Decider, makeDecider } from "../../engine/nfqueue/decide.ts";
+import { type SharedLoads, ThreadLoads } from "../../engine/nfqueue/shared_loads.ts";
+import type { QueueTable } from "../../engine/nfqueue/table.ts";
+import { markOfId } from "../../model/mark.ts";
+import { QueueListener } from "../../netlink/queue/listener.ts";
+import type { QueuedPacket } from "../../netlink/queue/reader.ts";
+import type { AdoptedSocketsPort } from "../../sys/ports.ts";
+import { type BoundQueue, PATIENCE_MS, WAITING_MAX } from "../protocol.ts";
+import { Counter } from "../counter.ts";
 
 /** Chooses a backend for each packet of one queue. */
 export class QueueThread {

@@ -1,12 +1,12 @@
 /** A thread of the worker: a composition root of its own, started by name. */
-import { LiveCounts } from "../engine/nfqueue/live.ts";
-import type { QueueTable } from "../engine/nfqueue/table.ts";
-import { batchSockets } from "../sys/batch_socket.ts";
-import { sockets } from "../sys/socket.ts";
+import { LiveCounts } from "../../engine/nfqueue/live.ts";
+import type { QueueTable } from "../../engine/nfqueue/table.ts";
+import { batchSockets } from "../../sys/batch_socket.ts";
+import { sockets } from "../../sys/socket.ts";
 import { Pacer } from "./pacer.ts";
-import { NOTHING_COUNTED, PATIENCE_MS, type Tally, type ThreadOrder } from "./protocol.ts";
+import { type Counts, NOTHING_COUNTED, PATIENCE_MS, type ThreadOrder } from "../protocol.ts";
 import { QueueThread } from "./queue_thread.ts";
-import { Control } from "./shared.ts";
+import { ThreadControl } from "../thread_control.ts";
 import { type Step, ThreadLoop, type ThreadScope } from "./thread_loop.ts";
 
 /** What the events' thread says in place of a table, once it has counted all that is there. */
@@ -17,7 +17,7 @@ const scope = globalThis as unknown as ThreadScope<ThreadOrder>;
 scope.addEventListener("message", ({ data }) => void begin(data), { once: true });
 
 async function begin(order: ThreadOrder): Promise<void> {
-  const control = new Control(order.control);
+  const control = new ThreadControl(order.control);
   const step = order.kind === "queue" ? queueStep(order) : eventsStep(order);
   await new ThreadLoop(scope as unknown as ThreadScope<QueueTable>, control, step).run();
 }
@@ -50,7 +50,7 @@ function eventsStep({ marks, loads }: ThreadOrder & { kind: "events" }): Step {
   return {
     step: () => void live.step(),
     token: () => live.isReady ? COUNTED : "",
-    tally: (): Tally => {
+    tally: (): Counts => {
       const events_lost = live.events_lost - told;
       told = live.events_lost;
       return { ...NOTHING_COUNTED, events_lost };

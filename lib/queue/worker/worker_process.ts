@@ -1,12 +1,12 @@
-import type { FilesPort, StandardPort } from "../sys/ports.ts";
+import type { FilesPort, StandardPort } from "../../sys/ports.ts";
 import {
   BEAT_EVERY_MS,
   type BoundQueue,
   parseLine,
   type SupervisorLine,
   type WorkerLine,
-} from "./protocol.ts";
-import { readTable } from "./table.ts";
+} from "../protocol.ts";
+import { readTable } from "../table.ts";
 import { WorkerThreads } from "./worker_threads.ts";
 
 /** What the process that chooses works with. */

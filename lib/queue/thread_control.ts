@@ -4,7 +4,7 @@ const TABLE = 1;
 const WORDS = 2;
 
 /** By which a worker's main thread steers the others, which hear no messages while they wait for packets. */
-export class Control {
+export class ThreadControl {
   readonly buffer: SharedArrayBuffer;
   readonly #words: Int32Array<SharedArrayBuffer>;
 

@@ -1,11 +1,11 @@
-import { type Estate, isWorker, readEstate } from "../kernel/worker_identity.ts";
+import { type Estate, estateHolders, readEstate } from "../../kernel/worker_identity.ts";
 import type {
   ClockPort,
   DaemonsPort,
   FilesPort,
   HeldSocket,
   HeldSocketsPort,
-} from "../sys/ports.ts";
+} from "../../sys/ports.ts";
 
 /** In which a predecessor answers what it has, and ends. */
 const PAIR_FAREWELL_MS_MAX = 3_000;
@@ -32,12 +32,8 @@ export class Predecessor {
 
   /** Its processes that are there: what has such a number and is no worker of this folder is not one. */
   get pids(): number[] {
-    const { supervisor = 0, worker = 0, started } = this.#estate ?? {};
     const { files, runDir } = this.#ports;
-    return [
-      { pid: supervisor, start_ticks: started?.supervisor },
-      { pid: worker, start_ticks: started?.worker },
-    ].filter((process) => isWorker(files, process, runDir)).map(({ pid }) => pid);
+    return estateHolders(files, runDir, this.#estate);
   }
 
   /** Sockets that could be had, with the numbers of their queues. */

@@ -1,8 +1,8 @@
-import { isRefusal, LbError } from "../model/error.ts";
-import type { ClockPort } from "../sys/ports.ts";
+import { isRefusal, LbError } from "../../model/error.ts";
+import { START_MS_MAX } from "../../model/worker.ts";
+import type { ClockPort } from "../../sys/ports.ts";
 import type { Predecessor } from "./predecessor.ts";
-import { START_MS_MAX } from "./protocol.ts";
-import type { QueueSet } from "./queue_set.ts";
+import type { QueueSet } from "../queue_set.ts";
 import type { Supervisor } from "./supervisor.ts";
 
 /** A queue is free as soon as the last process that had its socket is gone. */

@@ -1,14 +1,14 @@
-import type { QueueTable } from "../engine/nfqueue/table.ts";
-import { isWorker, leaveEstate, namedSupervisor } from "../kernel/worker_identity.ts";
-import { LbError } from "../model/error.ts";
-import { workerPlaces, type WorkerStatus } from "../model/worker.ts";
-import type { ClockPort, DaemonsPort, FilesPort } from "../sys/ports.ts";
+import type { QueueTable } from "../../engine/nfqueue/table.ts";
+import { isWorker, leaveEstate, namedSupervisor } from "../../kernel/worker_identity.ts";
+import { LbError } from "../../model/error.ts";
+import { START_MS_MAX, workerPlaces, type WorkerStatus } from "../../model/worker.ts";
+import type { ClockPort, DaemonsPort, FilesPort } from "../../sys/ports.ts";
+import { Counter } from "../counter.ts";
+import { CALM_MS, type WorkerOrder } from "../protocol.ts";
+import type { QueueSet } from "../queue_set.ts";
+import { readTable } from "../table.ts";
 import type { Controlled } from "./control.ts";
 import type { Log } from "./log.ts";
-import { START_MS_MAX, type WorkerOrder } from "./protocol.ts";
-import type { QueueSet } from "./queue_set.ts";
-import { readTable } from "./table.ts";
-import { Counter } from "./tally.ts";
 import { WorkerLink } from "./worker_link.ts";
 
 /** How often what waits is let go on while nobody serves, and how often one looks while somebody does, ms. */
@@ -21,9 +21,6 @@ const SILENCE_MS_MAX = 2_000;
 /** One that ends so soon is not started at once again: it would end the same way. */
 const SOON_MS = 1_000;
 const PAUSE_MS = 1_000;
-
-/** Who has come so far has not been started to fail at once. */
-const CALM_MS = 60_000;
 
 /** What a supervisor works with. */
 export interface SupervisorPorts {

@@ -1,9 +1,13 @@
-import { needsLoads } from "../engine/nfqueue/decide.ts";
-import { abandonLoads, newSharedLoads, type SharedLoads } from "../engine/nfqueue/shared_loads.ts";
-import type { QueueTable } from "../engine/nfqueue/table.ts";
-import type { BoundQueue, ThreadEnd, ThreadOrder, ThreadReport } from "./protocol.ts";
-import { Control } from "./shared.ts";
-import { Counter } from "./tally.ts";
+import { needsLoads } from "../../engine/nfqueue/decide.ts";
+import {
+  abandonLoads,
+  newSharedLoads,
+  type SharedLoads,
+} from "../../engine/nfqueue/shared_loads.ts";
+import type { QueueTable } from "../../engine/nfqueue/table.ts";
+import type { BoundQueue, ThreadEnd, ThreadOrder, ThreadReport } from "../protocol.ts";
+import { ThreadControl } from "../thread_control.ts";
+import { Counter } from "../counter.ts";
 
 /** A thread that says nothing for so long does not move, ms: it has to every tenth of a second. */
 const SILENCE_MS_MAX = 1_000;
@@ -32,7 +36,7 @@ export interface ThreadsListener {
 export class WorkerThreads {
   /** What they counted. */
   readonly counter = new Counter();
-  readonly #control = new Control();
+  readonly #control = new ThreadControl();
   readonly #queues: readonly BoundQueue[];
   readonly #loads: SharedLoads;
   readonly #on: ThreadsListener;
@@ -140,6 +144,6 @@ export class WorkerThreads {
 function threadModule(): URL {
   const isBundle = Deno.mainModule.endsWith(".js");
   return isBundle
-    ? new URL("./lib/queue/thread_main.js", Deno.mainModule)
-    : new URL("./thread_main.ts", import.meta.url);
+    ? new URL("./lib/queue/thread/main.js", Deno.mainModule)
+    : new URL("../thread/main.ts", import.meta.url);
 }

@@ -1,4 +1,4 @@
-import type { Tally } from "./protocol.ts";
+import type { Counts } from "./protocol.ts";
 
 /** Counts, until they are told. */
 export class Counter {
@@ -11,7 +11,7 @@ export class Counter {
     this.#chosen.set(id, (this.#chosen.get(id) ?? 0) + 1);
   }
 
-  add(tally: Tally): void {
+  add(tally: Counts): void {
     this.seen += tally.seen;
     this.left_to_kernel += tally.left_to_kernel;
     this.events_lost += tally.events_lost;
@@ -21,13 +21,13 @@ export class Counter {
   }
 
   /** What was counted so far. */
-  read(): Tally {
+  read(): Counts {
     const { seen, left_to_kernel, events_lost } = this;
     return { seen, left_to_kernel, events_lost, chosen: [...this.#chosen] };
   }
 
   /** What was counted since it was taken last. */
-  take(): Tally {
+  take(): Counts {
     const tally = this.read();
     this.seen = this.left_to_kernel = this.events_lost = 0;
     this.#chosen.clear();

@@ -1,14 +1,14 @@
 /** The process that chooses: a composition root of its own, started by the supervisor. */
-import { batchSockets } from "../sys/batch_socket.ts";
-import { clock } from "../sys/clock.ts";
-import { daemons } from "../sys/daemons.ts";
-import { files } from "../sys/files.ts";
-import { heldSockets } from "../sys/held_socket.ts";
-import { standard } from "../sys/standard.ts";
-import { isWorker, leaveEstate, readEstate } from "../kernel/worker_identity.ts";
+import { batchSockets } from "../../sys/batch_socket.ts";
+import { clock } from "../../sys/clock.ts";
+import { daemons } from "../../sys/daemons.ts";
+import { files } from "../../sys/files.ts";
+import { heldSockets } from "../../sys/held_socket.ts";
+import { standard } from "../../sys/standard.ts";
+import { estateHolders, leaveEstate, readEstate } from "../../kernel/worker_identity.ts";
 import { findSuccessor } from "./orphan.ts";
-import type { WorkerOrder } from "./protocol.ts";
-import { QueueSet } from "./queue_set.ts";
+import type { WorkerOrder } from "../protocol.ts";
+import { QueueSet } from "../queue_set.ts";
 import { WorkerProcess } from "./worker_process.ts";
 
 /** How the process is started. */
@@ -46,11 +46,6 @@ export async function runWorker({ order, runDir, supervisor, say }: WorkerStart)
 
 /** A supervisor that died before it wrote down whom it had started has left a worker that no successor would find. */
 function leaveOwnEstate(held: QueueSet, runDir: string): void {
-  const { supervisor = 0, worker = 0, started } = readEstate(files, runDir) ?? {};
-  const named = [
-    { pid: supervisor, start_ticks: started?.supervisor },
-    { pid: worker, start_ticks: started?.worker },
-  ];
-  if (named.some((process) => isWorker(files, process, runDir))) return;
+  if (estateHolders(files, runDir, readEstate(files, runDir)).length > 0) return;
   leaveEstate(files, runDir, { supervisor: 0, worker: Deno.pid, sockets: held.estate });
 }

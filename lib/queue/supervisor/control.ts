@@ -3,8 +3,8 @@ import type {
   WorkerReloaded,
   WorkerRequest,
   WorkerStatus,
-} from "../model/worker.ts";
-import type { Listener } from "../sys/ports.ts";
+} from "../../model/worker.ts";
+import type { Listener } from "../../sys/ports.ts";
 
 /** What the worker can be asked to do. */
 export interface Controlled {
