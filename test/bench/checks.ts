@@ -2,6 +2,7 @@ import { type ApplyResult, EDITED_FILE, FIRST_APPLY, NO_CHANGE, SCALED } from ".
 import type { Cost } from "./command.ts";
 import type { Check } from "./check.ts";
 import { LB_DR, LB_NAT } from "./contenders.ts";
+import { CHECKED_BACKENDS, type HealthResult, TIMEOUT_MS } from "./health.ts";
 import type { GuestResult } from "./ipvs/guest.ts";
 import { IPVS_SERVICES } from "./ipvs/result.ts";
 import { enduranceChecks, queueChecks } from "./queue/checks.ts";
@@ -44,7 +45,8 @@ const CONNECTION_GOALS: readonly {
 ];
 
 /** The goals that this run has measured. Pure. */
-export function checks({ options, traffic, apply, ipvs, queue, endurance }: Results): Check[] {
+export function checks(results: Results): Check[] {
+  const { options, traffic, apply, health, ipvs, queue, endurance } = results;
   const connections = traffic.find(({ load }) => load.name === "connections");
   const large = apply.find(({ services }) => services === LARGE);
   return [
@@ -53,6 +55,7 @@ export function checks({ options, traffic, apply, ipvs, queue, endurance }: Resu
     ...!large && options.sections.includes("apply") && options.services.includes(LARGE)
       ? [{ what: `apply of ${LARGE} services`, goal: "ends", measured: "not measured", ok: false }]
       : [],
+    ...health.flatMap(healthChecks),
     ...ipvs.flatMap(ipvsChecks),
     ...queue ? queueChecks(queue) : [],
     ...endurance ? enduranceChecks(endurance) : [],
@@ -118,4 +121,20 @@ function timeCheck(name: string, ms: number, max_ms: number): Check {
     measured: `${Math.round(ms)} ms`,
     ok: ms <= max_ms,
   };
+}
+
+function healthChecks({ name, hanging, costs }: HealthResult): Check[] {
+  const max_ms = 3_000 + (hanging > 0 ? TIMEOUT_MS : 0);
+  const ms = median(costs.map((cost) => cost.ms));
+  const peak_bytes = Math.max(...costs.map((cost) => cost.peak_bytes ?? 0));
+  const what = `a pass over ${CHECKED_BACKENDS} backends (${name})`;
+  return [
+    { what, goal: `≤ ${max_ms} ms`, measured: `${Math.round(ms)} ms`, ok: ms <= max_ms },
+    {
+      what: `peak memory of ${what}`,
+      goal: "≤ 150 MB",
+      measured: `${Math.round(peak_bytes / MB)} MB`,
+      ok: peak_bytes <= 150 * MB,
+    },
+  ];
 }

@@ -14,11 +14,13 @@ const TIMEOUT_MS = 240_000;
 /**
  * Runs a command to its end.
  *
- * @throws {Error} with what it said, where its exit code is not 0
+ * @param codes exit codes that are right
+ * @throws {Error} with what it said, where its exit code is another one
  */
 export async function measureCommand(
   [program = "", ...args]: readonly string[],
   env: Readonly<Record<string, string>> = {},
+  codes: readonly number[] = [0],
 ): Promise<Cost> {
   const signal = AbortSignal.timeout(TIMEOUT_MS);
   const began_ms = performance.now();
@@ -31,7 +33,9 @@ export async function measureCommand(
   const { code } = await child.status;
   const ms = performance.now() - began_ms;
   const peaks = watch.stop();
-  if (code !== 0) throw new Error(`${program} ${args.join(" ")} ended with ${code}: ${await said}`);
+  if (!codes.includes(code)) {
+    throw new Error(`${program} ${args.join(" ")} ended with ${code}: ${await said}`);
+  }
   await said;
   return { ms, ...peaks };
 }

@@ -3,6 +3,7 @@ import { measureApply, plannedSeconds as applySeconds } from "./apply.ts";
 import type { ApplyResult } from "./apply.ts";
 import { checks } from "./checks.ts";
 import { CONTENDERS } from "./contenders.ts";
+import { measureHealth, plannedSeconds as healthSeconds } from "./health.ts";
 import { measureIpvs, plannedSeconds as ipvsSeconds } from "./ipvs/guest.ts";
 import { buildTrafficLab } from "./lab.ts";
 import { CONNECTION_LOAD, DOWNLOAD_LOAD } from "./load.ts";
@@ -83,11 +84,14 @@ async function measure(options: Options): Promise<Results> {
   const startup = options.sections.includes("startup")
     ? await measureStartup(options.pairs, progress)
     : [];
+  const health = options.sections.includes("health")
+    ? await measureHealth(options.pairs, progress)
+    : [];
   const ipvs = options.sections.includes("ipvs")
     ? await measureIpvs(options, progress, skipped)
     : [];
   const queues = await measureQueues(programs, options, progress, skipped);
-  return { machine, options, traffic, apply, startup, ipvs, ...queues, skipped };
+  return { machine, options, traffic, apply, startup, health, ipvs, ...queues, skipped };
 }
 
 function plannedSeconds(options: Options, loads: number, n: number) {
@@ -96,6 +100,7 @@ function plannedSeconds(options: Options, loads: number, n: number) {
   return loads * trafficSeconds(n, pairs, seconds) +
     sizes.reduce((sum, size) => sum + applySeconds(size, pairs), 0) +
     (sections.includes("startup") ? startupSeconds(pairs) : 0) +
+    (sections.includes("health") ? healthSeconds(pairs) : 0) +
     (sections.includes("ipvs") ? ipvsSeconds(options) : 0) +
     queueSeconds(options);
 }

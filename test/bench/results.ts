@@ -1,5 +1,6 @@
 import type { ApplyResult } from "./apply.ts";
 import { DIRECT, MAP, NGINX } from "./contenders.ts";
+import type { HealthResult } from "./health.ts";
 import type { GuestResult } from "./ipvs/guest.ts";
 import type { Load, Sample } from "./load.ts";
 import type { Machine } from "./machine.ts";
@@ -16,6 +17,7 @@ export interface Results extends QueueSections {
   readonly traffic: readonly TrafficResult[];
   readonly apply: readonly ApplyResult[];
   readonly startup: readonly StartupResult[];
+  readonly health: readonly HealthResult[];
   /** By guest. */
   readonly ipvs: readonly GuestResult[];
   /** Whatever could not be measured, and why. */

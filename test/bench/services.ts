@@ -59,6 +59,8 @@ vip_on = "none"
 protocol = "tcp"
 ports = [80]
 scheduler = "wrr"
+[service.health]
+type = "none"
 ${backends.join("")}`;
 }
 

@@ -15,7 +15,7 @@ export interface Solo {
   /** Argument list for `lb COMMAND ARGS` here. */
   lb(lb: readonly string[], ...words: readonly string[]): readonly string[];
   /** Argument list for any program here. */
-  inside(...argv: readonly string[]): readonly string[];
+  inside(...argv: readonly string[]): readonly [string, ...string[]];
   writeConfig(text: string): void;
   /** As if lb had never been here. */
   forget(): Promise<void>;

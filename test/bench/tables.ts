@@ -3,6 +3,7 @@ import { checks } from "./checks.ts";
 import type { Cost } from "./command.ts";
 import { bottleneck, type CpuUse } from "./cpu.ts";
 import { figure } from "./figure.ts";
+import { CHECKED_BACKENDS, type HealthResult, TIMEOUT_MS } from "./health.ts";
 import type { GuestResult } from "./ipvs/guest.ts";
 import { IPVS_BACKENDS, IPVS_SERVICES } from "./ipvs/result.ts";
 import type { Sample } from "./load.ts";
@@ -22,6 +23,7 @@ export function tables(results: Results): Table[] {
     ...results.traffic.flatMap((one) => [trafficTable(one), useTable(one)]),
     ...results.apply.map(applyTable),
     ...results.startup.length > 0 ? [startupTable(results.startup)] : [],
+    ...results.health.length > 0 ? [healthTable(results.health)] : [],
     ...results.ipvs.length > 0 ? [ipvsTable(results.ipvs)] : [],
     ...results.queue ? queueTables(results.queue) : [],
     ...results.endurance ? [enduranceTable(results.endurance)] : [],
@@ -132,6 +134,20 @@ function startupTable(results: readonly StartupResult[]): Table {
       command,
       form,
       warmth,
+      ranged(spread(costs.map(({ ms }) => ms)), figure),
+      peak(costs.map((cost) => cost.peak_bytes)),
+    ]),
+  };
+}
+
+function healthTable(results: readonly HealthResult[]): Table {
+  return {
+    title: `A pass of lb reconcile over ${CHECKED_BACKENDS} backends`,
+    text: "All of them checked, nothing to change; time-out of a check " +
+      `${TIMEOUT_MS / 1000} s. Whole commands, process start included.`,
+    head: ["", "ms", "peak"],
+    rows: results.map(({ name, costs }) => [
+      name,
       ranged(spread(costs.map(({ ms }) => ms)), figure),
       peak(costs.map((cost) => cost.peak_bytes)),
     ]),

@@ -39,6 +39,8 @@ vip = ["${VIP}"]
 vip_on = "none"
 ports = [${port}]
 engine = "ipvs"
+[service.health]
+type = "none"
 ${tables.join("")}`;
   }).join("\n");
 }
