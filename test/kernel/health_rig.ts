@@ -3,7 +3,8 @@ import assert from "node:assert/strict";
 import type { Backend } from "../../lib/demo/traffic.ts";
 import { door, type ServiceText, serviceText } from "./config.ts";
 import type { Lab } from "./harness.ts";
-import { allAnswered, send } from "./steps.ts";
+import { PATIENCE } from "./patience.ts";
+import { allAnswered, LONG, must, send } from "./steps.ts";
 
 /** Where the servers of these tests listen: each is started and stopped by the test that needs it. */
 const PORT = 9090;
@@ -118,4 +119,40 @@ export function stopsAndReturns(lab: Lab, engine: string): Promise<void> {
     assert.deepEqual(Object.keys(await shares(lab)).sort(), ["s1", "s2", "s3"]);
     assert.ok((await status(lab, 0)).backends.every(({ check_ms }) => check_ms! > 0));
   });
+}
+
+/**
+ * A backend dies under load while passes come every second: no new connection to it after `fall` passes and a second,
+ * what goes to the others goes on, it is back after `rise`, and no other command waits for the passes.
+ */
+export function diesUnderLoad(lab: Lab, engine: string): Promise<void> {
+  return withServers(lab, async ({ start, stop }) => {
+    const { balancer, traffic, topology } = lab;
+    const health = 'interval = "1s"\ntimeout = "500ms"';
+    await applied(lab, web(health, { more: `engine = "${engine}"` }));
+    const downloads = await traffic.download(topology.client, {
+      doors: DOOR,
+      count: 30,
+      seconds: LONG,
+    });
+    const { s1: lost = 0 } = downloads.per_backend;
+    const seconds = Math.ceil(11 * PATIENCE);
+    const passes = balancer.json<Told>(1, "reconcile", "--every", "1s", "--for", `${seconds}s`);
+    await stop(0);
+    await later(4_500);
+    assert.deepEqual(Object.keys(await shares(lab)).sort(), ["s2", "s3"]);
+    await must(lab, ...balancer.argv("scale", "web", "--weight", "198.51.100.12=2", "--plan"));
+    await start(0);
+    await later(3_500);
+    assert.deepEqual(Object.keys(await shares(lab)).sort(), ["s1", "s2", "s3"]);
+    const { passes: count, health: changes } = await passes;
+    assert.equal(changes?.length, 2, JSON.stringify(changes));
+    assert.ok(count! >= seconds * 0.8 / PATIENCE, `${count} passes`);
+    const { broken } = await downloads.finish();
+    assert.deepEqual([broken, lost > 0], [lost, true], "only those of the dead one are broken");
+  });
+}
+
+function later(ms: number): Promise<void> {
+  return new Promise((wake) => setTimeout(wake, ms * PATIENCE));
 }

@@ -4,7 +4,7 @@ import { backendAddress } from "../../lib/demo/layout.ts";
 import { kernelTests } from "./harness.ts";
 import {
   applied,
-  DOOR,
+  diesUnderLoad,
   pass,
   shares,
   status,
@@ -14,7 +14,6 @@ import {
   withServers,
 } from "./health_rig.ts";
 import { PATIENCE } from "./patience.ts";
-import { LONG, must } from "./steps.ts";
 
 const test = kernelTests({ backends: 3 });
 
@@ -101,27 +100,12 @@ test("a pass over backends that drop everything takes no longer than their time-
   }
 });
 
-test("passes every second: a dead backend is out after fall seconds and one; connections to the others go on, and no other command waits", (lab) =>
-  withServers(lab, async ({ stop }) => {
-    const { balancer, traffic, topology } = lab;
-    await applied(lab, web('interval = "1s"\ntimeout = "500ms"'));
-    const downloads = await traffic.download(topology.client, {
-      doors: DOOR,
-      count: 30,
-      seconds: LONG,
-    });
-    const { s1: lost = 0 } = downloads.per_backend;
-    const passes = balancer.json<Told>(1, "reconcile", "--every", "1s", "--for", "8s");
-    await stop(0);
-    await new Promise((wake) => setTimeout(wake, 4_500 * PATIENCE));
-    assert.deepEqual(Object.keys(await shares(lab)).sort(), ["s2", "s3"]);
-    await must(lab, ...balancer.argv("scale", "web", "--weight", "198.51.100.12=2", "--plan"));
-    const { passes: count, health } = await passes;
-    assert.equal(health?.length, 1);
-    assert.ok(count! >= 7 / PATIENCE, `${count} passes`);
-    const { broken } = await downloads.finish();
-    assert.deepEqual([broken, lost > 0], [lost, true], "only those of the dead one are broken");
-  }));
+for (const engine of ["nft", "nfqueue"]) {
+  test(
+    `passes every second: a dead backend is out after fall seconds and one, connections to the others go on, on ${engine}`,
+    (lab) => diesUnderLoad(lab, engine),
+  );
+}
 
 test("a pass for which another run leaves no room is left out and counted", (lab) =>
   withServers(lab, async () => {
