@@ -45,11 +45,11 @@ export const context = {
 
   /** Checks backends, each in its time. What checks are made of is loaded with the first of them. */
   checker({ config }: Pick<Places, "config">): Machine["check"] {
-    return async (targets) => {
+    return async (targets, limits) => {
       const { runChecks } = await import("../lib/health/check/check.ts");
       // Every folder on the way to it is looked at, also those above the one we were started in.
       const path = config.startsWith("/") ? config : `${Deno.cwd()}/${config}`;
-      return await runChecks(targets, await context.checkPorts(), { config: path });
+      return await runChecks(targets, await context.checkPorts(), { config: path, ...limits });
     };
   },
 

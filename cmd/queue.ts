@@ -37,7 +37,7 @@ export function queueCommand() {
       const self = [program, ...args, "queue", "--run-dir", runDir] as const;
       if (worker !== undefined) return await work(worker, runDir, self);
       context.secureRunDir(runDir);
-      const { runSupervisor } = await import("../lib/queue/supervisor_main.ts");
+      const { runSupervisor } = await import("../lib/queue/supervisor/main.ts");
       await runSupervisor({
         runDir,
         version: VERSION,
@@ -57,7 +57,7 @@ function unitFor(path: string): string {
 }
 
 async function work(order: string, runDir: string, self: readonly [string, ...string[]]) {
-  const { runWorker } = await import("../lib/queue/worker_main.ts");
+  const { runWorker } = await import("../lib/queue/worker/main.ts");
   // A service manager starts another supervisor by itself.
   const supervisor = context.isManaged() ? undefined : self;
   await runWorker({ order, runDir, supervisor, say: log });

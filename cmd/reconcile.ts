@@ -96,17 +96,15 @@ function passOf(places: Places): Pass {
   };
 }
 
-/** A text that has no word of health is not parsed for it: most runs of cron have nothing else to do. */
+/** Whoever is checked at all has been once, by the apply: where nobody was, the config is not even read. */
 async function checkBackends(
   machine: Machine,
   configIn: (store: Store) => Promise<LoadedConfig | undefined>,
   isDue?: IsDue,
 ): Promise<readonly HealthChange[]> {
-  const { store } = machine;
-  const text = store.revisions.latestApplied()?.config_text ?? "";
-  if (!text.includes("health") && store.health.isEmpty()) return [];
+  if (machine.store.health.isEmpty()) return [];
   const { EVERYBODY, healthPass } = await import("../lib/reconcile/health.ts");
-  const loaded = await configIn(store);
+  const loaded = await configIn(machine.store);
   return loaded ? await healthPass(machine, loaded.config, isDue ?? EVERYBODY) : [];
 }
 

@@ -36,7 +36,7 @@ function resolveNotify(notify: NonNullable<WrittenFile["notify"]>): Notify {
 }
 
 function resolveService(written: WrittenService): Service {
-  const { backend = [], persistence, dscp, health, drain, balance = {}, snmp } = written;
+  const { backend = [], persistence, dscp, drain, balance = {}, snmp } = written;
   return {
     name: written.name,
     vip: written.vip,
@@ -56,12 +56,19 @@ function resolveService(written: WrittenService): Service {
     max_connections: written.max_connections ?? 0,
     max_new_per_second: written.max_new_per_second ?? 0,
     over_limit: written.over_limit ?? "refuse",
-    health: health && { ...HEALTH_DEFAULTS, ...resolveHealth(health) },
+    health: healthOf(written),
     drain: drain && { deadline_ms: drain.deadline ?? DRAIN_DEADLINE_MS },
     balance: { slow_start_ms: balance.slow_start ?? 0, bound: balance.bound ?? 0 },
     snmp: snmp && resolveSnmp(snmp),
     backends: backend.map(resolveBackend),
   };
+}
+
+/** What is not said is checked as well, where a tcp connection can tell: a dead backend must not stay unseen. */
+function healthOf({ health, protocol = "tcp", ports, backend = [] }: WrittenService) {
+  const hasPorts = ports !== "all" || backend.every(({ port }) => port !== undefined);
+  if (!health && (protocol !== "tcp" || !hasPorts)) return undefined;
+  return { ...HEALTH_DEFAULTS, ...health && resolveHealth(health) };
 }
 
 function resolveBackend(written: WrittenBackend): Backend {

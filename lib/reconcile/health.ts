@@ -22,6 +22,9 @@ export function dueAfter(now_ms: number, slack_ms: number): IsDue {
     now_ms < known.checked_at_ms;
 }
 
+/** Somebody waits for `lb apply`: thousands of backends that do not answer must not keep it for minutes. */
+const FIRST_LOOK_MS = 1_000;
+
 /** Only backends that were never checked. */
 const NEW_ONES: IsDue = (_, known) => known === undefined;
 
@@ -32,17 +35,27 @@ const NEW_ONES: IsDue = (_, known) => known === undefined;
  */
 export async function healthPass(
   machine: Machine,
-  { services }: Pick<Config, "services">,
+  config: Pick<Config, "services">,
   isDue: IsDue,
+): Promise<readonly HealthChange[]> {
+  const changes = await lookAfter(machine, config, { isDue });
+  forgetUnchecked(machine, config);
+  return changes;
+}
+
+async function lookAfter(
+  machine: Machine,
+  { services }: Pick<Config, "services">,
+  { isDue, begin_within_ms }: { readonly isDue: IsDue; readonly begin_within_ms?: number },
 ): Promise<readonly HealthChange[]> {
   const { store: { health }, kernel: { clock } } = machine;
   const checked = checkedBackends(services);
+  if (checked.length === 0) return [];
   const known = { rows: health.all(), panics: health.panics() };
-  if (checked.length === 0 && known.rows.length === 0) return [];
   const find = finder(known.rows);
   const due = checked.filter((one) => isDue(one, find(one)));
-  if (due.length === 0 && checked.length === known.rows.length) return [];
-  const results = due.length > 0 ? await machine.check(due.map(targetOf)) : [];
+  if (due.length === 0) return [];
+  const results = await machine.check(due.map(targetOf), { begin_within_ms });
   const resultOf = new Map(due.map((one, index) => [one, results[index]]));
   const seen = checked.map((one): Seen => ({ ...one, result: resultOf.get(one) }));
   return record(machine, known, seen, clock.now_ms());
@@ -50,13 +63,33 @@ export async function healthPass(
 
 /**
  * Checks the backends that were never checked, so that none of them gets a connection before it has
- * answered once.
+ * answered once. Not for longer than some time-outs, however many there are: who is left gets connections, and is
+ * checked by the next pass.
  */
 export async function checkNew(
   machine: Machine,
   config: Pick<Config, "services">,
 ): Promise<readonly HealthChange[]> {
-  return await healthPass(machine, config, NEW_ONES);
+  return await lookAfter(machine, config, { isDue: NEW_ONES, begin_within_ms: FIRST_LOOK_MS });
+}
+
+/** Forgets backends and services that a config which is in force by now does not check: who comes back is new. */
+export function forgetUnchecked(
+  { store }: Pick<Machine, "store">,
+  { services }: Pick<Config, "services">,
+): void {
+  const { health } = store;
+  const checked = checkedBackends(services);
+  const kept = new Set(
+    checked.map(({ service: { name }, key }) => nameOf({ service: name, backend: key })),
+  );
+  const names = new Set(checked.map(({ service: { name } }) => name));
+  const gone = health.all().filter((row) => !kept.has(nameOf(row)));
+  if (gone.length === 0) return;
+  store.transaction(() => {
+    health.forget(gone);
+    health.putPanics(health.panics().filter(({ service }) => names.has(service)));
+  });
 }
 
 function record(
@@ -67,11 +100,11 @@ function record(
 ): readonly HealthChange[] {
   const { rows, panics, changes } = judge(seen, known, now_ms);
   const before = new Set(known.rows);
-  const kept = new Set(rows.map(nameOf));
+  const judged = new Set(seen.map(({ service: { name } }) => name));
+  const others = known.panics.filter(({ service }) => !judged.has(service));
   store.transaction(() => {
     store.health.put(rows.filter((row) => !before.has(row)));
-    store.health.forget(known.rows.filter((row) => !kept.has(nameOf(row))));
-    if (panics.length + known.panics.length > 0) store.health.putPanics(panics);
+    if (panics.length + known.panics.length > 0) store.health.putPanics([...others, ...panics]);
     for (const change of changes) store.events.add({ at_ms: now_ms, ...change });
   });
   return changes;

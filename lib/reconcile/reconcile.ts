@@ -3,7 +3,7 @@ import { StalePlanError } from "../engine/engine.ts";
 import { InForceError, KernelError, LbError } from "../model/error.ts";
 import { carryOut, loadModules } from "./carry_out.ts";
 import { isUnknown } from "./drift.ts";
-import { checkNew, withHealth } from "./health.ts";
+import { checkNew, forgetUnchecked, withHealth } from "./health.ts";
 import { isHostBehind } from "./host.ts";
 import { directBackends } from "./links.ts";
 import type { ViewOptions } from "./memory.ts";
@@ -40,7 +40,9 @@ export async function reconcile(machine: Machine, request: ReconcileRequest): Pr
   for (;;) {
     try {
       const outcome = await attempt(newRun(machine, request, { chosen, engineWas, progress }));
-      if (outcome) return withHealth(outcome, health, machine);
+      if (!outcome) continue;
+      if (!request.dryRun) forgetUnchecked(machine, request.loaded.config);
+      return withHealth(outcome, health, machine);
     } catch (error) {
       if (!(error instanceof StalePlanError)) throw error;
       progress.hasLanded ||= error.hasLanded;

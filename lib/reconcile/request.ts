@@ -20,8 +20,14 @@ export interface Machine {
   readonly version: string;
   /** What starting and asking the queue worker takes. */
   readonly worker: WorkerHost;
-  /** Checks backends, each within its time-out. @returns a result for each target, in their order */
-  readonly check: (targets: readonly CheckTarget[]) => Promise<readonly CheckResult[]>;
+  /**
+   * Checks backends, each within its time-out. @returns a result for each target, in their order; undefined where
+   * its turn would have come after `begin_within_ms`
+   */
+  readonly check: (
+    targets: readonly CheckTarget[],
+    limits?: { readonly begin_within_ms?: number },
+  ) => Promise<readonly (CheckResult | undefined)[]>;
 }
 
 /** What a run is to bring about. */

@@ -30,6 +30,9 @@ export interface ServiceText {
 /** The engine of services that name none: what nft promises, nfqueue does, too. */
 const ENGINE = Deno.env.get("LB_TEST_ENGINE");
 
+/** Tests that are not about health have backends where nobody listens, and stop servers. */
+const UNCHECKED = '[service.health]\ntype = "none"';
+
 /** One `[[service]]` of an `lb.toml`. */
 export function serviceText(service: ServiceText): string {
   const engine = ENGINE && !/^engine|^forward/m.test(service.more ?? "")
@@ -53,6 +56,7 @@ ports = ${service.ports ?? "[80]"}
 scheduler = "${service.scheduler ?? "wrr"}"
 ${engine}
 ${service.more ?? ""}
+${/health/.test(service.more ?? "") ? "" : UNCHECKED}
 ${backends.join("\n")}`;
 }
 

@@ -30,6 +30,8 @@ export interface CheckOptions {
   readonly config?: string;
   /** How many checks of a kind are under way at once. @default LIMITS */
   readonly limits?: Partial<Readonly<Record<HealthType, number>>>;
+  /** Whose turn comes later is not checked. @default all are */
+  readonly begin_within_ms?: number;
 }
 
 /**
@@ -69,22 +71,24 @@ const CHECKS: Readonly<Record<HealthType, (ports: CheckPorts) => Promise<Check>>
 /**
  * Checks all of them, each within its time-out whatever the backend does.
  *
- * @returns a result for each, in the same order; never throws for a backend's fault
+ * @returns a result for each that began in time, in the same order; never throws for a backend's fault
  */
 export async function runChecks(
   targets: readonly CheckTarget[],
   ports: CheckPorts,
-  { config, limits }: CheckOptions = {},
-): Promise<readonly CheckResult[]> {
-  const results: CheckResult[] = [];
+  { config, limits, begin_within_ms = Infinity }: CheckOptions = {},
+): Promise<readonly (CheckResult | undefined)[]> {
+  const results: (CheckResult | undefined)[] = targets.map(() => undefined);
   const kinds = new Set(targets.map(({ health }) => health.type));
   // All of it before the first check begins: what loads meanwhile would count as the backend's time.
   const checks = await Promise.all(
     Array.from(kinds, async (type) => ({ type, check: await CHECKS[type](ports) })),
   );
+  const until_ms = ports.peers.now_ms() + begin_within_ms;
   await Promise.all(checks.map(({ type, check }) => {
     const indices = [...targets.keys()].filter((index) => targets[index]!.health.type === type);
     return inPool(indices, limits?.[type] ?? LIMITS[type], async (index) => {
+      if (ports.peers.now_ms() > until_ms) return;
       results[index] = await runOne(check, targets[index]!, ports, config);
     }, () => ports.clock.sleep(0));
   }));

@@ -162,6 +162,19 @@ Deno.test("every key arrives in the model, in its units", async () => {
   });
 });
 
+const TCP_CHECK = {
+  type: "tcp",
+  path: "/",
+  status: [{ first: 200, last: 200 }, { first: 300, last: 399 }],
+  verify: true,
+  passive: false,
+  panic: 50,
+  interval_ms: 5_000,
+  timeout_ms: 2_000,
+  rise: 2,
+  fall: 3,
+};
+
 Deno.test("what is not written has the defaults of the design", async () => {
   const { config, warnings } = await parseConfig(MINIMAL, "lb.toml");
   deepStrictEqual(warnings, []);
@@ -190,7 +203,7 @@ Deno.test("what is not written has the defaults of the design", async () => {
       max_connections: 0,
       max_new_per_second: 0,
       over_limit: "refuse",
-      health: undefined,
+      health: TCP_CHECK,
       drain: undefined,
       balance: { slow_start_ms: 0, bound: 0 },
       snmp: undefined,
@@ -210,18 +223,15 @@ Deno.test("a written health table without type checks by tcp", async () => {
   const [service] = await servicesOf(
     MINIMAL.replace("[[service.b", "[service.health]\n[[service.b"),
   );
-  deepStrictEqual(service?.health, {
-    type: "tcp",
-    path: "/",
-    status: [{ first: 200, last: 200 }, { first: 300, last: 399 }],
-    verify: true,
-    passive: false,
-    panic: 50,
-    interval_ms: 5_000,
-    timeout_ms: 2_000,
-    rise: 2,
-    fall: 3,
-  });
+  deepStrictEqual(service?.health, TCP_CHECK);
+});
+
+Deno.test("without a health table nobody is checked whom a tcp connection tells nothing of", async () => {
+  const udp = MINIMAL.replace("ports", 'protocol = "udp"\nports').replace('protocol = "tcp"\n', "");
+  const all = MINIMAL.replace("[80]", '"all"');
+  for (const text of [udp, all]) strictEqual((await servicesOf(text))[0]?.health, undefined);
+  const [service] = await servicesOf(all + "port = 81\n");
+  strictEqual(service?.health?.type, "tcp");
 });
 
 Deno.test("checks come from an address in its canonical form, or from an interface", async () => {

@@ -10,6 +10,11 @@ function reasons(results: readonly CheckResult[]): string[] {
   return results.map(({ reason }) => reason);
 }
 
+/** Checks that all get their turn. */
+async function checkAll(...args: Parameters<typeof runChecks>): Promise<CheckResult[]> {
+  return (await runChecks(...args)).map((result) => result ?? assert.fail("not checked"));
+}
+
 Deno.test("results come in the order of the targets, whatever their kinds", async () => {
   const ports = fakePorts({
     1: { refuses: "ECONNREFUSED" },
@@ -23,7 +28,7 @@ Deno.test("results come in the order of the targets, whatever their kinds", asyn
     target({ type: "tcp" }, 3),
     target({ type: "tcp" }, 2),
   ];
-  const results = await runChecks(targets, ports);
+  const results = await checkAll(targets, ports);
   assert.deepEqual(reasons(results), ["connection refused", "", "", "host unreachable", ""]);
   assert.deepEqual(results.map(({ ok }) => ok), [false, true, true, false, true]);
   assert.equal(ports.peers.open, 0, "every socket is closed");
@@ -41,7 +46,7 @@ Deno.test("no kind throws, whatever the machine says", async () => {
     ports.files.replace("/c", "secret", 0o600);
     const snmp = { version: "2c", community_file: "/c", port: 7 } as const;
     const targets = HEALTH_TYPES.map((type) => target({ type, query: "a.b", snmp }, 7));
-    const results = await runChecks(targets, ports);
+    const results = await checkAll(targets, ports);
     results.forEach(({ ok, reason }, index) => {
       const type = targets[index]!.health.type;
       assert.equal(ok, type === "none" || type === "icmp" && reason === "", `${type}: ${reason}`);
@@ -56,7 +61,7 @@ Deno.test("a fault of lb's own is the backend's result, and not the end of the p
     ...ports,
     tls: () => Promise.resolve({ over: () => Promise.reject(new Error("oh")) }),
   };
-  const results = await runChecks(
+  const results = await checkAll(
     [target({ type: "https" }, 1), target({ type: "http" }, 2)],
     broken,
   );
@@ -81,9 +86,16 @@ Deno.test("what TLS does not accept is told in words", async () => {
 Deno.test("no more are under way at once than the limit says", async () => {
   const ports = fakePorts({ 2: { answer: () => [OK] } });
   const targets = Array.from({ length: 100 }, () => target({ type: "http" }, 2));
-  const results = await runChecks(targets, ports, { limits: { http: 7 } });
+  const results = await checkAll(targets, ports, { limits: { http: 7 } });
   assert.ok(results.every(({ ok }) => ok));
   assert.equal(ports.peers.open_max, 7);
+});
+
+Deno.test("whose turn would come too late is not checked, and has no result", async () => {
+  const ports = fakePorts({ 1: { refuses: "ETIMEDOUT" }, 2: { answer: () => [OK] } });
+  const targets = [1, 1, 2, 2].map((port) => target({ type: "tcp" }, port));
+  const results = await runChecks(targets, ports, { limits: { tcp: 2 }, begin_within_ms: 500 });
+  assert.deepEqual(results.map((result) => result?.ok), [false, false, undefined, undefined]);
 });
 
 Deno.test("a check goes to its own port, else to the backend's, else to the usual one", async () => {
