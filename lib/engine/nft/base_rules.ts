@@ -1,5 +1,6 @@
 import type { Family } from "../../model/address.ts";
 import { idMask, type MarkLayout } from "../../model/mark.ts";
+import { dispatchMaps, dispatchRule } from "./dispatch.ts";
 import { hex } from "./names.ts";
 import { tierChains } from "./tier/fill_tier.ts";
 import { queueChains, type QueueShape } from "./queue/rules.ts";
@@ -137,11 +138,10 @@ function refusals(shape: Shape, condition: string): string[] {
 
 /** Exact keys first: one inside somebody else's range wins. */
 function dispatchRules({ families, intervals }: Shape): readonly string[] {
-  const rule = (family: Family, map: string) =>
-    `${ip(family)} daddr . meta l4proto . th dport vmap @${map}${family}`;
+  const ranged = families.filter((family) => intervals.has(family));
   return [
-    ...families.map((family) => rule(family, "ex")),
-    ...families.filter((family) => intervals.has(family)).map((family) => rule(family, "iv")),
+    ...families.map((family) => dispatchRule(family, dispatchMaps(family).exact)),
+    ...ranged.map((family) => dispatchRule(family, dispatchMaps(family).intervals)),
   ];
 }
 

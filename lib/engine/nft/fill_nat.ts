@@ -1,13 +1,20 @@
-import { type Family, formatPrefix, isSingle } from "../../model/address.ts";
+import { type Family, isSingle } from "../../model/address.ts";
 import { markOfId } from "../../model/mark.ts";
-import { familiesOf, portRanges } from "../../model/service.ts";
+import { familiesOf } from "../../model/service.ts";
 import type { DesiredState, PlacedBackend, PlacedService } from "../../model/state.ts";
 import type { SlotTable } from "../../scheduler/slots.ts";
 import { backendRules, hasQuality, qualityRules } from "./backend_rules.ts";
 import { type Shape, staticChains } from "./base_rules.ts";
+import {
+  addDispatch,
+  declareDispatch,
+  dispatchKeys,
+  dispatchMaps,
+  hasIntervals,
+} from "./dispatch.ts";
 import type { Draft } from "./draft.ts";
 import { backendNames, priorityOfId, serviceNames } from "./names.ts";
-import { backendsOf, declareGates, DYNAMIC, isOne, portText, slotsOf } from "./service_parts.ts";
+import { backendsOf, declareGates, DYNAMIC, slotsOf } from "./service_parts.ts";
 import {
   disjoint,
   gateRules,
@@ -50,19 +57,13 @@ export function fillNat(
 
 function shapeOf(state: DesiredState, families: readonly Family[]): Shape {
   const { services } = state;
-  const intervals = new Set<Family>();
-  const prefixes = new Set<Family>();
-  for (const service of services) {
-    const hasRange = !portRanges(service).every(isOne);
-    for (const vip of service.vip) {
-      if (!families.includes(vip.family)) continue;
-      const isPrefix = !isSingle(vip);
-      if (isPrefix) prefixes.add(vip.family);
-      if (isPrefix || hasRange) intervals.add(vip.family);
-    }
-  }
+  const hasPrefixes = (family: Family) =>
+    services.some(({ vip }) => vip.some((one) => one.family === family && !isSingle(one)));
+  const isRanged = (family: Family) => services.some((service) => hasIntervals(service, family));
   return {
-    ...{ families, intervals, prefixes },
+    families,
+    intervals: new Set(families.filter(isRanged)),
+    prefixes: new Set(families.filter(hasPrefixes)),
     quality: services.some(hasQuality),
     queue: queueShape(state, families),
     isTier: isTier(state),
@@ -74,12 +75,8 @@ function declareShared(draft: Draft, shape: Shape): void {
   draft.collection("set", REVISION_SET, "typeof meta mark . meta mark;");
   for (const family of shape.families) {
     const ip = family === 4 ? "ip" : "ip6";
-    const key = `typeof ${ip} daddr . meta l4proto . th dport : verdict;`;
     draft.collection("set", `hp${family}`, `typeof ${ip} saddr . meta priority;`);
-    draft.collection("map", `ex${family}`, key);
-    if (shape.intervals.has(family)) {
-      draft.collection("map", `iv${family}`, `${key} flags interval;`);
-    }
+    declareDispatch(draft, family, dispatchMaps(family), shape.intervals.has(family));
     draft.collection("set", `vip${family}`, `typeof ${ip} daddr;`);
     if (shape.prefixes.has(family)) {
       draft.collection("set", `vp${family}`, `typeof ${ip} daddr; flags interval;`);
@@ -128,7 +125,7 @@ function addService(
     ...pickRules(service, family, state.marks, table),
   ];
   draft.chain({ name: serviceNames(service, family).chain, comment: service.name, rules });
-  addDispatch(draft, service, family);
+  addEntrance(draft, service, family);
 }
 
 /** What other services have in the same sets: their VIPs, and addresses of their backends. */
@@ -224,15 +221,13 @@ function addLimit(
   if (limit > 0) draft.chain({ name, comment, rules: limitRules(service, limit) });
 }
 
-function addDispatch(draft: Draft, service: PlacedService, family: Family): void {
+function addEntrance(draft: Draft, service: PlacedService, family: Family): void {
+  for (const { text } of service.vip.filter((vip) => vip.family === family && isSingle(vip))) {
+    draft.element(`vip${family}`, text);
+  }
   const target = `goto ${serviceNames(service, family).chain}`;
-  for (const vip of service.vip.filter((vip) => vip.family === family)) {
-    if (isSingle(vip)) draft.element(`vip${family}`, vip.text);
-    for (const ports of portRanges(service)) {
-      const isExact = isSingle(vip) && isOne(ports);
-      const map = isExact ? `ex${family}` : `iv${family}`;
-      draft.element(map, `${formatPrefix(vip)} . ${service.protocol} . ${portText(ports)}`, target);
-    }
+  for (const key of dispatchKeys(service, family)) {
+    addDispatch(draft, dispatchMaps(family), key, target);
   }
 }
 

@@ -5,8 +5,6 @@ import {
   contains,
   FAMILIES,
   type Family,
-  formatPrefix,
-  isSingle,
   type Prefix,
 } from "../../../model/address.ts";
 import {
@@ -16,9 +14,17 @@ import {
   PROTOCOL_NUMBERS,
 } from "../../../model/service.ts";
 import type { DesiredState, PlacedBackend, PlacedService } from "../../../model/state.ts";
+import {
+  addDispatch,
+  declareDispatch,
+  type DispatchKey,
+  dispatchKeys,
+  dispatchMaps,
+  hasIntervals,
+} from "../dispatch.ts";
 import type { Draft } from "../draft.ts";
 import { backendNames, priorityOfId, serviceNames } from "../names.ts";
-import { backendsOf, declareGates, isOne, portText, slotsOf } from "../service_parts.ts";
+import { backendsOf, declareGates, slotsOf } from "../service_parts.ts";
 import { disjoint } from "../service_rules.ts";
 import { REVISION_SET } from "../snapshot.ts";
 import { errorChainName } from "./names.ts";
@@ -64,8 +70,7 @@ function shapeOf(
   const vipsOf = (family: Family, { vip }: PlacedService) =>
     vip.filter((one) => one.family === family);
   const isServed = (family: Family) => services.some((one) => vipsOf(family, one).length > 0);
-  const hasRanges = (family: Family) =>
-    services.some((one) => hasIntervals(one, vipsOf(family, one)));
+  const hasRanges = (family: Family) => services.some((one) => hasIntervals(one, family));
   const isRouted = (family: Family) => ingress.routed.some((vip) => vip.family === family);
   const families = FAMILIES.filter(isServed);
   return {
@@ -76,21 +81,14 @@ function shapeOf(
   };
 }
 
-/** Whether a service has keys with these VIPs that are no single ones. */
-function hasIntervals(service: PlacedService, vips: readonly Prefix[]): boolean {
-  return vips.some((vip) => !isSingle(vip) || !portRanges(service).every(isOne));
-}
-
 function declareShared(draft: Draft, { families, intervals, routed }: IngressShape): void {
   draft.collection("set", REVISION_SET, "typeof meta mark . meta mark;");
   for (const family of families) {
     const { ip, quoted } = FIELDS[family];
-    const key = `typeof ${ip} daddr . meta l4proto . th dport : verdict;`;
+    declareDispatch(draft, family, dispatchMaps(family), intervals.has(family));
     const quotedKey = `typeof ${quoted.vip} . ${quoted.protocol} . ${quoted.vport} : verdict;`;
-    draft.collection("map", `ex${family}`, key);
     draft.collection("map", `er${family}`, quotedKey);
     if (intervals.has(family)) {
-      draft.collection("map", `iv${family}`, `${key} flags interval;`);
       draft.collection("map", `ei${family}`, `${quotedKey} flags interval;`);
     }
     if (routed.has(family)) {
@@ -111,7 +109,7 @@ function addService(draft: Draft, service: PlacedService, family: Family): void 
   draft.chain({ name: names.chain, comment, rules: pickDirectRules(service, family, table) });
   const errors = errorChainName(service, family);
   draft.chain({ name: errors, comment, rules: pickErrorRules(service, family, table) });
-  addDispatch(draft, service, family);
+  addEntrance(draft, service, family);
 }
 
 function declareService(draft: Draft, service: PlacedService, family: Family): void {
@@ -131,21 +129,24 @@ function addBackend(draft: Draft, service: PlacedService, backend: PlacedBackend
   draft.element(serviceNames(service, family).backends, priorityOfId(id), `goto ${chain}`);
 }
 
-function addDispatch(draft: Draft, service: PlacedService, family: Family): void {
+function addEntrance(draft: Draft, service: PlacedService, family: Family): void {
   const target = `goto ${serviceNames(service, family).chain}`;
   const errors = `goto ${errorChainName(service, family)}`;
-  for (const vip of service.vip.filter((vip) => vip.family === family)) {
-    for (const ports of portRanges(service)) {
-      const isExact = isSingle(vip) && isOne(ports);
-      const key = `${formatPrefix(vip)} . ${service.protocol} . ${portText(ports)}`;
-      draft.element(isExact ? `ex${family}` : `iv${family}`, key, target);
-      draft.element(
-        isExact ? `er${family}` : `ei${family}`,
-        quotedKey(service, vip, ports),
-        errors,
-      );
-    }
+  for (const key of dispatchKeys(service, family)) {
+    addDispatch(draft, dispatchMaps(family), key, target);
+    addQuoted(draft, service, key, errors);
   }
+}
+
+/** The same for the packets that ICMP errors quote. */
+function addQuoted(
+  draft: Draft,
+  service: PlacedService,
+  { vip, ports, isExact }: DispatchKey,
+  verdict: string,
+): void {
+  const map = isExact ? `er${vip.family}` : `ei${vip.family}`;
+  draft.element(map, quotedKey(service, vip, ports), verdict);
 }
 
 /**
@@ -157,16 +158,13 @@ function addPassed(
   direct: readonly PlacedService[],
   services: readonly PlacedService[],
 ): void {
-  const ranges = direct.filter((service) => hasIntervals(service, service.vip));
+  const ranges = direct.filter((one) => FAMILIES.some((family) => hasIntervals(one, family)));
   if (ranges.length === 0) return;
   for (const service of services.filter(({ forward }) => forward !== "dr")) {
-    for (const vip of service.vip.filter(isSingle)) {
-      for (const ports of portRanges(service).filter(isOne)) {
-        if (!ranges.some((other) => covers(other, service, vip, ports))) continue;
-        const key = `${vip.text} . ${service.protocol} . ${ports.first}`;
-        draft.element(`ex${vip.family}`, key, "accept");
-        draft.element(`er${vip.family}`, quotedKey(service, vip, ports), "accept");
-      }
+    for (const key of FAMILIES.flatMap((family) => dispatchKeys(service, family))) {
+      if (!key.isExact || !ranges.some((other) => covers(other, service, key))) continue;
+      addDispatch(draft, dispatchMaps(key.vip.family), key, "accept");
+      addQuoted(draft, service, key, "accept");
     }
   }
 }
@@ -174,8 +172,7 @@ function addPassed(
 function covers(
   other: PlacedService,
   { protocol }: PlacedService,
-  vip: Prefix,
-  { first }: PortRange,
+  { vip, ports: { first } }: DispatchKey,
 ): boolean {
   return other.protocol === protocol && other.vip.some((outer) => contains(outer, vip)) &&
     portRanges(other).some((range) => range.first <= first && first <= range.last);

@@ -2,6 +2,7 @@ import type { Family } from "../../../model/address.ts";
 import type { PlacedBackend, PlacedService } from "../../../model/state.ts";
 import type { SlotTable } from "../../../scheduler/slots.ts";
 import type { StaticChain } from "../base_rules.ts";
+import { dispatchMaps, dispatchRule } from "../dispatch.ts";
 import { backendNames, hex, serviceNames } from "../names.ts";
 import { gateRules } from "../service_rules.ts";
 import { entranceName } from "./names.ts";
@@ -99,10 +100,10 @@ export function ingressChains(
 /** Exact keys first: one inside somebody else's range wins. */
 function dispatchRules(family: Family, hasIntervals: boolean, hasRouted: boolean): string[] {
   const { ip, errors } = FIELDS[family];
-  const key = `${ip} daddr . meta l4proto . th dport`;
+  const { exact, intervals } = dispatchMaps(family);
   return [
-    `${key} vmap @ex${family}`,
-    ...hasIntervals ? [`${key} vmap @iv${family}`] : [],
+    dispatchRule(family, exact),
+    ...hasIntervals ? [dispatchRule(family, intervals)] : [],
     `${errors} jump q${family}`,
     ...hasRouted ? [`${ip} daddr @vip${family} goto refuse`] : [],
   ];

@@ -1,10 +1,11 @@
-import { type Family, formatPrefix, isSingle } from "../../../model/address.ts";
+import type { Family } from "../../../model/address.ts";
 import { fitsMark, type MarkLayout, markOfId } from "../../../model/mark.ts";
-import { familiesOf, portRanges } from "../../../model/service.ts";
+import { familiesOf } from "../../../model/service.ts";
 import type { DesiredState, PlacedService } from "../../../model/state.ts";
+import { addDispatch, declareDispatch, dispatchKeys, hasIntervals } from "../dispatch.ts";
 import type { Draft } from "../draft.ts";
 import { backendNames, serviceNames } from "../names.ts";
-import { backendsOf, isOne, portText } from "../service_parts.ts";
+import { backendsOf } from "../service_parts.ts";
 import { entryRules, queueNames, type QueueShape } from "./rules.ts";
 
 /** Of three seconds: the kernel chooses for what is more, 87,000 a second. Memory is taken as they come. */
@@ -24,11 +25,7 @@ export function queueShape(
   );
   if (served.length === 0 || !queues) return undefined;
   const intervals = served.filter((family) =>
-    queued.some((service) =>
-      service.vip.some((vip) =>
-        vip.family === family && !(isSingle(vip) && portRanges(service).every(isOne))
-      )
-    )
+    queued.some((service) => hasIntervals(service, family))
   );
   return {
     families: served,
@@ -43,11 +40,7 @@ export function declareQueue(draft: Draft, { families, intervals }: QueueShape):
   for (const family of families) {
     const ip = family === 4 ? "ip" : "ip6";
     const names = queueNames(family);
-    const key = `typeof ${ip} daddr . meta l4proto . th dport : verdict;`;
-    draft.collection("map", names.exact, key);
-    if (intervals.has(family)) {
-      draft.collection("map", names.intervals, `${key} flags interval;`);
-    }
+    declareDispatch(draft, family, names, intervals.has(family));
     const flow = `typeof ${ip} saddr . th sport . ${ip} daddr . th dport;`;
     draft.collection("set", names.seen, `${flow} flags dynamic,timeout; size ${SEEN_MAX};`);
   }
@@ -60,20 +53,15 @@ export function addQueued(
   service: PlacedService,
   family: Family,
 ): void {
-  const { exact, intervals, chain } = queueNames(family);
+  const maps = queueNames(family);
+  const { chain } = maps;
   const { choices, fallbacks, entrance } = serviceNames(service, family);
   const rules = entryRules(service, family);
   const target = rules.length > 0 ? entrance : chain;
   if (rules.length > 0) {
     draft.chain({ name: entrance, comment: service.name, rules: [...rules, `goto ${chain}`] });
   }
-  for (const vip of service.vip.filter((vip) => vip.family === family)) {
-    for (const ports of portRanges(service)) {
-      const map = isSingle(vip) && isOne(ports) ? exact : intervals;
-      const key = `${formatPrefix(vip)} . ${service.protocol} . ${portText(ports)}`;
-      draft.element(map, key, `goto ${target}`);
-    }
-  }
+  for (const key of dispatchKeys(service, family)) addDispatch(draft, maps, key, `goto ${target}`);
   draft.counter(fallbacks);
   draft.collection("map", choices, "typeof meta mark : verdict;");
   for (const { id, effective_weight } of backendsOf(service, family)) {
@@ -91,13 +79,7 @@ export function addUnqueued(
   family: Family,
 ): void {
   if (!intervals.has(family)) return;
-  for (const vip of service.vip.filter((vip) => vip.family === family && isSingle(vip))) {
-    for (const { first } of portRanges(service).filter(isOne)) {
-      draft.element(
-        queueNames(family).exact,
-        `${vip.text} . ${service.protocol} . ${first}`,
-        "return",
-      );
-    }
+  for (const key of dispatchKeys(service, family).filter(({ isExact }) => isExact)) {
+    addDispatch(draft, queueNames(family), key, "return");
   }
 }

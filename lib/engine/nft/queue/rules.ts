@@ -3,6 +3,7 @@ import type { MarkLayout } from "../../../model/mark.ts";
 import type { QueueRange } from "../../../model/queue.ts";
 import type { PlacedService } from "../../../model/state.ts";
 import type { StaticChain } from "../base_rules.ts";
+import { dispatchRule } from "../dispatch.ts";
 import { hex, serviceNames } from "../names.ts";
 import { stickySource } from "../service_rules.ts";
 
@@ -90,12 +91,9 @@ function queueText({ first, count }: QueueRange): string {
 
 function dispatchRules({ families, intervals }: QueueShape): string[] {
   return families.flatMap((family) => {
-    const ip = family === 4 ? "ip" : "ip6";
     const names = queueNames(family);
     const maps = intervals.has(family) ? [names.exact, names.intervals] : [names.exact];
     // What is translated already is a SYN that came again.
-    return maps.map((map) =>
-      `ct state new ct status & dnat != dnat ${ip} daddr . meta l4proto . th dport vmap @${map}`
-    );
+    return maps.map((map) => `ct state new ct status & dnat != dnat ${dispatchRule(family, map)}`);
   });
 }
