@@ -88,6 +88,7 @@ export function diagnoseMachine(kernel: Kernel, found: Findings): Diagnosis {
   const met = conflicts(around, config?.marks, config && familiesServed(config));
   const unserved = reports.filter(({ nearest }) => nearest !== undefined)
     .map(({ name, reason, nearest }) => `no engine here can serve ${name} (${reason}); ${nearest}`);
+  const trouble = found.worker && workerTrouble(found.worker);
   const attention = [
     ...found.problems,
     ...unserved,
@@ -96,7 +97,7 @@ export function diagnoseMachine(kernel: Kernel, found: Findings): Diagnosis {
     ...astray,
     ...closed,
     ...met,
-    ...(found.worker && workerTrouble(found.worker) ? [workerTrouble(found.worker)!] : []),
+    ...trouble === undefined ? [] : [trouble],
   ];
   const notes = [
     ...placementNotes(services, interfaces),

@@ -1,5 +1,5 @@
 /** `lb queue`: a composition root of its own. */
-import { workerPlaces } from "../../model/worker.ts";
+import { workerPlaces, type WorkerStatus } from "../../model/worker.ts";
 import { batchSockets } from "../../sys/batch_socket.ts";
 import { clock } from "../../sys/clock.ts";
 import { daemons } from "../../sys/daemons.ts";
@@ -133,18 +133,17 @@ function look(
   log: Log,
 ): void {
   try {
-    manager?.tell("WATCHDOG=1", `STATUS=${describe(supervisor)}`);
+    const status = supervisor.status();
+    manager?.tell("WATCHDOG=1", `STATUS=${describe(status, supervisor.isServing)}`);
     // Who removes the folder, or what we choose by, has done with us, whether or not he knows of us.
-    const isChoosing = supervisor.status().token !== "";
-    const path = isChoosing ? workerPlaces(runDir).table : runDir;
+    const path = status.token !== "" ? workerPlaces(runDir).table : runDir;
     if (!files.stat(path)) void supervisor.stop();
   } catch (error) {
     log(`${error}`);
   }
 }
 
-function describe(supervisor: Supervisor): string {
-  const { worker_pid, seen, restarts } = supervisor.status();
-  const who = supervisor.isServing ? `process ${worker_pid} chooses` : "the kernel chooses";
+function describe({ worker_pid, seen, restarts }: WorkerStatus, isServing: boolean): string {
+  const who = isServing ? `process ${worker_pid} chooses` : "the kernel chooses";
   return `${who}; ${seen} packets seen, ${restarts} restarts`;
 }
