@@ -4,6 +4,7 @@ import type { HealthChange } from "../lib/model/health.ts";
 import type { Outcome } from "../lib/reconcile/outcome.ts";
 import type { Machine, ReconcileRequest } from "../lib/reconcile/request.ts";
 import { context, type Places } from "./context.ts";
+import { deliveries, isTelling } from "./deliveries.ts";
 import { print, printJson, say, stderrPaint, stdoutPaint } from "./io.ts";
 
 /** What to bring about. */
@@ -39,29 +40,47 @@ export interface ChangeRequest {
 /** The way of every command that changes the kernel: lock, state, config, the one path. */
 export async function change(request: ChangeRequest): Promise<Outcome | undefined> {
   const { withMachine } = await import("./machine.ts");
-  return await withMachine(request.places, request.lockTimeout_ms, async (machine) => {
-    const text = await request.text?.(machine);
-    const health = await request.check?.(machine) ?? [];
-    const isTold = text !== undefined && !request.isMove;
-    const settled = isTold ? await settledOutcome(machine, text, request) : undefined;
-    if (settled) return await withHealth(settled, health, machine);
-    const { reconcile } = await import("../lib/reconcile/reconcile.ts");
-    const wanted = await request.target(machine, text);
-    if (!wanted) return undefined;
-    const { loaded, command, undo, held } = wanted;
-    const { dryRun, lockTimeout_ms: patience_ms } = request;
-    let outcome: Outcome;
-    try {
-      const who = context.who();
-      outcome = await reconcile(machine, { loaded, who, command, dryRun, patience_ms, held });
-    } catch (error) {
-      // They are on record by now, and no later run tells of them again.
-      for (const { message } of health) say(`! ${message}`);
-      throw error instanceof InForceError ? error : undone(error, undo);
-    }
-    const told = await withHealth(outcome, health, machine);
-    return request.finish?.(machine, told) ?? told;
-  });
+  const from_ms = context.clock.now_ms();
+  let isTold = false;
+  try {
+    return await withMachine(request.places, request.lockTimeout_ms, async (machine) => {
+      try {
+        return await changeMachine(request, machine);
+      } finally {
+        isTold = !request.dryRun && isTelling(machine.store, context.clock.now_ms());
+      }
+    });
+  } finally {
+    // With the lock released: whoever is told may take his time.
+    if (isTold) deliveries.begin(request.places, from_ms);
+  }
+}
+
+async function changeMachine(
+  request: ChangeRequest,
+  machine: Machine,
+): Promise<Outcome | undefined> {
+  const text = await request.text?.(machine);
+  const health = await request.check?.(machine) ?? [];
+  const isTold = text !== undefined && !request.isMove;
+  const settled = isTold ? await settledOutcome(machine, text, request) : undefined;
+  if (settled) return await withHealth(settled, health, machine);
+  const { reconcile } = await import("../lib/reconcile/reconcile.ts");
+  const wanted = await request.target(machine, text);
+  if (!wanted) return undefined;
+  const { loaded, command, undo, held } = wanted;
+  const { dryRun, lockTimeout_ms: patience_ms } = request;
+  let outcome: Outcome;
+  try {
+    const who = context.who();
+    outcome = await reconcile(machine, { loaded, who, command, dryRun, patience_ms, held });
+  } catch (error) {
+    // They are on record by now, and no later run tells of them again.
+    for (const { message } of health) say(`! ${message}`);
+    throw error instanceof InForceError ? error : undone(error, undo);
+  }
+  const told = await withHealth(outcome, health, machine);
+  return request.finish?.(machine, told) ?? told;
 }
 
 /** Most runs of cron end here: nothing has changed since there was nothing to do. */

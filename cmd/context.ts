@@ -2,6 +2,7 @@ import type { WorkerHost } from "../lib/host/worker/worker.ts";
 import { LbError } from "../lib/model/error.ts";
 import { RUN_DIR_BYTES_MAX } from "../lib/model/worker.ts";
 import type { CheckPorts } from "../lib/health/check/call.ts";
+import type { ChannelPorts } from "../lib/notify/channel.ts";
 import type { Machine } from "../lib/reconcile/request.ts";
 import type { HostIdentity } from "../lib/store/journal.ts";
 import { secureFolder } from "../lib/store/folder.ts";
@@ -44,12 +45,11 @@ export const context = {
   },
 
   /** Checks backends, each in its time. What checks are made of is loaded with the first of them. */
-  checker({ config }: Pick<Places, "config">): Machine["check"] {
+  checker(places: Pick<Places, "config">): Machine["check"] {
     return async (targets, limits) => {
       const { runChecks } = await import("../lib/health/check/check.ts");
-      // Every folder on the way to it is looked at, also those above the one we were started in.
-      const path = config.startsWith("/") ? config : `${Deno.cwd()}/${config}`;
-      return await runChecks(targets, await context.checkPorts(), { config: path, ...limits });
+      const config = context.configPath(places);
+      return await runChecks(targets, await context.checkPorts(), { config, ...limits });
     };
   },
 
@@ -63,6 +63,16 @@ export const context = {
       files,
       clock,
     };
+  },
+
+  /** What telling people of events takes of the machine. */
+  channelPorts(): ChannelPorts {
+    return { files, process, web: async () => (await import("../lib/sys/web.ts")).web };
+  },
+
+  /** The config's path from the root on: who runs programs looks at every folder above it. */
+  configPath({ config }: Pick<Places, "config">): string {
+    return config.startsWith("/") ? config : `${Deno.cwd()}/${config}`;
   },
 
   /** The state database, for writing; made where there is none. SQLite is loaded only here. */
@@ -110,6 +120,21 @@ export const context = {
     const lock = await locks.acquire(`${runDir}/lock`, timeout_ms);
     for (const folder of [runDir, folderOf(config)]) sweepDrafts(folder);
     return lock;
+  },
+
+  /**
+   * Who holds it tells people of events.
+   *
+   * @returns undefined where another lb does just now
+   */
+  async tellerLock({ runDir }: Pick<Places, "runDir">): Promise<Lock | undefined> {
+    context.secureRunDir(runDir);
+    try {
+      return await locks.acquire(`${runDir}/notify.lock`, 0);
+    } catch (error) {
+      if (error instanceof LbError && error.code === "busy") return undefined;
+      throw error;
+    }
   },
 
   /** Whether there is a state database. */

@@ -3,10 +3,12 @@ import { EXIT_CODES, EXIT_OK } from "../lib/model/error.ts";
 import { applyCommand } from "./apply.ts";
 import { completionsCommand } from "./completions.ts";
 import { demoCommand } from "./demo.ts";
+import { deliveries } from "./deliveries.ts";
 import { doctorCommand } from "./doctor.ts";
 import { historyCommand } from "./history.ts";
 import { initCommand } from "./init.ts";
 import { fail, printJson } from "./io.ts";
+import { notifyCommand } from "./notify.ts";
 import { type End, examples } from "./options.ts";
 import { queueCommand } from "./queue.ts";
 import { reconcileCommand } from "./reconcile.ts";
@@ -26,6 +28,7 @@ const COMMANDS: readonly ((end: End) => Command)[] = [
   rollbackCommand,
   reconcileCommand,
   doctorCommand,
+  notifyCommand,
   demoCommand,
   queueCommand,
   completionsCommand,
@@ -58,6 +61,8 @@ export async function runCommandLine(argv: readonly string[]): Promise<number> {
     // Commander has said it on stderr already.
     if (json) printJson({ error: { code: "usage", message: error.message } });
     return EXIT_CODES.usage;
+  } finally {
+    await deliveries.ended();
   }
 }
 

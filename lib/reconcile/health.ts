@@ -159,7 +159,7 @@ function isIll({ state, reason }: HealthRow): boolean {
 }
 
 /** `198.51.100.11:8080`, as people write what is a `backendKey`. */
-function nameOfKey(key: string): string {
+export function nameOfKey(key: string): string {
   const text = addressOfKey(key);
   const address = parseAddress(text);
   const port = Number(key.slice(text.length + 1)) || undefined;

@@ -74,7 +74,7 @@ export async function selectAll(
   held: Held = NOTHING_HELD,
 ): Promise<Chosen[]> {
   const ground = groundOf(facts, loaded.config.nodes);
-  const refusals = await settingRefusals(loaded);
+  const refusals: string[] = [];
   const nearest = alternatives(ground);
   const chosen: Chosen[] = [];
   for (const [index, service] of loaded.config.services.entries()) {
@@ -113,17 +113,6 @@ function alternativeText(service: Service, asked: Asked, ground: Ground): string
   return nearest
     ? `the nearest that works here: ${nearest.changes.join(" and ")} (engine ${nearest.engine})`
     : "no small change of it works here: it takes another kernel, or what is said to be missing";
-}
-
-/** Settings that belong to no service and whose part of lb is not built yet: refused, never ignored. */
-async function settingRefusals(loaded: LoadedConfig): Promise<string[]> {
-  const { notify } = loaded.config;
-  const refusals: string[] = [];
-  if (notify) {
-    const place = await placeOf(loaded, ["notify"]);
-    refusals.push(`${place}: notify: notifications are not built yet; leave the table out`);
-  }
-  return refusals;
 }
 
 async function placeOf(loaded: LoadedConfig, path: readonly (string | number)[]): Promise<string> {

@@ -141,9 +141,21 @@ export async function readStatus(
   const queue = await planQueue(machine, states);
   drifted.push(...hostDrift(host), ...queue.changes.map(({ object }) => object));
   const notes = [...host.notes, ...betterNotes(chosen)];
-  const blocked = host.homeless.map(({ message }) => message);
+  const blocked = [
+    ...host.homeless.map(({ message }) => message),
+    ...channelTroubles(machine.store),
+  ];
   const inOrder = chosen.map(({ name }) => found.get(name)!);
   return { ...base, drifted, blocked, notes, services: inOrder, worker };
+}
+
+/** Channels by which nobody can be told of events just now, a sentence for each. */
+function channelTroubles({ outbox }: Machine["store"]): string[] {
+  return outbox.standings().filter(({ failures }) => failures > 0).map((each) => {
+    const { channel, waiting, error } = each;
+    const events = waiting === 1 ? "1 event waits" : `${waiting} events wait`;
+    return `notify: ${events} to be told by ${channel}: ${error} ("lb notify" tells more)`;
+  });
 }
 
 /** What is not as it was committed. Where nothing has touched the kernel since, it is not even read. */

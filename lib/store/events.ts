@@ -57,6 +57,12 @@ export class Events {
     });
   }
 
+  /** Undefined where it is no longer on record. */
+  get(id: number): Event | undefined {
+    const row = this.#db.get<EventRow>("SELECT * FROM event WHERE id = ?", id);
+    return row && toEvent(row);
+  }
+
   /** Newest first. */
   list(query: EventQuery = {}): Event[] {
     return this.#db.all<EventRow>(

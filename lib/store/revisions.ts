@@ -144,6 +144,14 @@ export class Revisions {
     return this.#db.get<{ revision: number | null }>(which)?.revision ?? undefined;
   }
 
+  /** Whether the config in force has this word in it; its text stays where it is. */
+  currentHolds(word: string): boolean {
+    const which = "SELECT instr(text, ?) > 0 AS found FROM config_text WHERE revision = ?";
+    const current = this.current();
+    return current !== undefined &&
+      this.#db.get<{ found: number }>(which, word, current)?.found === 1;
+  }
+
   get(revision: number): PlannedRevision | undefined {
     return this.#db.get<PlannedRevision>(
       `SELECT ${COLUMNS}, text AS config_text, plan_json FROM ${TABLES} WHERE revision = ?`,

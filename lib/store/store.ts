@@ -9,6 +9,7 @@ import { HealthRecords } from "./health.ts";
 import { type HostIdentity, Journal } from "./journal.ts";
 import { migrate, refuseNewer, schemaVersion } from "./migrate.ts";
 import { SCHEMA_VERSION } from "./migration/all.ts";
+import { Outbox } from "./outbox.ts";
 import { Passes } from "./passes.ts";
 import { Remains } from "./remains.ts";
 import { Revisions } from "./revisions.ts";
@@ -28,6 +29,7 @@ export class Store {
   readonly settled: SettledState;
   readonly remains: Remains;
   readonly health: HealthRecords;
+  readonly outbox: Outbox;
   readonly #db: Database;
 
   constructor(db: Database) {
@@ -41,6 +43,7 @@ export class Store {
     this.settled = new SettledState(db);
     this.remains = new Remains(db);
     this.health = new HealthRecords(db);
+    this.outbox = new Outbox(db);
   }
 
   /** The journal of what was changed on this boot, in this network namespace. */

@@ -241,6 +241,25 @@ export interface TlsPort {
   over(socket: PeerSocket, options: TlsOptions, until_ms: number): Promise<PeerSocket>;
 }
 
+/** What is posted, and how long that may take. */
+export interface Posting {
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+  readonly timeout_ms: number;
+}
+
+/** Servers of the web. */
+export interface WebPort {
+  /**
+   * Posts by http or https. Redirects are not followed, certificates are checked, and of the answer nothing is
+   * read but its status.
+   *
+   * @returns the status
+   * @throws {Error} why there is none, in words that do not hold the URL: there may be a secret in it
+   */
+  post(url: string, posting: Posting): Promise<number>;
+}
+
 /** A held lock. */
 export interface Lock {
   release(): void;

@@ -2,15 +2,8 @@ import { Buffer } from "node:buffer";
 import { Duplex } from "node:stream";
 import { connect, type TLSSocket } from "node:tls";
 import { KernelError, TlsError } from "../model/error.ts";
-import { files } from "./files.ts";
+import { authorities } from "./authorities.ts";
 import type { PeerSocket, TlsPort } from "./ports.ts";
-
-/** What the machine's administrator trusts, where systems keep it: Debian, Fedora, Alpine. */
-const AUTHORITIES = [
-  "/etc/ssl/certs/ca-certificates.crt",
-  "/etc/pki/tls/certs/ca-bundle.crt",
-  "/etc/ssl/cert.pem",
-];
 
 /**
  * Real TLS, by node:tls: Deno's own takes no connection that is not its own, and cannot leave the certificate
@@ -37,17 +30,6 @@ export const tls: TlsPort = {
     return new Session(session, carrier);
   },
 };
-
-let known: string | undefined;
-
-/** Undefined where the system has none: then it is those that Deno brings along. */
-function authorities(): string | undefined {
-  if (known !== undefined) return known;
-  // OpenSSL's own way to name another file.
-  const named = Deno.env.get("SSL_CERT_FILE");
-  for (const path of named ? [named] : AUTHORITIES) known ??= files.read(path);
-  return known;
-}
 
 function secured(session: TLSSocket): Promise<void> {
   return new Promise((resolve, reject) => {

@@ -7,6 +7,7 @@ import { ifindex } from "./006_ifindex.ts";
 import { byNamespace } from "./007_by_namespace.ts";
 import { engines } from "./008_engines.ts";
 import { health } from "./009_health.ts";
+import { outbox } from "./011_outbox.ts";
 import type { Migration } from "./migration.ts";
 
 /** Every step, oldest first. */
@@ -20,7 +21,8 @@ export const MIGRATIONS: readonly Migration[] = [
   byNamespace,
   engines,
   health,
+  outbox,
 ];
 
 /** The schema this lb works with. */
-export const SCHEMA_VERSION = MIGRATIONS.length;
+export const SCHEMA_VERSION = MIGRATIONS.at(-1)!.version;

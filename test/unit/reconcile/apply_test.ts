@@ -281,24 +281,6 @@ Deno.test(
   }),
 );
 
-/** Rows of: settings that belong to no service, and what is said of them. */
-const SETTINGS = [
-  ['[notify]\nwebhook = "https://ops.example.com"\n', /^lb\.toml:1:1: notify: /],
-] as const;
-
-for (const [settings, words] of SETTINGS) {
-  Deno.test(
-    `${settings.split("\n")[0]} is refused where it is not built yet, with its place`,
-    withRig(async (rig) => {
-      rig.host.gate.open();
-      const { code, message } = await refusalOf(rig.run(settings + single()));
-      assert.equal(code, "unsupported");
-      assert.match(message, words);
-      assert.deepEqual(rig.host.gate.calls, []);
-    }),
-  );
-}
-
 Deno.test(
   "a VIP on an interface that does not exist is refused before anything is changed",
   withRig(async (rig) => {
