@@ -14,6 +14,8 @@ idle_max_s=${LB_TIMEOUT:-30} total_max_s=3600
 
 # The service manager, where it runs, and the service that lb has there.
 systemd=${LB_SYSTEMD:-/run/systemd/system} unit=${LB_UNITS:-/etc/systemd/system}/lb-queue.service
+# What runs lb by itself, where lb init has seen to that.
+schedules="${LB_CRON:-/etc/cron.d}/lb ${unit%/*}/lb-reconcile.timer"
 
 say() { printf '%s\n' "$*" >&2; }
 
@@ -146,7 +148,8 @@ forget_others() {
 }
 
 uninstall() {
-  if [ -x "$bin" ] && [ -e "${LB_STATE:-/var/lib/lb}" ]; then
+  # shellcheck disable=SC2086 # words
+  if [ -x "$bin" ] && { [ -e "${LB_STATE:-/var/lib/lb}" ] || grep -qs '^# Made by "lb init' $schedules; }; then
     "$bin" uninstall --yes </dev/null ||
       fail "lb could not undo what it did (above), so lb itself stays"
   fi

@@ -125,22 +125,36 @@ export async function printNothing(): Promise<void> {
 /** Prints what a run did, and returns the exit code for it. */
 export async function report(
   outcome: Outcome,
-  options: { readonly json: boolean; readonly planned: boolean; readonly quiet?: boolean },
+  options: {
+    readonly json: boolean;
+    readonly planned: boolean;
+    /** Tells only what is new, a line for each change. @default false */
+    readonly quiet?: boolean;
+  },
 ): Promise<number> {
-  const { healthLines, outcomeJson, outcomeText } = await import("../lib/report/outcome.ts");
+  const { outcomeJson, outcomeText, passLines } = await import("../lib/report/outcome.ts");
   const paint = stderrPaint();
-  const isUsual = !outcome.changed || outcome.routine;
-  const isQuiet = options.quiet && isUsual && outcome.drift.length === 0;
-  if (!isQuiet) {
-    for (const warning of outcome.warnings) say(paint(`warning: ${warning}`, "yellow"));
+  const { blocked, warnings, unwell = [] } = outcome;
+  if (!options.quiet) {
+    for (const warning of warnings) say(paint(`warning: ${warning}`, "yellow"));
   }
-  const { blocked, health = [], unwell = [] } = outcome;
-  const told = isQuiet || health.length > 0 ? blocked : [...blocked, ...unwell];
-  for (const line of told) say(paint(`attention: ${line}`, "yellow"));
+  // What was ill before is no news.
+  for (const line of options.quiet ? blocked : [...blocked, ...toldBeside(outcome, unwell)]) {
+    say(paint(`attention: ${line}`, "yellow"));
+  }
   if (options.json) printJson(outcomeJson(outcome));
-  else if (!isQuiet) print(outcomeText(outcome, options.planned, stdoutPaint()));
-  else if (health.length > 0) print(healthLines(outcome, stdoutPaint()).join("\n"));
+  else if (!options.quiet) print(outcomeText(outcome, options.planned, stdoutPaint()));
+  else printLines(passLines(outcome, stdoutPaint()));
   return options.planned ? EXIT_OK : exitCodeOf(outcome);
+}
+
+/** Where something has changed of health, that says it already. */
+function toldBeside({ health = [] }: Outcome, unwell: readonly string[]): readonly string[] {
+  return health.length > 0 ? [] : unwell;
+}
+
+function printLines(lines: readonly string[]): void {
+  if (lines.length > 0) print(lines.join("\n"));
 }
 
 /** 0, or 1 where something needs attention. */

@@ -1,3 +1,4 @@
+import type { ScheduleFolders } from "../lib/host/schedule/schedule.ts";
 import type { WorkerHost } from "../lib/host/worker/worker.ts";
 import { LbError } from "../lib/model/error.ts";
 import { RUN_DIR_BYTES_MAX } from "../lib/model/worker.ts";
@@ -72,7 +73,12 @@ export const context = {
 
   /** The config's path from the root on: who runs programs looks at every folder above it. */
   configPath({ config }: Pick<Places, "config">): string {
-    return config.startsWith("/") ? config : `${Deno.cwd()}/${config}`;
+    return context.fullPath(config);
+  },
+
+  /** A path from the root on. */
+  fullPath(path: string): string {
+    return path.startsWith("/") ? path : `${Deno.cwd()}/${path}`;
   },
 
   /** The state database, for writing; made where there is none. SQLite is loaded only here. */
@@ -195,6 +201,23 @@ export const context = {
     if (Deno.build.standalone) return [Deno.execPath()];
     const flags = ["--quiet", "--no-prompt", "-A"];
     return [Deno.execPath(), "run", ...flags, new URL(Deno.mainModule).pathname];
+  },
+
+  /** The same for somebody who starts it tomorrow, when what this lb unpacked may be gone. */
+  installedCommand(): readonly string[] {
+    const cache = Deno.env.get("LB_CACHE");
+    const installed = Deno.build.standalone ? Deno.execPath() : Deno.env.get("LB_SELF");
+    const command = installed ? [installed] : context.selfCommand();
+    return cache ? ["/usr/bin/env", `LB_CACHE=${cache}`, ...command] : command;
+  },
+
+  /** Where schedules are kept: as install.sh has it. */
+  scheduleFolders(): ScheduleFolders {
+    return {
+      cron: Deno.env.get("LB_CRON") || "/etc/cron.d",
+      units: Deno.env.get("LB_UNITS") || "/etc/systemd/system",
+      systemd: Deno.env.get("LB_SYSTEMD") || "/run/systemd/system",
+    };
   },
 
   isRoot(): boolean {

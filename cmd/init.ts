@@ -1,8 +1,18 @@
 import { Option } from "@commander-js/extra-typings";
-import { EXIT_CODES, EXIT_OK, LbError } from "../lib/model/error.ts";
+import { EXIT_ATTENTION, EXIT_CODES, EXIT_OK, LbError } from "../lib/model/error.ts";
 import { context, type Places } from "./context.ts";
 import { print, printJson, say, stdoutPaint } from "./io.ts";
 import { type End, examples, lockingCommand, placesOf } from "./options.ts";
+import { setTimer, type TimerReport, type WantedTimer } from "./timer.ts";
+
+/** Who runs `lb reconcile`, and what was done about that. */
+function timerText({ kind, why, files, written, removed, left }: TimerReport): string {
+  const what = kind === "none"
+    ? `Nobody runs lb reconcile by itself (${why})`
+    : `${kind} runs lb reconcile (${why}): ${files.join(", ")}${written ? ", written" : ""}`;
+  const gone = removed.length > 0 ? [`Removed ${removed.join(", ")}.`] : [];
+  return [`${what}.`, ...gone, ...left.map((line) => `attention: ${line}`)].join("\n");
+}
 
 /** The sample, beside the program: in the repository and in every build. */
 const SAMPLE = "templates/lb.toml";
@@ -13,15 +23,15 @@ export function initCommand(end: End) {
     .summary("look at this machine, write a sample config, create the state")
     .description(
       "Tells what the kernel can do and which engines that makes possible, writes a commented " +
-        "config if there is none, and creates the state database. Does not touch traffic. " +
-        "Safe to run again.",
+        "config if there is none, creates the state database, and sees to it that lb reconcile is run by " +
+        "itself. Does not touch traffic. Safe to run again.",
     )
     .addOption(
       new Option(
         "--timer <kind>",
-        "what runs lb reconcile by itself (cron, systemd: not built yet)",
+        "what runs lb reconcile by itself, each minute and at boot",
       )
-        .choices(["cron", "systemd", "none"]).default("none"),
+        .choices(["auto", "cron", "systemd", "none"]).default("auto" as WantedTimer),
     )
     .option("--explain", "tell of each engine what it would be for each service", false)
     .option("-y, --yes", "take the defaults; in this version there is nothing to ask", false)
@@ -29,31 +39,24 @@ export function initCommand(end: End) {
       "after",
       examples(
         ["lb init", "then edit /etc/lb/lb.toml and run lb apply"],
+        ["lb init --timer cron", "cron runs lb reconcile, and mails what it changes"],
+        ["lb init --timer none", "nobody does; what ran it before is removed"],
         ["lb init --json | jq .engines", "for scripts"],
       ),
     )
     .action(async (options) => {
       context.needRoot("init");
-      refuseTimer(options.timer);
       const places = placesOf(options);
       const lock = await context.lock(places, options.lockTimeout);
       try {
         (await context.openStore(places)).close();
         const written = writeSample(places);
-        end(await tell(places, written, options));
+        const timer = await setTimer(places, options.timer as WantedTimer);
+        end(await tell(places, { written, timer }, options));
       } finally {
         lock.release();
       }
     });
-}
-
-function refuseTimer(timer: string): void {
-  if (timer === "none") return;
-  throw new LbError(
-    "unsupported",
-    `--timer ${timer} is not built yet; use --timer none and run "lb reconcile" every minute ` +
-      "from a cron line of your own (see docs/operating.md)",
-  );
 }
 
 /** @returns whether there was none */
@@ -68,13 +71,13 @@ function writeSample({ config }: Places): boolean {
 
 async function tell(
   places: Places,
-  written: boolean,
+  { written, timer }: { readonly written: boolean; readonly timer: TimerReport },
   { json, explain }: { readonly json: boolean; readonly explain: boolean },
 ): Promise<number> {
   const { diagnose } = await import("./diagnose.ts");
   const { diagnosisJson, diagnosisText } = await import("../lib/report/doctor.ts");
   const diagnosis = await diagnose(places);
-  const made = { config: places.config, config_written: written, state: places.state };
+  const made = { config: places.config, config_written: written, state: places.state, timer };
   if (json) printJson({ ...diagnosisJson(diagnosis), ...made });
   else {
     const told = explain ? diagnosis : { ...diagnosis, services: [] };
@@ -82,9 +85,11 @@ async function tell(
     say(
       written ? `\nWrote ${places.config}.` : `\n${places.config} is there already, left as it is.`,
     );
+    say(timerText(timer));
     say(
       `State is in ${places.state}. Next: edit the config, then "lb apply --plan" and "lb apply".`,
     );
   }
+  if (timer.left.length > 0) return EXIT_ATTENTION;
   return diagnosis.engines.some(({ possible }) => possible) ? EXIT_OK : EXIT_CODES.unsupported;
 }

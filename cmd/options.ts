@@ -5,11 +5,18 @@ import type { Places } from "./context.ts";
 /** How a command says with which exit code it ended. */
 export type End = (exitCode: number) => void;
 
+/** Where lb keeps its things, unless it is told otherwise. */
+export const DEFAULT_PLACES: Places = {
+  config: "/etc/lb/lb.toml",
+  state: "/var/lib/lb",
+  runDir: "/run/lb",
+};
+
 /** A command with the options that say where lb keeps its things. */
 export function placedCommand(name: string) {
   return new Command(name)
-    .option("--config <file>", "config file", env("LB_CONFIG", "/etc/lb/lb.toml"))
-    .option("--state <dir>", "state folder", env("LB_STATE", "/var/lib/lb"))
+    .option("--config <file>", "config file", env("LB_CONFIG", DEFAULT_PLACES.config))
+    .option("--state <dir>", "state folder", env("LB_STATE", DEFAULT_PLACES.state))
     .addOption(runDirOption())
     .option("--json", "one JSON document on stdout, nothing else", false);
 }
@@ -17,7 +24,7 @@ export function placedCommand(name: string) {
 /** Where locks are, and the queue worker's files. */
 export function runDirOption() {
   return new Option("--run-dir <dir>", "folder for locks").argParser(plainPath)
-    .default(plainPath(env("LB_RUN", "/run/lb")));
+    .default(plainPath(env("LB_RUN", DEFAULT_PLACES.runDir)));
 }
 
 /**

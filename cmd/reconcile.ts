@@ -29,7 +29,7 @@ export function reconcileCommand(end: End) {
         ["lb reconcile --every 5s --for 58s", "a minute of passes"],
         [
           "* * * * * root /usr/local/bin/lb reconcile --every 5s --for 58s",
-          "in /etc/cron.d/lb",
+          "in /etc/cron.d/lb, where lb init puts it",
         ],
       ),
     )

@@ -1,4 +1,4 @@
-import { EXIT_OK } from "../lib/model/error.ts";
+import { EXIT_ATTENTION, EXIT_OK } from "../lib/model/error.ts";
 import type { Outcome } from "../lib/reconcile/outcome.ts";
 import type { Remnant } from "../lib/store/remains.ts";
 import { change, printNothing, report } from "./change.ts";
@@ -6,6 +6,7 @@ import { context, type Places } from "./context.ts";
 import { say } from "./io.ts";
 import { lookForRules } from "./leftover.ts";
 import { type End, examples, lockingCommand, placesOf } from "./options.ts";
+import { removeTimers } from "./timer.ts";
 
 /** A config without services: what is left of it in the kernel is nothing. */
 const NOTHING_WANTED = "";
@@ -16,7 +17,7 @@ export function uninstallCommand(end: End) {
     .summary("remove rules and addresses, put every sysctl back")
     .description(
       "Removes lb's rules and addresses and puts every sysctl back to what it was before lb changed " +
-        "it, unless somebody else has changed it since. Config and state stay, unless --purge; they stay " +
+        "it, unless somebody else has changed it since, and what ran lb reconcile by itself. Config and state stay, unless --purge; they stay " +
         "then, too, while anything is left that only they tell how to put back.",
     )
     .option("--purge", "remove the config file and the state folder too", false)
@@ -37,12 +38,17 @@ export function uninstallCommand(end: End) {
       const found = isKnown ? undefined : await lookForRules(places);
       if (!found || found.engines.length > 0) {
         const request = { places, lockTimeout_ms, purges: options.purge, isKnown };
-        return end(await report(await uninstall(request), { json: options.json, planned: false }));
+        const outcome = await uninstall(request);
+        const left = await removeTimers(places);
+        const told = { ...outcome, blocked: [...outcome.blocked, ...left] };
+        return end(await report(told, { json: options.json, planned: false }));
       }
+      const left = await removeTimers(places);
       if (options.purge) await purgeAlone(places, lockTimeout_ms);
+      for (const line of left) say(`attention: ${line}`);
       if (options.json) await printNothing();
       else say(`There is no state in ${places.state}: lb changed nothing here${found.doubt}.`);
-      end(EXIT_OK);
+      end(left.length > 0 ? EXIT_ATTENTION : EXIT_OK);
     });
 }
 

@@ -76,7 +76,8 @@ if [ -z "${LB_CACHE-}" ] && ! usable && ! { [ -O /var/cache ] && [ -w /var/cache
 fi
 usable || unpack || exit
 
-export LB_BUILD=self-extracting LB_HOME="$home"
+case $self in /*) ;; *) self=$PWD/$self ;; esac
+export LB_BUILD=self-extracting LB_HOME="$home" LB_SELF="$self"
 export DENO_DIR="$home/deno_dir" DENO_NO_UPDATE_CHECK=1
 exec "$home/deno" run -A --v8-flags=@ENGINE_FLAGS@ --no-config --no-lock --no-npm --no-remote --cached-only --no-check \
   "$home/app/main.js" "$@"

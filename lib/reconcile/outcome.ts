@@ -35,6 +35,18 @@ export interface Outcome {
   readonly notes: readonly string[];
 }
 
+/** The object of changes and drift that is the queue worker. */
+export const WORKER = "worker";
+
+/** What was found of an object and done about it, in a sentence. Pure. */
+export function driftWords(object: string, changes: readonly Change[]): string {
+  const detail = changes.find((change) => change.object === object)?.detail ?? "";
+  // That it died is nobody's doing.
+  if (object === WORKER) return `queue worker: ${detail || "did not run"}; started anew`;
+  const words = `${object} had been changed behind lb's back; put right`;
+  return detail === "" ? words : `${words}: ${detail}`;
+}
+
 /** What two runs did, one after the other, as one; the second tells how things are. Pure. */
 export function sumOf(sum: Outcome, one: Outcome): Outcome {
   return {

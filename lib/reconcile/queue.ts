@@ -20,6 +20,7 @@ import type { Change } from "../model/change.ts";
 import { LbError } from "../model/error.ts";
 import type { DesiredState } from "../model/state.ts";
 import { workerPlaces, type WorkerStatus } from "../model/worker.ts";
+import { WORKER } from "./outcome.ts";
 import type { Machine, Run } from "./request.ts";
 
 /** What is to be done about the worker. */
@@ -39,9 +40,6 @@ export interface QueueStage {
 }
 
 const NOTHING: QueueStage = { rules: [], changes: [], drift: [], blocked: [] };
-
-/** Of the worker in plans and events. */
-const WORKER = "worker";
 
 /** What of it is here now. */
 interface Seen {

@@ -2,7 +2,7 @@ import type { Applied } from "../engine/engine.ts";
 import { JOURNAL_RESOURCES } from "../model/journal.ts";
 import { type BackendRow, foldCounter } from "../store/ids.ts";
 import { stateChange } from "./memory.ts";
-import type { Outcome } from "./outcome.ts";
+import { driftWords, type Outcome } from "./outcome.ts";
 import type { EngineTask, RunPlan, Target } from "./plan.ts";
 import type { Machine, Run } from "./request.ts";
 import type { Chosen } from "./selection.ts";
@@ -85,7 +85,7 @@ export function recordRun(run: Run, plan: RunPlan, outcome: Outcome): void {
     if (plan.target.isNew) finishRevision(run, plan.target, outcome, at_ms);
     store.revisions.keepEngines(plan.target.revision, enginesText(run.chosen));
     for (const object of outcome.drift) {
-      event("drift", `${object} had been changed behind lb's back; put right`);
+      event("drift", driftWords(object, outcome.changes));
     }
     for (const { engine, object, detail } of outcome.changes) {
       if (isHostResource(engine)) event(engine, `${object} ${detail}`.trim());

@@ -1,5 +1,5 @@
 import type { Change } from "../model/change.ts";
-import type { Outcome } from "../reconcile/outcome.ts";
+import { driftWords, type Outcome } from "../reconcile/outcome.ts";
 import { columns, type Paint } from "./table.ts";
 
 const SIGNS = { add: "+", change: "~", remove: "-" } as const;
@@ -33,6 +33,23 @@ export function outcomeText(outcome: Outcome, planned: boolean, paint: Paint): s
     ...outcome.notes.map((note) => `· ${note}`),
     servicesText(outcome),
   ].filter((part) => part !== "").join("\n");
+}
+
+/** What a pass has found and changed, a line for each: what cron mails. Nothing where all is as it was. */
+export function passLines(outcome: Outcome, paint: Paint): string[] {
+  const { changes, drift, notes, routine } = outcome;
+  const isUsual = changes.length === 0 || routine;
+  const told = isUsual && drift.length === 0 ? [] : collapsed(changes);
+  const others = told.filter(({ object }) => !drift.includes(object)).map((change) => {
+    const sign = paint(SIGNS[change.op], SIGN_STYLES[change.op]);
+    return [sign, change.engine, change.object, change.detail].filter(Boolean).join(" ");
+  });
+  return [
+    ...healthLines(outcome, paint),
+    ...drift.map((object) => paint(`! ${driftWords(object, changes)}`, "yellow")),
+    ...others,
+    ...(told.length > 0 ? notes : []).map((note) => `· ${note}`),
+  ];
 }
 
 /** What has changed of backends' health, a line for each. */

@@ -1,7 +1,12 @@
 import assert from "node:assert/strict";
 import type { Change } from "../../../lib/model/change.ts";
 import { type Outcome, sumOf } from "../../../lib/reconcile/outcome.ts";
-import { NOTHING_IN_FORCE, outcomeJson, outcomeText } from "../../../lib/report/outcome.ts";
+import {
+  NOTHING_IN_FORCE,
+  outcomeJson,
+  outcomeText,
+  passLines,
+} from "../../../lib/report/outcome.ts";
 import { painter } from "../../../lib/report/table.ts";
 
 const plain = painter(false);
@@ -123,6 +128,28 @@ Deno.test("drift and notes are told", () => {
   const drift = ["chain s-web4"];
   const text = outcomeText(outcome({ drift, notes: ["forgot 2 udp flows"] }), false, plain);
   assert.match(text, /\n! chain s-web4: changed behind lb's back\n· forgot 2 udp flows\n/);
+});
+
+Deno.test("a pass tells each change once, in a line, and what was done about drift", () => {
+  const changes = [
+    change("change", "chain b-1", "rules written anew"),
+    change("add", "worker", "does not run"),
+    change("remove", "map x", "nobody needs it"),
+  ];
+  const drift = ["chain b-1", "worker", "set y"];
+  assert.deepEqual(passLines(outcome({ changes, drift, notes: ["forgot 2 udp flows"] }), plain), [
+    "! chain b-1 had been changed behind lb's back; put right: rules written anew",
+    "! queue worker: does not run; started anew",
+    "! set y had been changed behind lb's back; put right",
+    "- nft map x nobody needs it",
+    "· forgot 2 udp flows",
+  ]);
+});
+
+Deno.test("a pass that found all as it was, or moved weights only, has nothing to tell", () => {
+  assert.deepEqual(passLines(outcome({ changes: [], notes: ["ipvs would be better"] }), plain), []);
+  const changes = [change("change", "map sl-web4", "weights")];
+  assert.deepEqual(passLines(outcome({ changes, routine: true }), plain), []);
 });
 
 Deno.test("what changed of health is told, a line for each", () => {
