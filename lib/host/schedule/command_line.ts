@@ -17,7 +17,7 @@ export function unitLine(argv: readonly string[]): string {
 }
 
 function oneLine(word: string): string {
-  if (!/[\0-\x1f\x7f]/.test(word)) return word;
+  if (!/\p{Cc}/u.test(word)) return word;
   throw new LbError(
     "usage",
     `${JSON.stringify(word)} cannot stand in a schedule: choose another path`,
