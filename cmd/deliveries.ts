@@ -30,6 +30,8 @@ export const deliveries = {
 };
 
 async function tell(places: Places, from_ms: number): Promise<void> {
+  // A purge has taken everything away, and nothing is to come back.
+  if (!context.hasState(places)) return;
   try {
     const lock = await context.tellerLock(places);
     if (!lock) return;

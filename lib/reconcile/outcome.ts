@@ -33,6 +33,8 @@ export interface Outcome {
   readonly unwell?: readonly string[];
   /** Notes on what happened that are nobody's fault, for instance a completed run. */
   readonly notes: readonly string[];
+  /** Those of the notes that say what this run has done, and not how things are. Undefined where none does. */
+  readonly news?: readonly string[];
 }
 
 /** The object of changes and drift that is the queue worker. */

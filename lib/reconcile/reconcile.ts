@@ -68,6 +68,7 @@ async function attempt(run: Run): Promise<Outcome | undefined> {
   const told = (outcome: Outcome) => ({
     ...outcome,
     warnings: [...outcome.warnings, ...takeovers(run, plan)],
+    ...outcome.notes.length > 0 && { news: outcome.notes },
     notes: [...outcome.notes, ...plan.host.notes, ...betterNotes(run.chosen)],
   });
   if (request.dryRun) return told(plan.outcome);

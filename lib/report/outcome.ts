@@ -1,4 +1,5 @@
 import type { Change } from "../model/change.ts";
+import { JOURNAL_RESOURCES } from "../model/journal.ts";
 import { driftWords, type Outcome } from "../reconcile/outcome.ts";
 import { columns, type Paint } from "./table.ts";
 
@@ -6,8 +7,8 @@ const SIGNS = { add: "+", change: "~", remove: "-" } as const;
 const SIGN_STYLES = { add: "green", change: "yellow", remove: "red" } as const;
 
 /** `lb apply --json`, `lb reconcile --json`, … (docs/cli.md). */
-export function outcomeJson(outcome: Outcome): Record<string, unknown> {
-  return { ...outcome };
+export function outcomeJson({ news: _, ...outcome }: Outcome): Record<string, unknown> {
+  return outcome;
 }
 
 /** What there is to report where lb has nothing in force: the same keys as always. */
@@ -37,10 +38,11 @@ export function outcomeText(outcome: Outcome, planned: boolean, paint: Paint): s
 
 /** What a pass has found and changed, a line for each: what cron mails. Nothing where all is as it was. */
 export function passLines(outcome: Outcome, paint: Paint): string[] {
-  const { changes, drift, notes, routine } = outcome;
-  const isUsual = changes.length === 0 || routine;
-  const told = isUsual && drift.length === 0 ? [] : collapsed(changes);
-  const others = told.filter(({ object }) => !drift.includes(object)).map((change) => {
+  const { changes, drift, news = [], routine } = outcome;
+  const others = routine ? [] : collapsed(changes).filter(({ engine, object }) =>
+    // Beside drift, what else engines were changed in is what follows from health and load.
+    !drift.includes(object) && (drift.length === 0 || isHostResource(engine))
+  ).map((change) => {
     const sign = paint(SIGNS[change.op], SIGN_STYLES[change.op]);
     return [sign, change.engine, change.object, change.detail].filter(Boolean).join(" ");
   });
@@ -48,8 +50,12 @@ export function passLines(outcome: Outcome, paint: Paint): string[] {
     ...healthLines(outcome, paint),
     ...drift.map((object) => paint(`! ${driftWords(object, changes)}`, "yellow")),
     ...others,
-    ...(told.length > 0 ? notes : []).map((note) => `· ${note}`),
+    ...news.map((note) => `· ${note}`),
   ];
+}
+
+function isHostResource(name: string): boolean {
+  return JOURNAL_RESOURCES.some((resource) => resource === name);
 }
 
 /** What has changed of backends' health, a line for each. */

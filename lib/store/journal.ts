@@ -14,10 +14,13 @@ export interface HostIdentity {
   readonly isReusable?: boolean;
 }
 
+/** So many of the newest stay though they are closed: what is repaired each minute would fill the disk. */
+const ENTRIES_MAX = 10_000;
+
 /**
  * Table `journal`: what host values were before lb changed them. An entry is committed before the
  * kernel is written, so that a run cut off between the two can still be undone. Entries of another
- * boot or namespace are kept but not seen: those values are not in this kernel.
+ * boot or namespace are kept for a while but not seen: those values are not in this kernel.
  */
 export class Journal {
   readonly #db: Database;
@@ -32,7 +35,20 @@ export class Journal {
 
   /** Writes all of them or none, in this order. They are on record when it returns. */
   record(records: readonly JournalRecord[]): JournalEntry[] {
-    return this.#db.transaction(() => records.map((record) => this.#insert(record)));
+    return this.#db.transaction(() => {
+      this.#prune();
+      return records.map((record) => this.#insert(record));
+    });
+  }
+
+  /** What still stands in this kernel, in whichever namespace, stays however old it is. */
+  #prune(): void {
+    this.#db.run(
+      `DELETE FROM journal WHERE id <= (SELECT max(id) FROM journal) - ?
+       AND (undone_at IS NOT NULL OR boot_id <> ?)`,
+      ENTRIES_MAX,
+      this.#host.boot_id,
+    );
   }
 
   /** What was changed has moved on: these entries say so from now on, all of them or none. */

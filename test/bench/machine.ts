@@ -21,6 +21,8 @@ const VERSIONS: Readonly<Record<ProgramName, readonly [string, RegExp]>> = {
   snmpd: ["--version", /version:\s+(\S+)/],
   dnsmasq: ["--version", /version (\S+)/],
   openssl: ["version", /OpenSSL (\S+)/],
+  // Debian's tells none.
+  cron: ["-h", /usage: (\S+)/],
 };
 
 /** Looks at the machine, and for a second at how busy it is. */

@@ -11,7 +11,8 @@ export type ProgramName =
   | "conntrack"
   | "snmpd"
   | "dnsmasq"
-  | "openssl";
+  | "openssl"
+  | "cron";
 
 interface Source {
   readonly packages: readonly string[];
@@ -33,6 +34,7 @@ const SOURCES: Readonly<Record<ProgramName, Source>> = {
   snmpd: { packages: ["snmpd"] },
   dnsmasq: { packages: ["dnsmasq-base"] },
   openssl: { packages: ["openssl"] },
+  cron: { packages: ["cron"] },
 };
 
 const APT_TIMEOUT_MS = 180_000;

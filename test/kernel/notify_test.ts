@@ -2,12 +2,13 @@
 import assert from "node:assert/strict";
 import { createHmac } from "node:crypto";
 import { kernelTests, type Lab } from "./harness.ts";
-import { applied, pass, status, web, withServers } from "./health_rig.ts";
+import { applied, pass, status, type Told, web, withServers } from "./health_rig.ts";
 import { must } from "./steps.ts";
 
 const test = kernelTests({ backends: 3 });
 
 const PORT = 9999;
+const EVERY_SECOND = ["--every", "1s", "--for", "4s"];
 const SECRET = "correct horse battery staple";
 const RECEIVER = new URL("./receiver_inside.ts", import.meta.url).pathname;
 
@@ -45,6 +46,25 @@ test("a program hears of a backend that dies and of a rule that was deleted, onc
     assert.equal(messages[0]!.backend, "198.51.100.11:9090");
     assert.equal(`! ${messages[0]!.message}\n`, fallen.stdout);
     assert.match(messages[1]!.message, /^chain b-2 /);
+    const { balancer, topology } = lab;
+    assert.equal((await balancer.lb("uninstall", "--yes", "--purge")).code, 0);
+    assert.throws(() => Deno.statSync(`${topology.folder}/state`), "telling makes no new state");
+  }));
+
+test("no pass waits for a receiver that does not answer, and lb ends in time", (lab) =>
+  withServers(lab, async ({ stop }) => {
+    // Nobody has this address: the kernel asks for its neighbour for three seconds.
+    const notify = '[notify]\nwebhook = "http://198.51.100.250/"\n\n';
+    await applied(lab, notify + web('fall = 1\ninterval = "1s"\ntimeout = "500ms"'));
+    await stop(0);
+    const begin_ms = performance.now();
+    const { balancer } = lab;
+    const { passes, skipped } = await balancer.json<Told>(1, "reconcile", ...EVERY_SECOND);
+    const took_ms = performance.now() - begin_ms;
+    assert.deepEqual([passes, skipped], [5, 0]);
+    assert.ok(took_ms < 8_000, `${took_ms} ms`);
+    const { code, stdout } = await balancer.lb("notify");
+    assert.deepEqual([code, /webhook: 0 told, [1-9] waiting/.test(stdout)], [1, true], stdout);
   }));
 
 test("a webhook that answers 500 is told later, signed; meanwhile status says so", (lab) =>

@@ -19,6 +19,8 @@ export interface KernelFile {
   readonly only?: RegExp;
   /** The data path of services that name none, where it is not lb's to choose. */
   readonly engine?: EngineName;
+  /** Runs beside the others of its kernel: it waits more than it does. */
+  readonly beside?: boolean;
 }
 
 interface Elsewhere {
@@ -181,10 +183,13 @@ const QUEUED: readonly KernelFile[] = [
   { path: "test/kernel/split_test.ts" },
 ].map((file) => ({ ...file, on: "own", engine: "nfqueue" }));
 
+/** Files that wait for whole minutes to go by. */
+const BESIDE: readonly string[] = ["test/kernel/cron_test.ts"];
+
 /** Every test of the kernel suite, kernel by kernel. */
 export function kernelFiles(): KernelFile[] {
   const everywhere: KernelFile[] = [
-    ...ownFiles().map((path) => ({ on: "own" as const, path })),
+    ...ownFiles().map((path) => ({ on: "own" as const, path, beside: BESIDE.includes(path) })),
     ...QUEUED,
   ];
   const others = (["uml", "qemu"] as const).flatMap((on) =>

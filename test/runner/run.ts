@@ -82,17 +82,23 @@ async function runOn(
   const limit_ms = suite.on_kernels ? FILE_LIMIT_MS : suite.limit_ms;
   const isGuest = isWhole && machine.name !== "own";
   const found = await prepare(machine);
-  const cells: Cell[] = [];
-  for (const [index, step] of steps.entries()) {
-    progress.say(`${machine.name}: ${index + 1} of ${steps.length}, ${step.name}`);
+  const runOne = async (step: Step): Promise<Cell> => {
     const options = { limit_ms: isGuest ? GUEST_LIMIT_MS : limit_ms, signal, verbose };
     const isLate = isGuest && performance.now() > GUESTS_UNTIL_MS;
     const able = isLate ? new Unavailable(lateReason(machine)) : found;
     const cell = await runCell(machine, step, able, options);
-    progress.end();
     tell(failures(cell.outcomes));
+    return cell;
+  };
+  const beside = steps.filter((step) => step.beside).map(runOne);
+  const cells: Cell[] = [];
+  for (const [index, step] of steps.filter((step) => !step.beside).entries()) {
+    progress.say(`${machine.name}: ${index + 1} of ${steps.length}, ${step.name}`);
+    const cell = await runOne(step);
+    progress.end();
     cells.push(cell);
   }
+  cells.push(...await Promise.all(beside));
   const release = found instanceof Unavailable ? "none" : found;
   return { kernel: { on: machine.name, release }, cells };
 }

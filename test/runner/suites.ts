@@ -11,6 +11,8 @@ export interface Step {
   readonly only?: RegExp;
   /** Of the environment. */
   readonly env?: Readonly<Record<string, string>>;
+  /** Whether it is begun first, and runs beside the others of its kernel. @default false */
+  readonly beside?: boolean;
   /** Whether what it prints is what it is run for. @default false */
   readonly shows?: boolean;
 }
@@ -43,7 +45,7 @@ function tests(...paths: string[]): Step[] {
 }
 
 /** Each file on its own: what one of them breaks is its own, and there is something to see meanwhile. */
-function kernelStep({ on, path, only, engine }: KernelFile): Step {
+function kernelStep({ on, path, only, engine, beside }: KernelFile): Step {
   const file = path.slice(path.lastIndexOf("/") + 1);
   const name = engine ? `${file} on ${engine}` : file;
   // A guest reaches no registry.
@@ -55,6 +57,7 @@ function kernelStep({ on, path, only, engine }: KernelFile): Step {
     args: [...TEST, ...cached, ...filter, path],
     reports: true,
     only,
+    beside,
     ...engine && { env: { LB_TEST_ENGINE: engine } },
   };
 }

@@ -134,14 +134,16 @@ Deno.test("a pass tells each change once, in a line, and what was done about dri
   const changes = [
     change("change", "chain b-1", "rules written anew"),
     change("add", "worker", "does not run"),
-    change("remove", "map x", "nobody needs it"),
+    change("change", "map sv-web4", "what follows from health"),
+    SYSCTL,
   ];
   const drift = ["chain b-1", "worker", "set y"];
-  assert.deepEqual(passLines(outcome({ changes, drift, notes: ["forgot 2 udp flows"] }), plain), [
+  const news = ["forgot 2 udp flows"];
+  assert.deepEqual(passLines(outcome({ changes, drift, news, notes: [...news, "x"] }), plain), [
     "! chain b-1 had been changed behind lb's back; put right: rules written anew",
     "! queue worker: does not run; started anew",
     "! set y had been changed behind lb's back; put right",
-    "- nft map x nobody needs it",
+    "~ sysctl net.ipv4.ip_forward 0 → 1",
     "· forgot 2 udp flows",
   ]);
 });

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import type { HealthRow } from "../../../lib/model/health.ts";
 import { Database } from "../../../lib/store/database.ts";
 import { Events } from "../../../lib/store/events.ts";
-import { openStore } from "../../../lib/store/store.ts";
+import { DATABASE_NAME, openStore } from "../../../lib/store/store.ts";
 import { inFolder, inStore, OWNER } from "./folder.ts";
 
 const START = { config_text: "[lb]\n", who: "root", command: "lb apply", at_ms: 1000 };
@@ -123,6 +123,31 @@ Deno.test(
     } finally {
       db.close();
     }
+  }),
+);
+
+Deno.test(
+  "of journalled changes that are closed, or of another boot, only the newest are kept",
+  inStore((store, folder) => {
+    const journal = store.journal(HOST, () => 1);
+    const before = store.journal({ ...HOST, boot_id: "boot-0" }, () => 1);
+    const namespace = store.journal({ ...HOST, netns: "other" }, () => 1);
+    before.record([FORWARD]);
+    const [, closed] = journal.record([FORWARD, { ...FORWARD, key: "closed" }]);
+    journal.undone(closed!.id);
+    namespace.record([FORWARD]);
+    const many = Array.from({ length: 10_000 }, (_, at) => ({ ...FORWARD, key: `k${at}` }));
+    for (const { id } of journal.record(many)) {
+      if (id > 10) journal.undone(id);
+    }
+    journal.record([{ ...FORWARD, key: "last" }]);
+    const keys = journal.open("sysctl").map(({ key }) => key);
+    assert.deepEqual([keys[0], keys.at(-1)], [FORWARD.key, "last"]);
+    assert.equal(namespace.open("sysctl").length, 1, "it stands in this kernel");
+    const db = new Database(`${folder}/${DATABASE_NAME}`, { readOnly: true });
+    const old = "SELECT 1 FROM journal WHERE boot_id = 'boot-0' OR key = 'closed'";
+    assert.deepEqual(db.all(old), []);
+    db.close();
   }),
 );
 

@@ -1,0 +1,81 @@
+/** Three minutes under a real cron, with nobody watching. */
+import assert from "node:assert/strict";
+import { findPrograms } from "../bench/programs.ts";
+import { able, unless } from "./able.ts";
+import { startCron } from "./cron_rig.ts";
+import { buildLab, type Lab } from "./harness.ts";
+import { applied, shares, web, withServers } from "./health_rig.ts";
+import { eventually, statusOf } from "./queued_rig.ts";
+import { must } from "./steps.ts";
+
+const programs = await findPrograms(["cron"]);
+const { name, ignore } = able(
+  "three minutes of cron: what is deleted, killed and dead is put right, and the mails say exactly that",
+  "queue",
+);
+
+const MINUTE_MS = 60_000;
+
+/** The next minute, when cron begins its jobs. */
+async function nextMinute(): Promise<void> {
+  await new Promise((wake) => setTimeout(wake, MINUTE_MS - Date.now() % MINUTE_MS));
+}
+
+/** Both halves of the worker at once: either would start the other anew. */
+async function killWorker(lab: Lab): Promise<number> {
+  const { worker: { pid, worker_pid } } = await statusOf(lab);
+  for (const each of [pid, worker_pid]) Deno.kill(each, "SIGKILL");
+  return pid;
+}
+
+async function minutes(lab: Lab): Promise<void> {
+  await withServers(lab, async ({ start, stop }) => {
+    await applied(lab, web("fall = 1", { more: 'engine = "nfqueue"' }));
+    const cron = await startCron(lab, programs);
+    try {
+      await nextMinute();
+      // The job of this minute has had its first pass.
+      await new Promise((wake) => setTimeout(wake, 3_000));
+      const pid = await killWorker(lab);
+      await must(lab, "nft", "flush", "chain", "inet", "lb", "b-2");
+      await stop(0);
+      await cron.mailed(1, 70_000);
+      const told = cron.mails()[0]!.trimEnd().split("\n").sort();
+      assert.equal(told.length, 3, cron.mails()[0]);
+      assert.match(told[0]!, /^! chain b-2 had been changed behind lb's back; put right: /);
+      assert.equal(told[1], "! queue worker: does not run; started anew");
+      assert.equal(
+        told[2],
+        "! web 198.51.100.11:9090 is unhealthy: connection refused (1 failed check)",
+      );
+      assert.deepEqual(Object.keys(await shares(lab)).sort(), ["s2", "s3"]);
+      await eventually("another worker", async () => (await statusOf(lab)).worker.pid !== pid);
+      await nextMinute();
+      await nextMinute();
+      assert.equal(cron.mails().length, 1, "a minute in which nothing changes is no mail");
+      await start(0);
+      await cron.mailed(2, 70_000);
+      const words = "! web 198.51.100.11:9090 is healthy again (2 good checks)\n";
+      assert.equal(cron.mails()[1], words);
+      assert.equal(Object.keys(await shares(lab)).length, 3);
+    } finally {
+      await cron.close();
+    }
+  });
+}
+
+Deno.test({
+  ...ignore ? { name, ignore } : unless(programs.missing("cron"), name),
+  // The backends outlive what needs them first.
+  sanitizeOps: false,
+  sanitizeResources: false,
+  async fn() {
+    const lab = await buildLab({ backends: 3 });
+    try {
+      await minutes(lab);
+    } finally {
+      await lab.traffic.close();
+      await lab.topology.close();
+    }
+  },
+});
