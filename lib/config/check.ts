@@ -4,7 +4,7 @@ import { checkAddresses, checkTwins } from "./backend_check.ts";
 import { checkOverlapsWithin } from "./clash.ts";
 import { type DraftBackend, type DraftFile, type DraftService, isUnreadable } from "./draft.ts";
 import { type Inspection, mayRelay, readableFamilies } from "./inspection.ts";
-import { checkNeeds } from "./need.ts";
+import { checkNeeds, notifyWarnings } from "./need.ts";
 import { overlapsBetween } from "./overlap.ts";
 import { type Path, type Problem, valueError } from "./problem.ts";
 import { whyUnusable } from "./special.ts";
@@ -16,7 +16,11 @@ import { whyUnusable } from "./special.ts";
  */
 export function checkAll(file: DraftFile): Problem[] {
   const services = file.service ?? [];
-  const problems = [...sameNames(services), ...overlapsBetween(file)];
+  const problems = [
+    ...notifyWarnings(file),
+    ...sameNames(services),
+    ...overlapsBetween(file),
+  ];
   const shared = { file, vips: vipsOf(services), users: new Map<string, DraftService>(), problems };
   services.forEach((service, index) => {
     if (!service) return;

@@ -1,6 +1,6 @@
-import { type Draft, type DraftService, isUnreadable } from "./draft.ts";
+import { type Draft, type DraftFile, type DraftService, isUnreadable } from "./draft.ts";
 import type { Inspection } from "./inspection.ts";
-import type { Path, Problem } from "./problem.ts";
+import { type Path, type Problem, valueError } from "./problem.ts";
 import type { WrittenHealth, WrittenSnmp } from "./schema.ts";
 
 /** A key without which a table makes no sense, under a condition. */
@@ -40,6 +40,22 @@ export function checkNeeds({ service, path, problems }: Inspection): void {
     if (own.type === undefined) return;
     problems.push(...missing(HEALTH_NEEDS, { ...healthOf(service), ...own }, at));
   });
+}
+
+/** A `[notify]` by which nobody is told, or nothing signed. */
+export function notifyWarnings({ notify }: DraftFile): Problem[] {
+  // What could not be read leaves holes, and nothing follows from it.
+  if (!notify || Object.values(notify).flat().includes(undefined)) return [];
+  const { webhook, program, secret_file } = notify;
+  const warning = (path: Path, message: string): Problem => ({
+    ...valueError(path, message),
+    severity: "warning",
+  });
+  if (webhook === undefined && program === undefined) {
+    return [warning(["notify"], "it has neither `webhook` nor `program`: nobody is told")];
+  }
+  if (webhook !== undefined || secret_file === undefined) return [];
+  return [warning(["notify", "secret_file"], "without `webhook` it signs nothing")];
 }
 
 function healthOf(service: DraftService): Draft<WrittenHealth> {

@@ -297,3 +297,20 @@ Deno.test("the sample shows every key of the design", () => {
   deepStrictEqual(design.filter((key) => !shown.has(key)), []);
   match(TEMPLATE, /^##deny = /m);
 });
+
+/** Rows of: a `[notify]`, and the warning it is worth. */
+const USELESS: readonly (readonly [string, RegExp])[] = [
+  ['events = ["drift"]', /^lb\.toml:1:1: warning: notify: .* nobody is told/],
+  [
+    'secret_file = "/k"\nprogram = ["/x"]',
+    /^lb\.toml:2:15: warning: secret_file: .* signs nothing/,
+  ],
+];
+
+for (const [keys, words] of USELESS) {
+  Deno.test(`[notify] ${keys.split(" ")[0]} that does nothing is warned of`, async () => {
+    const { warnings } = await parseConfig(`[notify]\n${keys}\n`, "lb.toml");
+    strictEqual(warnings.length, 1);
+    match(formatDiagnostics(warnings, false), words);
+  });
+}
