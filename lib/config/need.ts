@@ -45,7 +45,7 @@ export function checkNeeds({ service, path, problems }: Inspection): void {
 /** A `[notify]` by which nobody is told, or nothing signed. */
 export function notifyWarnings({ notify }: DraftFile): Problem[] {
   // What could not be read leaves holes, and nothing follows from it.
-  if (!notify || Object.values(notify).flat().includes(undefined)) return [];
+  if (!notify || Object.values(notify).flat().some((value) => value === undefined)) return [];
   const { webhook, program, secret_file } = notify;
   const warning = (path: Path, message: string): Problem => ({
     ...valueError(path, message),

@@ -155,6 +155,67 @@ test("what cannot be had is exit 4", async (machine) => {
   assert.match(cron.stderr, /is cron installed\?/);
 });
 
+/** This machine's usual places, empty, for whoever is started in it, and a first process that can be looked at. */
+const AT_HOME = `set -e
+mount -t overlay none -o "lowerdir=$1/etc:/etc" /etc
+for folder in /etc/lb /var/lib /run; do mount -t tmpfs none $folder; done
+shift
+exec "$@"
+`;
+
+async function lbAtHome({ folder }: Machine, env: Record<string, string>, ...argv: string[]) {
+  Deno.mkdirSync(`${folder}/etc/lb`, { recursive: true });
+  Deno.writeTextFileSync(`${folder}/home`, AT_HOME);
+  const main = new URL("../../../main.ts", import.meta.url).pathname;
+  const apart = ["unshare", ..."--net --mount --pid --fork --mount-proc".split(" ")] as const;
+  const lb = [
+    Deno.execPath(),
+    ..."run --quiet --no-prompt --no-check -A".split(" "),
+    main,
+    ...argv,
+  ];
+  const run = [apart[0], ...apart.slice(1), "sh", `${folder}/home`, folder, ...lb] as const;
+  const { code, stdout, stderr } = await process.run([run[0], ...run.slice(1)], { env });
+  assert.equal(code, 0, stderr);
+  return JSON.parse(stdout).timer as { kind: string; why: string; written: boolean };
+}
+
+/** Overlays are what a test can lay over /etc without touching it. */
+const hasOverlay = Deno.readTextFileSync("/proc/filesystems").includes("overlay");
+
+Deno.test({
+  name:
+    "where nobody says what, the usual lb gets systemd's timer where that runs, else cron's, else none" +
+    (hasOverlay ? "" : " (skipped: no overlay file system)"),
+  ignore: !hasOverlay || Deno.uid() !== 0,
+  fn: () =>
+    inMachine(async (machine) => {
+      const { folder } = machine;
+      const env = {
+        PATH: `${folder}/bin:${Deno.env.get("PATH")}`,
+        LB_CRON: `${folder}/cron.d`,
+        LB_UNITS: `${folder}/units`,
+      };
+      const kinds: string[] = [];
+      for (const gone of ["", "systemd", "cron.d"]) {
+        if (gone !== "") Deno.renameSync(`${folder}/${gone}`, `${folder}/no-${gone}`);
+        for (const name of machine.names("units")) Deno.removeSync(`${folder}/units/${name}`);
+        const timer = await lbAtHome(
+          machine,
+          { ...env, LB_SYSTEMD: `${folder}/systemd` },
+          ..."init --json".split(" "),
+        );
+        kinds.push(timer.kind);
+        assert.equal(timer.written, timer.kind !== "none", timer.why);
+      }
+      assert.deepEqual(kinds, ["systemd", "cron", "none"]);
+      assert.doesNotMatch(
+        Deno.readTextFileSync(`${folder}/no-cron.d/lb`),
+        /--state|--config|--run-dir/,
+      );
+    }),
+});
+
 const hasAnalyze = (await process.run(["which", "systemd-analyze"])).code === 0;
 
 Deno.test({
