@@ -1,7 +1,6 @@
-import { LbError } from "../lib/model/error.ts";
 import type { Store } from "../lib/store/store.ts";
 import { context, type Places } from "./context.ts";
-import { say } from "./io.ts";
+import { fail, say } from "./io.ts";
 
 /** How a config begins to say whom to tell: cheaper than to parse it, and what it misses would be no TOML. */
 const NOTIFY = /^[ \t]*\[?[ \t]*["']?notify\b/m;
@@ -41,9 +40,8 @@ async function tell(places: Places, from_ms: number): Promise<void> {
       lock.release();
     }
   } catch (error) {
-    // Whatever it is, what lb is for was done.
-    if (!(error instanceof LbError)) throw error;
-    say(`attention: notify: ${error.message}`);
+    // Whatever it is, what lb is for was done: the exit code is about that.
+    fail(error, false);
   }
 }
 
