@@ -96,13 +96,14 @@ function passOf(places: Places): Pass {
   };
 }
 
-/** Whoever is checked at all has been once, by the apply: where nobody was, the config is not even read. */
+/** Whoever is looked after at all has been once, by the apply: where nobody was, the config is not even read. */
 async function checkBackends(
   machine: Machine,
   configIn: (store: Store) => Promise<LoadedConfig | undefined>,
   isDue?: IsDue,
 ): Promise<readonly HealthChange[]> {
-  if (machine.store.health.isEmpty()) return [];
+  const { health, loads } = machine.store;
+  if (health.isEmpty() && loads.isEmpty()) return [];
   const { EVERYBODY, healthPass } = await import("../lib/reconcile/health.ts");
   const loaded = await configIn(machine.store);
   return loaded ? await healthPass(machine, loaded.config, isDue ?? EVERYBODY) : [];

@@ -1,5 +1,5 @@
 import type { EngineName, Service } from "../model/service.ts";
-import { followsLoad } from "../scheduler/load.ts";
+import { followsLoad, followsMeasure } from "../scheduler/load.ts";
 
 /** What an engine is good at for a service, or what one does without there. */
 interface Merit {
@@ -18,6 +18,19 @@ export interface Merits {
 
 /** Whether the choice is by connections at this moment. */
 export const isByLoad = ({ scheduler }: Pick<Service, "scheduler">) => followsLoad(scheduler);
+
+/** What weights follow that are measured of backends, in words. */
+export const MEASURES = {
+  lr: "the times of health checks",
+  cpu: "the loads that backends tell of",
+} as const;
+
+/** Whether weights follow what is measured of backends: on every engine alike. */
+export function isMeasured<Of extends Pick<Service, "scheduler">>(
+  service: Of,
+): service is Of & { readonly scheduler: keyof typeof MEASURES } {
+  return followsMeasure(service.scheduler);
+}
 
 const isTranslated = ({ forward }: Service) => forward === "nat";
 const isDirect = ({ forward }: Service) => forward === "dr";

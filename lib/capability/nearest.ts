@@ -33,7 +33,6 @@ const WAIVERS: readonly Waiver[] = [
   without("priority", { priority: undefined }),
   without("dscp", { dscp: undefined }),
   without("mark", { mark: 0 }),
-  without("snmp", { snmp: undefined }),
   {
     words: "passive = false",
     waive: ({ health, backends, ...service }) => ({

@@ -1,7 +1,7 @@
 import type { Reason, Verdict } from "../model/change.ts";
 import { ENGINE_NAMES, type EngineName, type Service } from "../model/service.ts";
 import { type Capability, type Facts, isPossible, WORKER_KEPT } from "./facts.ts";
-import { isByLoad, type Merits, meritsOf } from "./merits.ts";
+import { isByLoad, isMeasured, MEASURES, type Merits, meritsOf } from "./merits.ts";
 import { tierReasons } from "./tier.ts";
 
 /** What selection needs to know of an engine. */
@@ -258,6 +258,7 @@ function explain(service: Service, engine: EngineName): string {
 }
 
 function fitOf(service: Service, engine: EngineName): string {
+  if (isMeasured(service)) return `by weights that follow ${MEASURES[service.scheduler]}`;
   if (engine === "ipvs") return "is one of IPVS's own schedulers";
   if (engine === "nfqueue" && isByLoad(service)) {
     return "by the connections there are at that moment";

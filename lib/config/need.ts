@@ -1,7 +1,7 @@
 import { type Draft, type DraftFile, type DraftService, isUnreadable } from "./draft.ts";
 import type { Inspection } from "./inspection.ts";
 import { type Path, type Problem, valueError } from "./problem.ts";
-import type { WrittenHealth, WrittenSnmp } from "./schema.ts";
+import type { WrittenHealth, WrittenService, WrittenSnmp } from "./schema.ts";
 
 /** A key without which a table makes no sense, under a condition. */
 interface Need<Table> {
@@ -25,9 +25,24 @@ const SNMP_NEEDS: readonly Need<WrittenSnmp>[] = [
   { when: ({ privacy }) => privacy !== undefined, key: "privacy_file", why: "privacy" },
 ];
 
-/** What health checks and reading by SNMP need and do not have. */
+const SERVICE_NEEDS: readonly Need<Omit<WrittenService, "backend">>[] = [
+  {
+    // Those of tcp are checked all the same.
+    when: ({ scheduler, protocol = "tcp" }) => scheduler === "lr" && protocol !== "tcp",
+    key: "health",
+    why: 'scheduler = "lr"',
+  },
+  {
+    when: (service) => service.scheduler === "cpu" && !("agent_port" in service),
+    key: "snmp",
+    why: 'scheduler = "cpu" without `agent_port`',
+  },
+];
+
+/** What schedulers, health checks and reading by SNMP need and do not have. */
 export function checkNeeds({ service, path, problems }: Inspection): void {
   const { health, snmp } = service;
+  problems.push(...missing(SERVICE_NEEDS, service, path), ...uncheckedForTimes(service, path));
   if (health) problems.push(...missing(HEALTH_NEEDS, healthOf(service), [...path, "health"]));
   if (snmp) checkSnmp(snmp, path, problems);
   if (health?.snmp) checkSnmp(health.snmp, [...path, "health"], problems);
@@ -56,6 +71,13 @@ export function notifyWarnings({ notify }: DraftFile): Problem[] {
   }
   if (webhook !== undefined || secret_file === undefined) return [];
   return [warning(["notify", "secret_file"], "without `webhook` it signs nothing")];
+}
+
+/** A scheduler that goes by the times of checks has to have some. */
+function uncheckedForTimes({ scheduler, health }: DraftService, path: Path): Problem[] {
+  if (scheduler !== "lr" || health?.type !== "none") return [];
+  const message = 'scheduler = "lr" goes by the times of checks: `none` has no times';
+  return [valueError([...path, "health", "type"], message)];
 }
 
 function healthOf(service: DraftService): Draft<WrittenHealth> {

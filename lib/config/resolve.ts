@@ -60,6 +60,7 @@ function resolveService(written: WrittenService): Service {
     drain: drain && { deadline_ms: drain.deadline ?? DRAIN_DEADLINE_MS },
     balance: { slow_start_ms: balance.slow_start ?? 0, bound: balance.bound ?? 0 },
     snmp: snmp && resolveSnmp(snmp),
+    agent_port: written.agent_port,
     backends: backend.map(resolveBackend),
   };
 }

@@ -108,6 +108,7 @@ const SERVICE = {
   drain: optional(table("[service.drain]", DRAIN)),
   balance: optional(table("[service.balance]", BALANCE)),
   snmp: snmp(),
+  agent_port: optional(field.port()),
   backend: optional(tables("[[service.backend]]", table("[[service.backend]]", BACKEND, homeOf))),
 };
 

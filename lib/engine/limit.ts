@@ -27,11 +27,6 @@ const NOT_BUILT: readonly Limit[] = [
     applies: ({ drain }) => drain !== undefined,
     why: "drains are not built yet; weight 0 stops new connections and keeps the established ones",
   },
-  {
-    path: ["snmp"],
-    applies: ({ snmp }) => snmp !== undefined,
-    why: "reading load by SNMP is not built yet",
-  },
 ];
 
 const BACKEND_NOT_BUILT: readonly BackendLimit[] = [

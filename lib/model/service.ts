@@ -1,4 +1,4 @@
-import type { Address, Family, Prefix } from "./address.ts";
+import { type Address, type Family, formatEndpoint, parseAddress, type Prefix } from "./address.ts";
 
 /** Transport protocols a service can balance. */
 export const PROTOCOLS = ["tcp", "udp", "sctp"] as const;
@@ -159,6 +159,8 @@ export interface Service {
   readonly drain?: { readonly deadline_ms: number };
   readonly balance: { readonly slow_start_ms: number; readonly bound: number };
   readonly snmp?: Snmp;
+  /** Where backends' own programs tell how busy they are; undefined where none does. */
+  readonly agent_port?: number;
   readonly backends: readonly Backend[];
 }
 
@@ -188,4 +190,12 @@ export function backendKey(backend: Pick<Backend, "address" | "port">): string {
 /** The address in a {@linkcode backendKey}. */
 export function addressOfKey(key: string): string {
   return key.split("|", 1)[0]!;
+}
+
+/** `198.51.100.11:8080`, as people write what is a `backendKey`. */
+export function nameOfKey(key: string): string {
+  const text = addressOfKey(key);
+  const address = parseAddress(text);
+  const port = Number(key.slice(text.length + 1)) || undefined;
+  return address ? formatEndpoint(address, port) : key;
 }

@@ -1,4 +1,4 @@
-import { nameOfKey } from "../reconcile/health.ts";
+import { nameOfKey } from "../model/service.ts";
 import type { Event } from "../store/events.ts";
 import type { FilesPort } from "../sys/ports.ts";
 import type { Telling } from "./channel.ts";

@@ -1,16 +1,20 @@
+import { type AskedBackend, askedBackends } from "../health/load.ts";
 import { judge, type Known, type Seen } from "../health/pass.ts";
 import { type Standings, standingsOf } from "../health/standing.ts";
 import { type CheckedBackend, checkedBackends, targetOf } from "../health/target.ts";
-import { formatEndpoint, parseAddress } from "../model/address.ts";
 import type { HealthChange, HealthRow } from "../model/health.ts";
-import { addressOfKey } from "../model/service.ts";
+import { type Health, nameOfKey, type Service } from "../model/service.ts";
 import type { Config } from "../model/settings.ts";
 import type { Store } from "../store/store.ts";
+import { noteFigures, noteTimes } from "./measure.ts";
 import type { Outcome } from "./outcome.ts";
 import type { Machine } from "./request.ts";
 
 /** Whose turn it is, by what is known of it. */
-export type IsDue = (checked: CheckedBackend, known: HealthRow | undefined) => boolean;
+export type IsDue = (
+  looked: { readonly health: Pick<Health, "interval_ms"> },
+  known: { readonly checked_at_ms: number } | undefined,
+) => boolean;
 
 /** Every backend is checked. */
 export const EVERYBODY: IsDue = () => true;
@@ -50,15 +54,38 @@ async function lookAfter(
 ): Promise<readonly HealthChange[]> {
   const { store: { health }, kernel: { clock } } = machine;
   const checked = checkedBackends(services);
-  if (checked.length === 0) return [];
   const known = { rows: health.all(), panics: health.panics() };
   const find = finder(known.rows);
   const due = checked.filter((one) => isDue(one, find(one)));
-  if (due.length === 0) return [];
-  const results = await machine.check(due.map(targetOf), { begin_within_ms });
+  const asked = dueToAsk(machine, services, isDue);
+  // All at once: whoever hangs is waited for once.
+  const targets = [...due.map(targetOf), ...asked.map(({ target }) => target)];
+  if (targets.length === 0) return [];
+  const results = await machine.check(targets, { begin_within_ms });
+  noteFigures(machine, asked, results.slice(due.length));
   const resultOf = new Map(due.map((one, index) => [one, results[index]]));
+  noteTimes(machine, due.map((one) => ({ ...one, result: resultOf.get(one) })));
   const seen = checked.map((one): Seen => ({ ...one, result: resultOf.get(one) }));
   return record(machine, known, seen, clock.now_ms());
+}
+
+/** Backends whose turn it is to be asked for their load. */
+function dueToAsk(
+  { store }: Pick<Machine, "store">,
+  services: readonly Service[],
+  isDue: IsDue,
+): AskedBackend[] {
+  const asked = askedBackends(services);
+  if (asked.length === 0) return [];
+  const known = new Map(
+    store.loads.all().filter(({ scheduler }) => scheduler === "cpu").map((row) => [
+      nameOf(row),
+      row,
+    ]),
+  );
+  return asked.filter(({ service, key, target }) =>
+    isDue(target, known.get(nameOf({ service: service.name, backend: key })))
+  );
 }
 
 /**
@@ -156,12 +183,4 @@ function unwell({ health }: Pick<Store, "health">): string[] {
 /** Whether a backend gets no connections because of its checks. */
 function isIll({ state, reason }: HealthRow): boolean {
   return state === "unhealthy" || state === "unknown" && reason !== "";
-}
-
-/** `198.51.100.11:8080`, as people write what is a `backendKey`. */
-export function nameOfKey(key: string): string {
-  const text = addressOfKey(key);
-  const address = parseAddress(text);
-  const port = Number(key.slice(text.length + 1)) || undefined;
-  return address ? formatEndpoint(address, port) : key;
 }

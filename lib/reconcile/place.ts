@@ -9,7 +9,7 @@ import { queueRange } from "../model/queue.ts";
 import { type Backend, backendKey, type EngineName, type Service } from "../model/service.ts";
 import type { Config } from "../model/settings.ts";
 import type { DesiredState, PlacedBackend, PlacedService } from "../model/state.ts";
-import { followsLoad } from "../scheduler/load.ts";
+import { followsLoad, followsMeasure } from "../scheduler/load.ts";
 import { type BackendName, type BackendRow, rowFinder } from "../store/ids.ts";
 import { type Links, NO_LINKS } from "./links.ts";
 import { isFollowed, type Loads, NO_LOADS, underLoad } from "./load.ts";
@@ -49,7 +49,7 @@ export function placeServices(
       const idOf = (backend: Backend) => find(service.name, backendKey(backend))!.id;
       const backends = placeBackends(service, ways, { idOf, standings });
       const isUnderLoad = isFollowed(engine, service);
-      const weighted = isUnderLoad ? underLoad(service, backends, loads, config.marks) : backends;
+      const weighted = isUnderLoad ? underLoad(service, backends, loads) : backends;
       return { ...service, backends: weighted };
     });
   for (const service of services) refuseUnmarkable(service, config.marks);
@@ -123,6 +123,8 @@ function withBackups(placed: readonly PlacedBackend[]): PlacedBackend[] {
   );
 }
 
+const FOLLOWED = { lr: "follows the times of its checks", cpu: "follows its load" } as const;
+
 /** Why a backend's weight is not the configured one now; "" where it is. */
 export function weightReason(
   { forward, scheduler }: Pick<Service, "forward" | "scheduler">,
@@ -137,6 +139,7 @@ export function weightReason(
     return `grows back: ${Math.round(slow_start * 100)} %`;
   }
   if (effective_weight > 0 && followsLoad(scheduler)) return "follows its connections";
+  if (effective_weight > 0 && followsMeasure(scheduler)) return FOLLOWED[scheduler];
   return backup ? "backup: others take connections" : "";
 }
 

@@ -145,10 +145,7 @@ async function planEngine(
     engine,
     servicesOn(config, run.engineOf, engine),
     memory,
-    {
-      marks: config.marks,
-      isCounted: !run.request.dryRun,
-    },
+    { isMoving: !run.request.dryRun },
   );
   const placed = placeServices(config, run.engineOf, engine, rows, facts, links, {
     loads,

@@ -1,11 +1,13 @@
 import { unusedEngines } from "../capability/unused.ts";
 import { StalePlanError } from "../engine/engine.ts";
 import { InForceError, KernelError, LbError } from "../model/error.ts";
+import type { HealthChange } from "../model/health.ts";
 import { carryOut, loadModules } from "./carry_out.ts";
 import { isUnknown } from "./drift.ts";
 import { checkNew, forgetUnchecked, withHealth } from "./health.ts";
 import { isHostBehind } from "./host.ts";
 import { directBackends } from "./links.ts";
+import { countLoads } from "./measure.ts";
 import type { ViewOptions } from "./memory.ts";
 import { betterNotes } from "./move.ts";
 import type { Outcome } from "./outcome.ts";
@@ -36,7 +38,7 @@ export async function reconcile(machine: Machine, request: ReconcileRequest): Pr
   const chosen = await selectAll(request.loaded, machine.facts, request.held ?? engineWas);
   const deadline_ms = clock.now_ms() + request.patience_ms;
   const progress: Progress = { drift: new Set(), marks: new Map(), changes: [], sysctls: [] };
-  const health = request.dryRun ? [] : await checkNew(machine, request.loaded.config);
+  const health = request.dryRun ? [] : await lookAround(machine, request, chosen);
   for (;;) {
     try {
       const outcome = await attempt(newRun(machine, request, { chosen, engineWas, progress }));
@@ -50,6 +52,17 @@ export async function reconcile(machine: Machine, request: ReconcileRequest): Pr
       await clock.sleep(RETRY_PAUSE_MS);
     }
   }
+}
+
+/** What is found out once a run, however often it plans. @returns what has changed of health */
+async function lookAround(
+  machine: Machine,
+  { loaded: { config } }: ReconcileRequest,
+  chosen: Run["chosen"],
+): Promise<readonly HealthChange[]> {
+  const changes = await checkNew(machine, config);
+  countLoads(machine, config, new Map(chosen.map(({ name, engine }) => [name, engine])));
+  return changes;
 }
 
 /**

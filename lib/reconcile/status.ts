@@ -12,7 +12,7 @@ import { findDrift } from "./drift.ts";
 import { knownStandings, RISING } from "./health.ts";
 import { hostDrift, hostWant, planHost } from "./host.ts";
 import { observeLinks } from "./links.ts";
-import { observeLoads } from "./load.ts";
+import { observeLoads, unreadLoads } from "./load.ts";
 import { committedOf, isUntouched, type Memory, recall } from "./memory.ts";
 import { betterNotes } from "./move.ts";
 import { planQueue, reportWorker, type WorkerReport } from "./queue.ts";
@@ -116,9 +116,8 @@ export async function readStatus(
   for (const engine of ENGINES) {
     const { config } = applied.loaded;
     const memory = recall(machine, engine.name);
-    const marks = config.marks;
     const services = servicesOn(config, engineOf, engine);
-    const loads = observeLoads(machine, engine, services, memory, { marks, isCounted: false });
+    const loads = observeLoads(machine, engine, services, memory, { isMoving: false });
     const state = placeServices(config, engineOf, engine, rows, applied.facts, links, {
       loads,
       standings,
@@ -140,7 +139,7 @@ export async function readStatus(
   const host = planHost(machine, config, hostWant(config, engineOf, watched));
   const queue = await planQueue(machine, states);
   drifted.push(...hostDrift(host), ...queue.changes.map(({ object }) => object));
-  const notes = [...host.notes, ...betterNotes(chosen)];
+  const notes = [...host.notes, ...betterNotes(chosen), ...unreadLoads(machine, config)];
   const blocked = [
     ...host.homeless.map(({ message }) => message),
     ...channelTroubles(machine.store),

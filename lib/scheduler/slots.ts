@@ -21,7 +21,17 @@ export interface SlotTable {
 }
 
 /** Schedulers that a fixed slot table can carry. */
-export const SLOT_SCHEDULERS = ["rr", "wrr", "random", "sh", "maglev", "lc", "wlc"] as const;
+export const SLOT_SCHEDULERS = [
+  "rr",
+  "wrr",
+  "random",
+  "sh",
+  "maglev",
+  "lc",
+  "wlc",
+  "lr",
+  "cpu",
+] as const;
 export type SlotScheduler = typeof SLOT_SCHEDULERS[number];
 
 /** Whether a slot table can carry this scheduler. */
@@ -59,6 +69,8 @@ export function slotTable(
         ({ weight, effective_weight }) => effective_weight / (weight || 1),
       );
     case "wlc":
+    case "lr":
+    case "cpu":
       return loadTable(backends, ({ effective_weight }) => effective_weight);
     case "sh":
       return hashTable(["saddr"], name, backends);

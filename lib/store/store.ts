@@ -7,6 +7,7 @@ import { FactsCache } from "./facts.ts";
 import { checkTrusted, type Owner, secureFile, secureFolder, touch } from "./folder.ts";
 import { HealthRecords } from "./health.ts";
 import { type HostIdentity, Journal } from "./journal.ts";
+import { Loads } from "./loads.ts";
 import { migrate, refuseNewer, schemaVersion } from "./migrate.ts";
 import { SCHEMA_VERSION } from "./migration/all.ts";
 import { Outbox } from "./outbox.ts";
@@ -30,6 +31,7 @@ export class Store {
   readonly remains: Remains;
   readonly health: HealthRecords;
   readonly outbox: Outbox;
+  readonly loads: Loads;
   readonly #db: Database;
 
   constructor(db: Database) {
@@ -44,6 +46,7 @@ export class Store {
     this.remains = new Remains(db);
     this.health = new HealthRecords(db);
     this.outbox = new Outbox(db);
+    this.loads = new Loads(db);
   }
 
   /** The journal of what was changed on this boot, in this network namespace. */

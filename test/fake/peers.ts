@@ -8,6 +8,8 @@ export interface Script {
   readonly refuses?: string;
   /** What comes back to each thing sent, piece by piece; "silence", "end", or an errno. */
   readonly answer?: (sent: Uint8Array, turn: number) => readonly (Uint8Array | string)[];
+  /** What comes before anything is sent, as in `answer`. */
+  readonly greets?: readonly (Uint8Array | string)[];
   /** How long it takes to each piece. @default 0 */
   readonly delay_ms?: number;
 }
@@ -55,8 +57,8 @@ export class FakePeers implements PeersPort {
     this.asked.push(peer);
     this.open++;
     this.open_max = Math.max(this.open_max, this.open);
-    const { answer, delay_ms = 0 } = this.#scripts[peer.port] ?? {};
-    const waiting: (Uint8Array | string)[] = [];
+    const { answer, greets = [], delay_ms = 0 } = this.#scripts[peer.port] ?? {};
+    const waiting = [...greets];
     let turn = 0;
     let isOpen = true;
     return {

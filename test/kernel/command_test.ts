@@ -90,7 +90,7 @@ const NOT_BUILT = [
   'forward = "tunnel"',
   'engine = "ipvs"',
   'engine = "relay"',
-  'scheduler = "lr"',
+  'scheduler = "sed"\nengine = "nft"',
   "[service.health]\npassive = true",
   '[service.drain]\ndeadline = "10s"',
 ];

@@ -41,6 +41,8 @@ const REQUIRED: Readonly<Record<string, string>> = {
   'forward = "dr"': 'scheduler = "maglev"',
   'type = "dns"': 'query = "example.com"',
   'type = "exec"': 'command = ["/usr/local/bin/check"]',
+  'scheduler = "lr"': "[service.health]",
+  'scheduler = "cpu"': "agent_port = 9777",
   'type = "snmp"': 'snmp = { community_file = "/etc/lb/community", oid = "1.3" }',
 };
 

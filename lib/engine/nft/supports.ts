@@ -2,7 +2,6 @@ import { isSingle } from "../../model/address.ts";
 import type { Verdict } from "../../model/change.ts";
 import type { Scheduler, Service } from "../../model/service.ts";
 import { followsLoad } from "../../scheduler/load.ts";
-import { isSlotScheduler } from "../../scheduler/slots.ts";
 import { type Limit, verdictOf } from "../limit.ts";
 import { INGRESS_BACKEND_LIMITS, INGRESS_LIMITS, INGRESS_NEEDS } from "./ingress/supports.ts";
 
@@ -28,12 +27,6 @@ export const SLOT_LIMITS: readonly Limit[] = [
     path: ["scheduler"],
     applies: ({ forward, scheduler }) => forward !== "dr" && IPVS_ALONE.includes(scheduler),
     why: "sed and nq are schedulers of IPVS alone; wlc is the nearest",
-  },
-  {
-    path: ["scheduler"],
-    applies: ({ forward, scheduler }) =>
-      forward !== "dr" && !isSlotScheduler(scheduler) && !IPVS_ALONE.includes(scheduler),
-    why: "schedulers that read load from the backends are not built yet; wlc is the nearest",
   },
   {
     path: ["forward"],

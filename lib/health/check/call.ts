@@ -1,4 +1,5 @@
 import { parseAddress } from "../../model/address.ts";
+import type { LoadFigure } from "../../model/load.ts";
 import type {
   ClockPort,
   FilesPort,
@@ -30,8 +31,8 @@ export interface Call extends CheckTarget {
   readonly config?: string;
 }
 
-/** Ends well, or throws why not. */
-export type Check = (call: Call) => Promise<void>;
+/** Ends well, with what was asked for if anything was, or throws why not. */
+export type Check = (call: Call) => Promise<LoadFigure | void>;
 
 /**
  * Where the backend is asked, and from where.

@@ -8,6 +8,7 @@ import { byNamespace } from "./007_by_namespace.ts";
 import { engines } from "./008_engines.ts";
 import { health } from "./009_health.ts";
 import { outbox } from "./011_outbox.ts";
+import { load } from "./012_load.ts";
 import type { Migration } from "./migration.ts";
 
 /** Every step, oldest first. */
@@ -22,6 +23,7 @@ export const MIGRATIONS: readonly Migration[] = [
   engines,
   health,
   outbox,
+  load,
 ];
 
 /** The schema this lb works with. */

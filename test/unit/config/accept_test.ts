@@ -43,6 +43,7 @@ max_connections = 1000
 max_new_per_second = 50
 over_limit = "drop"
 snmp = { version = "3", oid = "1.3.6.1", port = 1161, user = "lb", auth = "sha256", auth_file = "/a", privacy = "aes", privacy_file = "/b" }
+agent_port = 9777
 [service.health]
 type = "https"
 port = 8081
@@ -148,6 +149,7 @@ Deno.test("every key arrives in the model, in its units", async () => {
         fall: 5,
         snmp: { version: "2c", community_file: "/c" },
       },
+      agent_port: 9777,
       drain: { deadline_ms: 3_600_000 },
       balance: { slow_start_ms: 30_000, bound: 0.25 },
       backends: [{
@@ -207,6 +209,7 @@ Deno.test("what is not written has the defaults of the design", async () => {
       drain: undefined,
       balance: { slow_start_ms: 0, bound: 0 },
       snmp: undefined,
+      agent_port: undefined,
       backends: [{
         address: { family: 4, text: "198.51.100.1" },
         port: undefined,

@@ -72,7 +72,8 @@ export const SAMPLES: Readonly<Record<string, Sample>> = {
   "[[service]] engine nft": works(service('engine = "nft"')),
   "[[service]] engine relay": refused(service('engine = "relay"')),
   ...each("scheduler", ["rr", "wrr", "random", "sh", "maglev", "lc", "wlc", "sed", "nq"], works),
-  ...each("scheduler", ["lr", "cpu"], refused),
+  "[[service]] scheduler lr": works(`${service('scheduler = "lr"')}[service.health]\n`),
+  "[[service]] scheduler cpu": works(service('scheduler = "cpu"\nagent_port = 9777')),
   "[[service]] persistence": works(service('persistence = "300s"')),
   "persistence timeout": works(service('persistence = { timeout = "300s" }')),
   "persistence mask": works(service('persistence = { timeout = "300s", mask = 24 }')),
@@ -87,7 +88,8 @@ export const SAMPLES: Readonly<Record<string, Sample>> = {
   "[[service]] max_connections": works(service("max_connections = 10")),
   "[[service]] max_new_per_second": works(service("max_new_per_second = 10")),
   "[[service]] over_limit": works(service('over_limit = "drop"')),
-  "[[service]] snmp": refused(service(`snmp = ${SNMP}`)),
+  "[[service]] snmp": works(service(`snmp = ${SNMP}`)),
+  "[[service]] agent_port": works(service("agent_port = 9777")),
   "[service.health] type none": works(below("health", 'type = "none"')),
   ...Object.fromEntries(
     HEALTH_KEYS.map(([key, value, more = ""]) => [

@@ -241,7 +241,7 @@ Deno.test(
   "a service no engine can serve: every reason with its place, and nothing is changed",
   withRig(async (rig) => {
     rig.host.gate.open();
-    const asked = 'scheduler = "lr"\nforward = "dr"\nmasquerade = true';
+    const asked = 'scheduler = "sed"\nforward = "dr"\nmasquerade = true';
     const config = single(`${asked}\n[service.health]\npassive = true`);
     const { code, message } = await refusalOf(rig.run(config));
     assert.equal(code, "unsupported");

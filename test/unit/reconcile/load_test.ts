@@ -1,5 +1,8 @@
 /** Weights that follow connections on nft, from one run to the next. */
 import assert from "node:assert/strict";
+import { parseConfig } from "../../../lib/config/load.ts";
+import { dueAfter, EVERYBODY, healthPass, type IsDue } from "../../../lib/reconcile/health.ts";
+import { unreadLoads } from "../../../lib/reconcile/load.ts";
 import type { Rig } from "./rig.ts";
 import { withRig } from "./rig.ts";
 
@@ -52,11 +55,11 @@ Deno.test(
     const [before, after] = [Object.values(start), Object.values(slots(rig))];
     assert.ok(Math.abs(before[0]! - before[1]!) <= 1, before.join());
     assert.ok(Math.min(...after) < before[0]! * 0.75, after.join());
-    for (let run = 0; run < 9; run++) await rig.run(CONFIG);
+    for (let run = 0; run < 19; run++) await rig.run(CONFIG);
     const rest = await rig.run(CONFIG);
     assert.equal(rest.changed, false, "it comes to rest");
-    connect(rig, [50, 50]);
-    for (let run = 0; run < 9; run++) await rig.run(CONFIG);
+    connect(rig, [0, 0]);
+    for (let run = 0; run < 29; run++) await rig.run(CONFIG);
     assert.deepEqual(slots(rig), start, "and back");
   }),
 );
@@ -82,5 +85,100 @@ Deno.test(
     const { routine } = await rig.run(zero);
     assert.equal(routine, false);
     assert.equal(Object.keys(slots(rig)).length, 1);
+  }),
+);
+
+/** A pass of `lb reconcile`. */
+async function pass(rig: Rig, text: string, isDue: IsDue = EVERYBODY) {
+  const { config } = await parseConfig(text, "lb.toml");
+  await healthPass(rig.machine, config, isDue);
+  return await rig.run(text);
+}
+
+/** How many slots the second backend has for each of the first's. */
+function ratio(rig: Rig): number {
+  const [first = 0, second = 0] = [FIRST, SECOND].map((address) =>
+    slots(rig)[`jump b-${rig.ids()[`web ${address}|`]}`]
+  );
+  return second / first;
+}
+
+const TIMED = CONFIG.replace('scheduler = "wlc"', 'scheduler = "lr"\nhealth = { type = "tcp" }');
+
+Deno.test(
+  "lr: slots follow the times of checks, and rest where those do",
+  withRig(async (rig) => {
+    rig.verdict = ({ address: { text } }) => ({
+      ok: true,
+      reason: "",
+      took_ms: text === FIRST ? 28 : 88,
+    });
+    await rig.run(TIMED);
+    for (let run = 0; run < 10; run++) await pass(rig, TIMED);
+    assert.ok(Math.abs(ratio(rig) * 3 - 1) < 0.15, `${ratio(rig)}`);
+    const rest = await pass(rig, TIMED);
+    assert.deepEqual([rest.changed, rest.notes], [false, []]);
+  }),
+);
+
+Deno.test(
+  "lr: a check that fails has no time, and says nothing of the load",
+  withRig(async (rig) => {
+    await rig.run(TIMED);
+    rig.verdict = () => ({ ok: false, reason: "refused", took_ms: 2_000 });
+    await pass(rig, TIMED);
+    assert.deepEqual(rig.store.loads.all().map(({ reason }) => reason), ["", ""]);
+  }),
+);
+
+const ASKED = CONFIG.replace('scheduler = "wlc"', 'scheduler = "cpu"\nagent_port = 9777');
+
+/** What agents say from now on; undefined of one that does not answer. */
+function say(rig: Rig, figures: Readonly<Record<string, number | undefined>>): void {
+  rig.verdict = ({ address: { text }, load }) => {
+    assert.deepEqual(load, { agent_port: 9777 });
+    const value = figures[text];
+    return value === undefined
+      ? { ok: false, reason: "connection refused", took_ms: 1 }
+      : { ok: true, reason: "", took_ms: 1, load: { kind: "share", value } };
+  };
+}
+
+/** What `lb status` has to say beside. */
+async function notes(rig: Rig, text: string) {
+  const { config } = await parseConfig(text, "lb.toml");
+  return unreadLoads(rig.machine, config);
+}
+
+Deno.test(
+  "cpu: slots follow what agents say; whoever does not answer keeps its own for a while, then counts as average",
+  withRig(async (rig) => {
+    say(rig, { [FIRST]: 1, [SECOND]: 0.33 });
+    await rig.run(ASKED);
+    for (let run = 0; run < 10; run++) await pass(rig, ASKED);
+    assert.ok(Math.abs(ratio(rig) * 3 - 1) < 0.15, `${ratio(rig)}`);
+    say(rig, { [FIRST]: 1 });
+    await pass(rig, ASKED);
+    assert.ok(ratio(rig) < 0.4, "it is believed a minute later");
+    const [, unread] = rig.store.loads.all();
+    assert.equal(unread?.reason, "connection refused");
+    const words = `web: the load of ${SECOND} cannot be read (connection refused): it`;
+    assert.deepEqual(await notes(rig, ASKED), [`${words} keeps its weight for now`]);
+    for (let run = 0; run < 10; run++) await pass(rig, ASKED);
+    assert.ok(Math.abs(ratio(rig) - 1) < 0.02, `${ratio(rig)}`);
+    assert.deepEqual(await notes(rig, ASKED), [`${words} counts as average`]);
+  }),
+);
+
+Deno.test(
+  "cpu: whoever was asked a moment ago is not asked again, and nobody is of whom nothing follows",
+  withRig(async (rig) => {
+    say(rig, { [FIRST]: 1, [SECOND]: 1 });
+    await rig.run(ASKED);
+    const [{ checked_at_ms } = { checked_at_ms: 0 }] = rig.store.loads.all();
+    await pass(rig, ASKED, dueAfter(checked_at_ms + 1_000, 500));
+    assert.equal(rig.store.loads.all()[0]?.checked_at_ms, checked_at_ms);
+    await rig.run(CONFIG.replace("wlc", "wrr"));
+    assert.deepEqual(rig.store.loads.all(), []);
   }),
 );

@@ -25,6 +25,8 @@ Deno.test("slotTable: what each scheduler is as data", () => {
     ["maglev", "hash", "saddr,sport", 4091],
     ["lc", "inc", "", 251],
     ["wlc", "inc", "", 251],
+    ["lr", "inc", "", 251],
+    ["cpu", "inc", "", 251],
   ]);
 });
 

@@ -91,6 +91,9 @@ Deno.test("weights for sh are shares that fit its 256 slots, and nobody with a w
   assert.equal(many.reduce((all, one) => all + one), 256);
   assert.deepEqual([many[0], new Set(many.slice(1))], [56, new Set([1])]);
   assert.deepEqual(kernelWeights("sh", [1000, 0, 1000, 1001]), [85, 0, 85, 86]);
+  assert.deepEqual(kernelWeights("lr", [33.3, 100, 0]), [15, 45, 0], "small whole numbers");
+  assert.deepEqual(kernelWeights("cpu", [0.5, 65_535]), [1, 240]);
+  assert.deepEqual(kernelWeights("cpu", [0, 0]), [0, 0]);
   assert.deepEqual(kernelWeights("wrr", [65_535, 1]), [65_535, 1], "others take them as they are");
 });
 
@@ -103,7 +106,8 @@ Deno.test("a service IPVS cannot serve is told every reason, at its place in the
   const cases: readonly (readonly [ServiceSpec, readonly string[]])[] = [
     [{}, []],
     [{ scheduler: "random" }, ["scheduler"]],
-    [{ scheduler: "lr" }, ["scheduler"]],
+    [{ scheduler: "lr" }, []],
+    [{ scheduler: "cpu" }, []],
     [{ vip: ["203.0.113.0/28"] }, []],
     [{ ports: ["80-81"] }, []],
     [{ ports: "all" }, []],

@@ -198,12 +198,12 @@ Deno.test("a backend whose id the mark cannot tell leaves its service to the ker
 });
 
 Deno.test("schedulers that a slot table cannot carry are left to the kernel", () => {
-  assert.equal(chooser(tableOf({ scheduler: "lr", backends: backends(2) }))(), 0);
+  assert.equal(chooser(tableOf({ scheduler: "sed", backends: backends(2) }))(), 0);
 });
 
 Deno.test("counts are needed for lc, wlc, bounds and limits, and for nothing else", () => {
   const needed = (spec: QueueSpec) => needsLoads(tableOf({ backends: backends(2), ...spec }));
-  const others: readonly SlotScheduler[] = ["rr", "wrr", "random", "sh", "maglev"];
+  const others: readonly SlotScheduler[] = ["rr", "wrr", "random", "sh", "maglev", "lr", "cpu"];
   assert.deepEqual(others.filter((scheduler) => needed({ scheduler })), []);
   assert.ok(needed({ scheduler: "lc" }));
   assert.ok(needed({ scheduler: "wlc" }));

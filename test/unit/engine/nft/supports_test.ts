@@ -20,14 +20,12 @@ const [BACKEND] = PLAIN.backends;
 
 /** What is asked for, and the key the answer has to point at. */
 const REFUSED: readonly (readonly [string, Partial<Service>])[] = [
-  ["scheduler", { scheduler: "lr" }],
   ["scheduler", { scheduler: "sed" }],
   ["scheduler", { scheduler: "nq" }],
   ["forward", { forward: "tunnel" }],
   ["health passive", { health: { ...HEALTH, ...TIMES, passive: true } }],
   ["drain", { drain: { deadline_ms: 1 } }],
   ["balance bound", { balance: { slow_start_ms: 0, bound: 0.25 } }],
-  ["snmp", { snmp: { version: "2c" } }],
   ["backend 0 health", { backends: [{ ...BACKEND!, health: { passive: true } }] }],
 ];
 
@@ -61,7 +59,8 @@ const KEYS: Readonly<Record<keyof Service, "built" | "refused" | "elsewhere">> =
   health: "refused",
   drain: "refused",
   balance: "refused",
-  snmp: "refused",
+  snmp: "built",
+  agent_port: "built",
   backends: "refused",
 };
 
@@ -92,6 +91,8 @@ const ACCEPTED: readonly Partial<Service>[] = [
   { over_limit: "drop" },
   { health: { ...HEALTH, ...TIMES } },
   { balance: { slow_start_ms: 1, bound: 0 } },
+  { snmp: { version: "2c" } },
+  { scheduler: "cpu", agent_port: 9777 },
   { backends: [] },
   { backends: [{ ...BACKEND!, weight: 0, health: { type: "tcp" } }] },
   { backends: [{ ...BACKEND!, backup: true, max_connections: 5 }] },
@@ -150,7 +151,7 @@ Deno.test("supports: what is built for dr is accepted", () => {
 Deno.test("supports: all reasons at once", () => {
   const verdict = supportsNft({
     ...PLAIN,
-    scheduler: "cpu",
+    scheduler: "sed",
     forward: "tunnel",
     drain: { deadline_ms: 1 },
   });
