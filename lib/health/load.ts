@@ -3,7 +3,6 @@ import type { LoadReading, LoadRow } from "../model/load.ts";
 import { type Backend, backendKey, type Service } from "../model/service.ts";
 import { smoothed } from "../scheduler/load.ts";
 import type { CheckTarget } from "./check/check.ts";
-import { healthOf } from "./target.ts";
 
 /** A backend that is asked how busy it is. */
 export interface AskedBackend {
@@ -30,8 +29,8 @@ export function askedBackends(services: readonly Service[]): AskedBackend[] {
 
 function targetOf(service: Service, backend: Backend): CheckTarget {
   const { name, agent_port, snmp } = service;
-  // The port of the check is the check's.
-  const health = { ...HEALTH_DEFAULTS, ...healthOf(service, backend), port: undefined };
+  // When, how long and from where is as for its checks, also where it has none; their port is theirs.
+  const health = { ...HEALTH_DEFAULTS, ...service.health, ...backend.health, port: undefined };
   const load = agent_port === undefined ? { snmp } : { agent_port };
   return { service: name, address: backend.address, health, load };
 }

@@ -32,12 +32,12 @@ test("who has many connections gets fewer of the next ones, a step at each recon
     shares.push(await share());
   }
   assert.deepEqual(shares, shares.toSorted((a, b) => a - b), shares.join());
-  assert.ok(shares[0]! > 125 && shares.at(-1)! > 210, shares.join());
+  assert.ok(shares[0]! >= 125 && shares.at(-1)! > 210, shares.join());
   const { stdout } = await balancer.lb("status");
   assert.match(stdout, /of 1 \(follows its connections\)/);
   const { broken } = await downloads.finish();
   assert.equal(broken, 0);
-  for (let round = 0; round < 6; round++) await balancer.json(0, "reconcile");
+  for (let round = 0; round < 14; round++) await balancer.json(0, "reconcile");
   const { changed } = await balancer.json<{ changed: boolean }>(0, "reconcile");
   assert.equal(changed, false, "it has come to rest");
   const even = await share();
