@@ -18,24 +18,36 @@ export interface BackendLimit {
 /** What no engine can do in this version of lb. */
 const NOT_BUILT: readonly Limit[] = [
   {
-    path: ["health", "passive"],
-    applies: ({ health }) => health?.passive === true,
-    why: "what connections tell of backends is not looked at yet; write passive = false",
-  },
-  {
     path: ["drain"],
     applies: ({ drain }) => drain !== undefined,
     why: "drains are not built yet; weight 0 stops new connections and keeps the established ones",
   },
 ];
 
-const BACKEND_NOT_BUILT: readonly BackendLimit[] = [
-  {
-    key: "health",
-    applies: ({ health }) => health?.passive === true,
-    why: "what connections tell of backends is not looked at yet; leave passive out",
-  },
-];
+/** Why connections cannot tell of backends, for an engine that has reasons of its own. */
+export function passiveLimits(why: string, applies: (service: Service) => boolean): {
+  readonly limits: readonly Limit[];
+  readonly backendLimits: readonly BackendLimit[];
+} {
+  return {
+    limits: [{
+      path: ["health", "passive"],
+      applies: (service) => service.health?.passive === true && applies(service),
+      why,
+    }],
+    backendLimits: [{
+      key: "health",
+      applies: ({ health }, service) => health?.passive === true && applies(service),
+      why,
+    }],
+  };
+}
+
+/** Only a tcp connection is answered before anything is said, on whatever engine. */
+const PASSIVE = passiveLimits(
+  "only of tcp connections one can tell that nobody answers; write passive = false",
+  ({ protocol }) => protocol !== "tcp",
+);
 
 /** Every reason why an engine with these limits cannot serve a service. Pure. */
 export function verdictOf(
@@ -43,9 +55,9 @@ export function verdictOf(
   limits: readonly Limit[],
   backendLimits: readonly BackendLimit[] = [],
 ): Verdict {
-  const ofBackends = [...backendLimits, ...BACKEND_NOT_BUILT];
+  const ofBackends = [...backendLimits, ...PASSIVE.backendLimits];
   const reasons = [
-    ...[...limits, ...NOT_BUILT].filter(({ applies }) => applies(service))
+    ...[...limits, ...NOT_BUILT, ...PASSIVE.limits].filter(({ applies }) => applies(service))
       .map(({ path, why }): Reason => ({ path, message: why })),
     ...service.backends.flatMap((backend, index) =>
       ofBackends.filter(({ applies }) => applies(backend, service))

@@ -1,5 +1,6 @@
 import { type AskedBackend, askedBackends } from "../health/load.ts";
 import { judge, type Known, type Seen } from "../health/pass.ts";
+import { withTraffic } from "../health/passive.ts";
 import { type Standings, standingsOf } from "../health/standing.ts";
 import { type CheckedBackend, checkedBackends, targetOf } from "../health/target.ts";
 import type { HealthChange, HealthRow } from "../model/health.ts";
@@ -8,6 +9,7 @@ import type { Config } from "../model/settings.ts";
 import type { Store } from "../store/store.ts";
 import { noteFigures, noteTimes } from "./measure.ts";
 import type { Outcome } from "./outcome.ts";
+import { observeTraffic } from "./passive.ts";
 import type { Machine } from "./request.ts";
 
 /** Whose turn it is, by what is known of it. */
@@ -63,8 +65,11 @@ async function lookAfter(
   if (targets.length === 0) return [];
   const results = await machine.check(targets, { begin_within_ms });
   noteFigures(machine, asked, results.slice(due.length));
-  const resultOf = new Map(due.map((one, index) => [one, results[index]]));
-  noteTimes(machine, due.map((one) => ({ ...one, result: resultOf.get(one) })));
+  noteTimes(machine, due.map((one, index) => ({ ...one, result: results[index] })));
+  const traffic = await observeTraffic(machine, due, checked);
+  const resultOf = new Map(
+    due.map((one, index) => [one, withTraffic(results[index]!, traffic.get(one))]),
+  );
   const seen = checked.map((one): Seen => ({ ...one, result: resultOf.get(one) }));
   return record(machine, known, seen, clock.now_ms());
 }

@@ -10,6 +10,7 @@ import { type HostIdentity, Journal } from "./journal.ts";
 import { Loads } from "./loads.ts";
 import { migrate, refuseNewer, schemaVersion } from "./migrate.ts";
 import { SCHEMA_VERSION } from "./migration/all.ts";
+import { Opened } from "./opened.ts";
 import { Outbox } from "./outbox.ts";
 import { Passes } from "./passes.ts";
 import { Remains } from "./remains.ts";
@@ -32,6 +33,7 @@ export class Store {
   readonly health: HealthRecords;
   readonly outbox: Outbox;
   readonly loads: Loads;
+  readonly opened: Opened;
   readonly #db: Database;
 
   constructor(db: Database) {
@@ -47,6 +49,7 @@ export class Store {
     this.health = new HealthRecords(db);
     this.outbox = new Outbox(db);
     this.loads = new Loads(db);
+    this.opened = new Opened(db);
   }
 
   /** The journal of what was changed on this boot, in this network namespace. */

@@ -1,5 +1,6 @@
 /** Test equipment: nft and conntrack entries, behind NETLINK_NETFILTER. */
 import { addressBytes } from "../../lib/model/address.ts";
+import { TCP_STATES, type TcpState } from "../../lib/netlink/conntrack/protocol.ts";
 import type { RawSocket } from "../../lib/sys/ports.ts";
 import type { FakeNft } from "./nft.ts";
 import { answerNft, nftRequestName } from "./nft_answers.ts";
@@ -37,6 +38,10 @@ export interface FakeFlow {
   /** Where the client sent it. @default neither a VIP nor a port of anybody's */
   readonly vip?: string;
   readonly port?: number;
+  /** Of tcp, as conntrack(8) spells it. @default not told */
+  readonly tcp_state?: TcpState;
+  /** What is left of its time. @default 0 */
+  readonly timeout_s?: number;
   /** The backend that it was translated to, and that answers; undefined where it was not translated. */
   readonly answered_by?: string;
 }
@@ -107,13 +112,26 @@ function statusOf({ answered_by }: FakeFlow): number {
 
 /** struct nfgenmsg, then both tuples, status, mark and id. */
 function entry(flow: FakeFlow): Uint8Array {
-  const { id, protocol, mark, vip = NOBODY, port = 4321, answered_by = vip } = flow;
+  const {
+    id,
+    protocol,
+    mark,
+    tcp_state,
+    timeout_s = 0,
+    vip = NOBODY,
+    port = 4321,
+    answered_by = vip,
+  } = flow;
   const parts = [
     tuple(1, protocol, [CLIENT, vip], [4000, port]),
     tuple(2, protocol, [answered_by, CLIENT], [port, 4000]),
   ];
   const numbers = [
     attribute(3, u32be(statusOf(flow))),
+    ...tcp_state
+      ? [attribute(4, attribute(1, attribute(1, Uint8Array.of(TCP_STATES.indexOf(tcp_state)))))]
+      : [],
+    attribute(7, u32be(timeout_s)),
     attribute(8, u32be(mark)),
     attribute(12, u32be(id)),
   ];

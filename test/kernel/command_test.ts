@@ -91,7 +91,6 @@ const NOT_BUILT = [
   'engine = "ipvs"',
   'engine = "relay"',
   'scheduler = "sed"\nengine = "nft"',
-  "[service.health]\npassive = true",
   '[service.drain]\ndeadline = "10s"',
 ];
 

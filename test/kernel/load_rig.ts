@@ -15,11 +15,17 @@ const CAPACITY = 50;
 /** A scheduler at work: the VIP's port, and how long its backends take for a request, ms. */
 const WORK = {
   wlc: { port: 81, takes_ms: 1_000, more: "" },
-  lr: { port: 82, takes_ms: 60, more: '[service.health]\ntype = "http"\ninterval = "1s"' },
+  lr: {
+    port: 82,
+    takes_ms: 60,
+    more: `[service.health]\ntype = "http"\ninterval = "${PATIENCE}s"\ntimeout = "${
+      2 * PATIENCE
+    }s"`,
+  },
   cpu: {
     port: 83,
     takes_ms: 200,
-    more: `agent_port = ${AGENT_PORT}\n[service.health]\ntype = "none"\ninterval = "1s"`,
+    more: `agent_port = ${AGENT_PORT}\n[service.health]\ntype = "none"\ninterval = "${PATIENCE}s"`,
   },
 } as const;
 
@@ -31,12 +37,15 @@ const ALL: readonly Followed[] = ["wlc", "lr", "cpu"];
 /** Far from what two processors can do: what is slow is to be the backend, not the machine. */
 const PER_SECOND = 150 / PATIENCE;
 
-/** So many passes it may take to come to a third, and so many more it has to stay there; a second apart. */
+/** So many passes it may take to come to a third, and so many more it has to stay there. */
 const PASSES = 10;
 const REST = 9;
 
-/** At rest, shares are taken over so long, seconds. */
+/** Shares are taken over so many passes. */
 const WINDOW = 3;
+
+/** Between two passes. */
+const EVERY_SECONDS = PATIENCE;
 
 /** Three services side by side on an engine; what becomes of the slow backend's share in each. */
 export async function slowedToAThird(
@@ -59,12 +68,15 @@ export async function slowedToAThird(
       stream: await traffic.steady(topology.client, {
         doors: [door(family, 10, WORK[scheduler].port)],
         per_second: PER_SECOND,
-        seconds_max: 2 * (PASSES + REST),
+        seconds_max: 4 * (PASSES + REST) * EVERY_SECONDS,
         timeout_ms: 10_000 * PATIENCE,
       }),
     })));
-    const seconds = PASSES + REST;
-    const told = await balancer.lb("reconcile", "--every", "1s", "--for", `${seconds}s`);
+    const [every, all] = [1, PASSES + REST].map((passes) => `${passes * EVERY_SECONDS}s`) as [
+      string,
+      string,
+    ];
+    const told = await balancer.lb("reconcile", "--every", every, "--for", all);
     assert.deepEqual(
       [told.code, told.stdout],
       [0, ""],
@@ -83,11 +95,13 @@ export async function slowedToAThird(
   }
 }
 
-/** Its share beside another's, in each window of the time, in the order of the requests. */
+/** Its share beside another's, in each window up to the end, in the order of the requests. */
 function ratiosOf(answers: readonly string[]): number[] {
-  const each = PER_SECOND * WINDOW;
-  return Array.from({ length: Math.floor(answers.length / each) }, (_, window) => {
-    const part = answers.slice(window * each, (window + 1) * each);
+  const each = PER_SECOND * WINDOW * EVERY_SECONDS;
+  const windows = Math.floor(answers.length / each);
+  return Array.from({ length: windows }, (_, window) => {
+    const end = answers.length - (windows - 1 - window) * each;
+    const part = answers.slice(end - each, end);
     const slow = part.filter((name) => name === "s3").length;
     return 2 * slow / (part.length - slow);
   });
@@ -95,7 +109,7 @@ function ratiosOf(answers: readonly string[]): number[] {
 
 /** "About a third", and ten per cent beside the chance that is in so many requests. */
 function assertThird(scheduler: string, ratios: readonly number[]): void {
-  const rest = ratios.slice(Math.ceil(PASSES / WINDOW), Math.floor((PASSES + REST) / WINDOW));
+  const rest = ratios.slice(-REST / WINDOW);
   const said = `${scheduler}: ${ratios.map((one) => one.toFixed(2)).join(" ")}`;
   assert.ok(rest.length >= 2, said);
   const middle = rest.reduce((sum, one) => sum + one, 0) / rest.length;

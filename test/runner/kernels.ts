@@ -77,6 +77,11 @@ export const ELSEWHERE: Readonly<Record<Exclude<MachineName, "own">, readonly El
     { path: "test/kernel/reuse_test.ts", why: "IPVS, and the delay it is known for" },
     { path: "test/kernel/ipvs_masquerade_test.ts", why: "its rules, by iptables" },
     { path: "test/kernel/health_ipvs_test.ts", why: "IPVS, where health is a weight of 0" },
+    {
+      path: "test/kernel/load_follow_test.ts",
+      why: "IPVS, with weights that follow what is measured",
+      only: /on ipvs/,
+    },
     { path: "test/kernel/queue_test.ts", why: "queues of linux 6.1", only: /what was sent|behind/ },
   ],
   qemu: [

@@ -1,11 +1,17 @@
 import type { Verdict } from "../../model/change.ts";
 import type { Service } from "../../model/service.ts";
-import { type BackendLimit, type Limit, verdictOf } from "../limit.ts";
+import { type BackendLimit, type Limit, passiveLimits, verdictOf } from "../limit.ts";
 import { isByMark } from "./by_mark.ts";
 import { ipvsScheduler, SH_SLOTS } from "./schedulers.ts";
 
 /** As the kernel multiplies it with up to 1000 ticks a second in 32 bits (ip_vs_add_service()). */
 const TIMEOUT_MS_MAX = 4_000_000_000;
+
+/** Its counters tell of connections and packets, and its list of connections is text of all of them. */
+const PASSIVE = passiveLimits(
+  "IPVS does not tell cheaply which connections nobody answers; nft and nfqueue ask conntrack",
+  () => true,
+);
 
 const LIMITS: readonly Limit[] = [
   {
@@ -75,10 +81,12 @@ const LIMITS: readonly Limit[] = [
     applies: ({ balance }) => balance.bound > 0,
     why: "IPVS has no bounded loads",
   },
+  ...PASSIVE.limits,
 ];
 
 /** The same for single backends. */
 const BACKEND_LIMITS: readonly BackendLimit[] = [
+  ...PASSIVE.backendLimits,
   {
     key: "port",
     applies: ({ port }, service) =>

@@ -52,6 +52,11 @@ export function supportsNft(service: Service): Verdict {
     : verdictOf(service, LIMITS);
 }
 
+/** Whether what becomes of connections is to tell of backends. */
+function isPassive({ health, backends }: Pick<Service, "health" | "backends">): boolean {
+  return health?.passive === true || backends.some((one) => one.health?.passive === true);
+}
+
 /** Capabilities that only some services need. Pure. */
 export function needsOfNft(service: Service): string[] {
   const {
@@ -74,6 +79,8 @@ export function needsOfNft(service: Service): string[] {
     ...(max_new_per_second > 0 ? ["nft-limit"] : []),
     ...(forward === "dr" ? INGRESS_NEEDS : protocol === "sctp" ? ["conntrack-sctp"] : []),
     ...(counts ? ["nft-connlimit"] : []),
-    ...(forward === "nat" && followsLoad(scheduler) ? ["conntrack-netlink"] : []),
+    ...(forward === "nat" && (followsLoad(scheduler) || isPassive(service))
+      ? ["conntrack-netlink"]
+      : []),
   ];
 }

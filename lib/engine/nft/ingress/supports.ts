@@ -1,10 +1,15 @@
 import type { Service } from "../../../model/service.ts";
-import type { BackendLimit, Limit } from "../../limit.ts";
+import { type BackendLimit, type Limit, passiveLimits } from "../../limit.ts";
 
 /** Schedulers that pick the same backend for every packet of a connection. */
 const HASHES: readonly string[] = ["sh", "maglev"];
 
 const NO_CONNECTIONS = "dr lets packets through without a table of connections";
+
+const PASSIVE = passiveLimits(
+  `${NO_CONNECTIONS} to be looked at; write passive = false`,
+  () => true,
+);
 
 /** What balancing at ingress cannot do, and why. */
 export const INGRESS_LIMITS: readonly Limit[] = [
@@ -41,10 +46,12 @@ export const INGRESS_LIMITS: readonly Limit[] = [
     applies: ({ protocol, max_new_per_second }) => max_new_per_second > 0 && protocol !== "tcp",
     why: `${NO_CONNECTIONS}, and only of tcp a packet tells that it opens one`,
   },
+  ...PASSIVE.limits,
 ];
 
 /** The same for single backends. */
 export const INGRESS_BACKEND_LIMITS: readonly BackendLimit[] = [
+  ...PASSIVE.backendLimits,
   {
     key: "port",
     applies: ({ port }, { ports }) => port !== undefined && !isOnly(port, ports),

@@ -23,10 +23,13 @@ const REFUSED: readonly (readonly [string, Partial<Service>])[] = [
   ["scheduler", { scheduler: "sed" }],
   ["scheduler", { scheduler: "nq" }],
   ["forward", { forward: "tunnel" }],
-  ["health passive", { health: { ...HEALTH, ...TIMES, passive: true } }],
+  ["health passive", { protocol: "udp", health: { ...HEALTH, ...TIMES, passive: true } }],
   ["drain", { drain: { deadline_ms: 1 } }],
   ["balance bound", { balance: { slow_start_ms: 0, bound: 0.25 } }],
-  ["backend 0 health", { backends: [{ ...BACKEND!, health: { passive: true } }] }],
+  ["backend 0 health", {
+    protocol: "sctp",
+    backends: [{ ...BACKEND!, health: { passive: true } }],
+  }],
 ];
 
 for (const [path, ask] of REFUSED) {
@@ -90,6 +93,7 @@ const ACCEPTED: readonly Partial<Service>[] = [
   { max_new_per_second: 1 },
   { over_limit: "drop" },
   { health: { ...HEALTH, ...TIMES } },
+  { health: { ...HEALTH, ...TIMES, passive: true } },
   { balance: { slow_start_ms: 1, bound: 0 } },
   { snmp: { version: "2c" } },
   { scheduler: "cpu", agent_port: 9777 },
