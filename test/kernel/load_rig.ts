@@ -10,7 +10,7 @@ import type { SlowBackend } from "./slow_inside.ts";
 const INSIDE = new URL("slow_inside.ts", import.meta.url).pathname;
 const CONFIG = new URL("../../deno.json", import.meta.url).pathname;
 const AGENT_PORT = 9777;
-const CAPACITY = 50;
+const CAPACITY = 50 / PATIENCE;
 
 /** A scheduler at work: the VIP's port, and how long its backends take for a request, ms. */
 const WORK = {

@@ -258,7 +258,7 @@ Deno.test(
         undefined,
       ],
     );
-    const nearest = 'passive = false and scheduler = "wlc" and forward = "nat"';
+    const nearest = 'scheduler = "wlc" and forward = "nat"';
     assert.deepEqual(lines.slice(-2), [
       `service web: the nearest that works here: ${nearest} (engine nft)`,
       "Nothing was changed.",

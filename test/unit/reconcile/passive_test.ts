@@ -81,10 +81,7 @@ Deno.test(
 Deno.test(
   "conntrack's own times are asked for, and nothing is known where nobody watches",
   withRig(async (rig) => {
-    rig.host.inside.files.write(
-      "/proc/sys/net/netfilter/nf_conntrack_tcp_timeout_syn_sent",
-      "20\n",
-    );
+    rig.host.proc.sysctl("net.netfilter.nf_conntrack_tcp_timeout_syn_sent", "20");
     await rig.run(CONFIG);
     await pass(rig);
     connect(rig, FIRST, 12, { tcp_state: "SYN_SENT", timeout_s: 18 });
