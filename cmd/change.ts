@@ -16,6 +16,8 @@ export interface Wanted {
   readonly undo?: () => void;
   /** {@linkcode ReconcileRequest.held} */
   readonly held?: ReconcileRequest["held"];
+  /** {@linkcode ReconcileRequest.intents} */
+  readonly intents?: ReconcileRequest["intents"];
 }
 
 /** How a command that ends in `reconcile()` calls it. */
@@ -35,6 +37,8 @@ export interface ChangeRequest {
   readonly target: (machine: Machine, text: string | undefined) => Promise<Wanted | undefined>;
   /** Called with the lock held, after it came about. @returns what there is to report */
   readonly finish?: (machine: Machine, outcome: Outcome) => Outcome;
+  /** The same where there was nothing to do, too; but not of what was only planned. */
+  readonly after?: (machine: Machine, outcome: Outcome) => Promise<Outcome>;
 }
 
 /** The way of every command that changes the kernel: lock, state, config, the one path. */
@@ -60,6 +64,12 @@ async function changeMachine(
   request: ChangeRequest,
   machine: Machine,
 ): Promise<Outcome | undefined> {
+  const outcome = await bringAbout(machine, request);
+  if (!outcome || request.dryRun || !request.after) return outcome;
+  return await request.after(machine, outcome);
+}
+
+async function bringAbout(machine: Machine, request: ChangeRequest): Promise<Outcome | undefined> {
   const text = await request.text?.(machine);
   const health = await request.check?.(machine) ?? [];
   const isTold = text !== undefined && !request.isMove;
@@ -68,12 +78,13 @@ async function changeMachine(
   const { reconcile } = await import("../lib/reconcile/reconcile.ts");
   const wanted = await request.target(machine, text);
   if (!wanted) return undefined;
-  const { loaded, command, undo, held } = wanted;
+  const { loaded, command, undo, held, intents } = wanted;
   const { dryRun, lockTimeout_ms: patience_ms } = request;
   let outcome: Outcome;
   try {
     const who = context.who();
-    outcome = await reconcile(machine, { loaded, who, command, dryRun, patience_ms, held });
+    const how = { who, command, dryRun, patience_ms, held, intents };
+    outcome = await reconcile(machine, { loaded, ...how });
   } catch (error) {
     // They are on record by now, and no later run tells of them again.
     for (const { message } of health) say(`! ${message}`);

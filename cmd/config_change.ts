@@ -30,7 +30,8 @@ export async function changeConfig(request: ConfigChangeRequest): Promise<Outcom
     async target(machine) {
       const { backup, ...wanted } = await request.config(machine);
       if (request.dryRun) return wanted;
-      return { ...wanted, undo: writeConfig(path, wanted.loaded.text, backup) };
+      const undo = writeConfig(path, wanted.loaded.text, backup);
+      return { ...wanted, undo: () => [undo, wanted.undo].forEach((each) => each?.()) };
     },
   });
   return outcome!;

@@ -14,6 +14,7 @@ import { clock } from "../lib/sys/clock.ts";
 import { files, folderOf, sweepDrafts } from "../lib/sys/files.ts";
 import { locks } from "../lib/sys/lock.ts";
 import { netnsCookie } from "../lib/sys/netns.ts";
+import { openPackets } from "../lib/sys/packets.ts";
 import type { Kernel, Lock } from "../lib/sys/ports.ts";
 import { process } from "../lib/sys/process.ts";
 import { holdSignals } from "../lib/sys/signals.ts";
@@ -34,6 +35,7 @@ export const context = {
   children,
   daemons,
   sweepDrafts,
+  packets: openPackets,
 
   /** Everything an engine or a host resource may touch. */
   kernel(places: Places): Kernel {

@@ -31,7 +31,8 @@ export async function withMachine<T>(
       const facts = await knownFacts(kernel, store, host);
       const worker = context.worker(kernel);
       const check = context.checker(places);
-      return await work({ kernel, store, host, facts, version: VERSION, worker, check });
+      const { packets } = context;
+      return await work({ kernel, store, host, facts, version: VERSION, worker, check, packets });
     } finally {
       store.close();
     }

@@ -92,6 +92,10 @@ function passOf(places: Places): Pass {
         const loaded = await configIn(store);
         return loaded && { loaded, command: "lb reconcile" };
       },
+      after: async (machine, outcome) => {
+        const { lookAfterDrains } = await import("./drains.ts");
+        return await lookAfterDrains(machine, outcome, { places, lockTimeout_ms });
+      },
     });
   };
 }
@@ -143,10 +147,9 @@ async function goOn(
   let worst: number = EXIT_OK;
   const isNews = newsFilter();
   const { every_ms } = rhythm;
-  const count = await runPasses(context.clock, rhythm, async ({ isFirst, skipped }) => {
+  const runOne = async (options: PassOptions) => {
     try {
-      const isDue = isFirst ? undefined : dueAfter(context.clock.now_ms(), every_ms / 2);
-      const outcome = await pass(Math.min(lockTimeout_ms, every_ms), { isDue, skipped });
+      const outcome = await pass(Math.min(lockTimeout_ms, every_ms), options);
       const last = outcome ?? await nothingInForce(places);
       sum = sumOf(sum, last);
       worst = Math.max(worst, exitCodeOf(last));
@@ -160,9 +163,36 @@ async function goOn(
       if (isNews(error.message)) fail(error, false);
       return true;
     }
-  });
+  };
+  const onTime = async ({ isFirst, skipped }: { isFirst: boolean; skipped: number }) => {
+    const isDue = isFirst ? undefined : dueAfter(context.clock.now_ms(), every_ms / 2);
+    return await runOne({ isDue, skipped });
+  };
+  const wakes = {
+    next_ms: () => nextWakeIn(places),
+    // For drains only: nobody is checked out of turn.
+    act: async () => void await runOne({ isDue: () => false }),
+  };
+  const count = await runPasses(context.clock, rhythm, onTime, wakes);
   if (json) printJson({ ...sum, ...count });
   return worst;
+}
+
+/** When something is due for drains; undefined also where the state cannot be read just now. */
+async function nextWakeIn(places: Places): Promise<number | undefined> {
+  try {
+    const store = await context.readStore(places);
+    try {
+      if (!store || store.intents.isIdle()) return undefined;
+      const { nextWake } = await import("../lib/reconcile/drain.ts");
+      return nextWake(store);
+    } finally {
+      store?.close();
+    }
+  } catch (error) {
+    if (error instanceof LbError) return undefined;
+    throw error;
+  }
 }
 
 async function nothingInForce(places: Places): Promise<Outcome> {

@@ -1,10 +1,16 @@
 import type { Edit } from "../lib/config/edit/edit.ts";
+import type { Wish } from "../lib/health/drain.ts";
 import { formatEndpoint } from "../lib/model/address.ts";
 import { LbError } from "../lib/model/error.ts";
+import type { HealthChange } from "../lib/model/health.ts";
+import type { Wanted } from "../lib/reconcile/intents.ts";
+import type { Outcome } from "../lib/reconcile/outcome.ts";
+import type { Machine } from "../lib/reconcile/request.ts";
 import type { Store } from "../lib/store/store.ts";
 import { report } from "./change.ts";
 import { changeConfig, type NewConfig } from "./config_change.ts";
 import { context, type Places } from "./context.ts";
+import { lookAfterDrains, withChanges } from "./drains.ts";
 import {
   collect,
   type Endpoint,
@@ -12,7 +18,7 @@ import {
   parseWeightedEndpoint,
   type WeightedEndpoint,
 } from "./endpoint.ts";
-import { type End, examples, lockingCommand, placesOf } from "./options.ts";
+import { type End, examples, lockingCommand, parseCount, placesOf } from "./options.ts";
 
 const NO_ENDPOINTS: readonly Endpoint[] = [];
 const NO_WEIGHTED: readonly WeightedEndpoint[] = [];
@@ -20,12 +26,12 @@ const NO_WEIGHTED: readonly WeightedEndpoint[] = [];
 /** `lb scale` */
 export function scaleCommand(end: End) {
   return lockingCommand("scale")
-    .summary("add backends, change weights, take backends out")
+    .summary("add backends, change weights, drain backends, take them out")
     .description(
       "Edits lb.toml, keeping its comments and layout, and applies it: all changes of one call as " +
-        "one. Established connections are not touched.",
+        "one. Established connections are not touched, unless a drain comes to its deadline.",
     )
-    .argument("<service>", "the service's name")
+    .argument("[service]", "the service's name; not with --tier")
     .option(
       "--add <addr[:port][=weight]>",
       "add a backend",
@@ -39,8 +45,26 @@ export function scaleCommand(end: End) {
       NO_WEIGHTED,
     )
     .option(
+      "--drain <addr[:port]>",
+      "no new connections; what is left at the deadline is cut",
+      collect(parseEndpoint),
+      NO_ENDPOINTS,
+    )
+    .option(
+      "--maintenance <addr[:port]>",
+      "no new connections and no checks, until --ready",
+      collect(parseEndpoint),
+      NO_ENDPOINTS,
+    )
+    .option(
+      "--ready <addr[:port]>",
+      "take it back from a drain or maintenance",
+      collect(parseEndpoint),
+      NO_ENDPOINTS,
+    )
+    .option(
       "--remove <addr[:port]>",
-      "take a backend out; needs --now",
+      "drain it, then take it out of the config",
       collect(parseEndpoint),
       NO_ENDPOINTS,
     )
@@ -49,6 +73,9 @@ export function scaleCommand(end: End) {
       "with --remove: at once; established tcp ends by itself, udp flows move",
       false,
     )
+    .option("--cut", "with --drain or --remove: reset what is established at once", false)
+    .option("--wait", "follow drains to their end; Ctrl-C leaves them running", false)
+    .option("--tier <nodes>", "set how many load balancers there are", parseCount)
     .option("--plan", "print what would change, and change nothing", false)
     .addHelpText(
       "after",
@@ -56,69 +83,189 @@ export function scaleCommand(end: End) {
         ["lb scale web --weight 198.51.100.11=50", "half of its 100"],
         ["lb scale web --weight 198.51.100.11=0", "no new connections, the established go on"],
         ["lb scale web --add [2001:db8:b::13]:8080=100", "one more backend"],
+        ["lb scale web --drain 198.51.100.12 --wait", "until its connections have ended"],
+        ["lb scale web --ready 198.51.100.12", "it gets connections again"],
+        ["lb scale web --maintenance 198.51.100.12", "out for as long as you say"],
+        ["lb scale web --remove 198.51.100.12 --wait", "drained first, then out of lb.toml"],
         ["lb scale web --remove 198.51.100.12 --now", "out of the tables at once"],
+        ["lb scale web --remove 198.51.100.12 --cut", "its connections are reset"],
+        ["lb scale --tier 2", "two load balancers behind one router"],
       ),
     )
     .action(async (service, options) => {
       context.needRoot("scale");
       const places = placesOf(options);
-      const edits = editsOf(service, options);
+      const order = orderOf(service, options);
       const notes: string[] = [];
+      const { lockTimeout: lockTimeout_ms, json, plan } = options;
+      let changes: readonly HealthChange[] = [];
       const outcome = await changeConfig({
         places,
-        lockTimeout_ms: options.lockTimeout,
-        dryRun: options.plan,
-        config: ({ store }) => editedConfig(store, places, edits, notes),
+        lockTimeout_ms,
+        dryRun: plan,
+        async config(machine) {
+          const wanted = await editedConfig(machine.store, places, order, notes);
+          if (order.wants.length === 0) return wanted;
+          const granted = await grantAll(machine, wanted, order, plan);
+          changes = granted.changes;
+          return granted.wanted;
+        },
+        async after(machine, outcome) {
+          const told = await recorded(machine, outcome, changes);
+          return await lookAfterDrains(machine, told, { places, lockTimeout_ms });
+        },
       });
-      const told = { ...outcome, notes: [...notes, ...outcome.notes] };
-      end(await report(told, { json: options.json, planned: options.plan }));
+      const planned = changes.map(({ message }) => message);
+      const told = { ...outcome, notes: [...notes, ...plan ? planned : [], ...outcome.notes] };
+      const isFollowed = options.wait && !plan;
+      const exitCode = await report(told, { json: json && !isFollowed, planned: plan });
+      if (!isFollowed) return end(exitCode);
+      const { followDrains } = await import("./follow.ts");
+      end(await followDrains(places, { service: service!, lockTimeout_ms, json, outcome: told }));
     });
 }
 
 interface ScaleOptions {
   readonly add: readonly WeightedEndpoint[];
   readonly weight: readonly WeightedEndpoint[];
+  readonly drain: readonly Endpoint[];
+  readonly maintenance: readonly Endpoint[];
+  readonly ready: readonly Endpoint[];
   readonly remove: readonly Endpoint[];
   readonly now: boolean;
+  readonly cut: boolean;
+  readonly wait: boolean;
+  readonly tier?: number;
+}
+
+/** What is asked for, all of it as one change. */
+interface Order {
+  readonly service?: string;
+  readonly edits: readonly Edit[];
+  readonly wants: readonly Wanted[];
+  readonly tier?: number;
+  /** For the record: what was asked, without the options that only say where. */
+  readonly command: string;
+}
+
+/** @throws {LbError} `usage` */
+function orderOf(service: string | undefined, options: ScaleOptions): Order {
+  if (options.tier !== undefined) return tierOrder(service, options.tier, options);
+  if (service === undefined) throw new LbError("usage", "which service? lb scale SERVICE …");
+  refuseOdd(options);
+  const edits = editsOf(service, options);
+  const wants = wantsOf(options);
+  if (edits.length + wants.length === 0) {
+    throw new LbError(
+      "usage",
+      "nothing to do: give --add, --weight, --drain, --maintenance, --ready or --remove",
+    );
+  }
+  return { service, edits, wants, command: commandOf(service, options) };
+}
+
+function tierOrder(service: string | undefined, tier: number, options: ScaleOptions): Order {
+  const isAlone = service === undefined && listsOf(options).every((list) => list.length === 0) &&
+    !options.wait;
+  if (!isAlone) {
+    throw new LbError("usage", "--tier is about all services: give it alone, without a service");
+  }
+  return { edits: [], wants: [], tier, command: `lb scale --tier ${tier}` };
+}
+
+function listsOf({ add, weight, drain, maintenance, ready, remove }: ScaleOptions) {
+  return [add, weight, drain, maintenance, ready, remove];
+}
+
+function refuseOdd({ weight, drain, remove, now, cut, wait }: ScaleOptions): void {
+  if (weight.some((each) => each.weight === undefined)) {
+    throw new LbError("usage", "--weight needs a weight: --weight ADDR[:PORT]=WEIGHT");
+  }
+  if (now && remove.length === 0) throw new LbError("usage", "--now goes with --remove");
+  if (cut && drain.length + remove.length === 0) {
+    throw new LbError("usage", "--cut goes with --drain or --remove");
+  }
+  if (wait && drain.length + remove.length === 0) {
+    throw new LbError("usage", "--wait follows drains: it goes with --drain or --remove");
+  }
+}
+
+/** Who is cut is drained with no time left: that ends in the same run. */
+function isAtOnce({ now, cut }: ScaleOptions): boolean {
+  return now && !cut;
 }
 
 function editsOf(service: string, options: ScaleOptions): Edit[] {
   const { add, weight, remove } = options;
-  if (add.length + weight.length + remove.length === 0) {
-    throw new LbError("usage", "nothing to do: give --add, --weight or --remove");
-  }
-  if (remove.length > 0 && !options.now) {
-    throw new LbError(
-      "unsupported",
-      "draining before a removal is not built yet: add --now (established tcp goes on to its end), " +
-        "or set the weight to 0 first and remove the backend when lb status shows no active connections",
-    );
-  }
-  if (weight.some((each) => each.weight === undefined)) {
-    throw new LbError("usage", "--weight needs a weight: --weight ADDR[:PORT]=WEIGHT");
-  }
+  const removed = isAtOnce(options) ? remove : [];
   return [
     ...add.map((each): Edit => ({ kind: "add", service, ...each })),
     ...weight.map((each): Edit => ({ kind: "weight", service, ...each, weight: each.weight! })),
-    ...remove.map((each): Edit => ({ kind: "remove", service, ...each })),
+    ...removed.map((each): Edit => ({ kind: "remove", service, ...each })),
   ];
+}
+
+function wantsOf(options: ScaleOptions): Wanted[] {
+  const { drain, maintenance, ready, remove, cut: cuts } = options;
+  const each = (list: readonly Endpoint[], wish: Wish) => list.map((one) => ({ ...one, wish }));
+  return [
+    ...each(drain, { kind: "drain", cuts }),
+    ...each(maintenance, { kind: "maintenance" }),
+    ...each(ready, { kind: "ready" }),
+    ...isAtOnce(options) ? [] : each(remove, { kind: "drain", removes: true, cuts }),
+  ];
+}
+
+/** Puts what is wanted of backends on record, to be taken back where the rest does not come about. */
+async function grantAll(
+  { store, kernel: { clock } }: Machine,
+  wanted: NewConfig,
+  { service, wants }: Order,
+  isPlan: boolean,
+): Promise<{ readonly wanted: NewConfig; readonly changes: readonly HealthChange[] }> {
+  const { grant } = await import("../lib/reconcile/intents.ts");
+  const before = store.intents.all();
+  const { config } = wanted.loaded;
+  const { rows, changes } = grant(config, service!, wants, before, clock.now_ms());
+  if (isPlan) return { wanted: { ...wanted, intents: rows }, changes };
+  store.intents.replace(rows);
+  return { wanted: { ...wanted, undo: () => store.intents.replace(before) }, changes };
+}
+
+async function recorded(
+  machine: Machine,
+  outcome: Outcome,
+  changes: readonly HealthChange[],
+): Promise<Outcome> {
+  if (changes.length === 0) return outcome;
+  const { recordChanges } = await import("../lib/reconcile/drain.ts");
+  recordChanges(machine.store, changes, machine.kernel.clock.now_ms());
+  return await withChanges(outcome, changes, machine);
 }
 
 /** @param notes is told of edits that are not ours, and come with them */
 async function editedConfig(
   store: Store,
   places: Places,
-  edits: readonly Edit[],
+  order: Order,
   notes: string[],
 ): Promise<NewConfig> {
-  const [{ editConfig }, { parseConfig }] = await Promise.all([
-    import("../lib/config/edit/edit.ts"),
-    import("../lib/config/load.ts"),
-  ]);
+  const { parseConfig } = await import("../lib/config/load.ts");
   const found = await context.readConfig(places);
   notes.push(...await unappliedNotes(store, found, places.config));
-  const { text, document } = await editConfig(found, edits, places.config);
-  return { loaded: await parseConfig(text, places.config, document), command: commandOf(edits) };
+  const { text, document } = await editedText(found, order, places.config);
+  const loaded = await parseConfig(text, places.config, document);
+  return { loaded, command: order.command };
+}
+
+async function editedText(text: string, { edits, tier }: Order, file: string) {
+  if (tier !== undefined) {
+    const { editTier } = await import("../lib/config/edit/tier.ts");
+    return editTier(text, tier, file);
+  }
+  if (edits.length === 0) return { text, document: undefined };
+  const { editConfig } = await import("../lib/config/edit/edit.ts");
+  return await editConfig(text, edits, file);
 }
 
 /** Of what somebody wrote into the file and did not apply. */
@@ -141,11 +288,23 @@ async function unappliedNotes(store: Store, text: string, file: string): Promise
   }
 }
 
-/** For the record: what was done, without the options that only say where. */
-function commandOf(edits: readonly Edit[]): string {
-  const words = edits.map((edit) => {
-    const weight = edit.kind === "remove" || edit.weight === undefined ? "" : `=${edit.weight}`;
-    return `--${edit.kind} ${formatEndpoint(edit.address, edit.port)}${weight}`;
-  });
-  return ["lb scale", edits[0]?.service ?? "", ...words].join(" ");
+function commandOf(service: string, options: ScaleOptions): string {
+  const { add, weight, drain, maintenance, ready, remove, now, cut } = options;
+  const words = (flag: string, list: readonly WeightedEndpoint[]) =>
+    list.map((each) => {
+      const tail = each.weight === undefined ? "" : `=${each.weight}`;
+      return `--${flag} ${formatEndpoint(each.address, each.port)}${tail}`;
+    });
+  return [
+    "lb scale",
+    service,
+    ...words("add", add),
+    ...words("weight", weight),
+    ...words("drain", drain),
+    ...words("maintenance", maintenance),
+    ...words("ready", ready),
+    ...words("remove", remove),
+    ...now ? ["--now"] : [],
+    ...cut ? ["--cut"] : [],
+  ].join(" ");
 }

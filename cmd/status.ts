@@ -37,10 +37,12 @@ function needsAttention({ drifted, blocked, services }: Status): boolean {
   return drifted.length + blocked.length > 0 || services.some(isUnwell);
 }
 
-/** Who was never checked is not ill. */
+/** Who was never checked is not ill, nor is who is in maintenance. */
 function isUnwell({ backends, panic_since_ms }: ServiceStatus): boolean {
   return panic_since_ms !== undefined ||
-    backends.some(({ health, check_ms }) => health !== "healthy" && check_ms !== null);
+    backends.some(({ health, check_ms, intent }) =>
+      health !== "healthy" && check_ms !== null && intent !== "maintenance"
+    );
 }
 
 async function currentStatus(places: Places): Promise<Status> {

@@ -72,6 +72,11 @@ async function uninstall(
     places,
     lockTimeout_ms,
     dryRun: false,
+    async check(machine) {
+      const { endCut } = await import("../lib/reconcile/drain.ts");
+      await endCut(machine, Infinity);
+      return [];
+    },
     async target(machine) {
       elsewhere = remainsElsewhere(machine);
       const loaded = await parseConfig(NOTHING_WANTED, "lb uninstall");

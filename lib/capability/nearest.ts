@@ -29,7 +29,6 @@ const WAIVERS: readonly Waiver[] = [
   { words: ANY_ENGINE, waive: (service) => ({ ...service, engine: "auto" }) },
   { words: 'over_limit = "refuse"', waive: (service) => ({ ...service, over_limit: "refuse" }) },
   without("service.balance", { balance: { slow_start_ms: 0, bound: 0 } }),
-  without("service.drain", { drain: undefined }),
   without("priority", { priority: undefined }),
   without("dscp", { dscp: undefined }),
   without("mark", { mark: 0 }),

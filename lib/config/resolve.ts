@@ -1,4 +1,5 @@
 import { HEALTH_DEFAULTS } from "../model/health.ts";
+import { DRAIN_DEADLINE_MS } from "../model/intent.ts";
 import { DEFAULT_MARK_MASK, type MarkLayout, markLayout } from "../model/mark.ts";
 import type { Backend, Health, Persistence, Service, Snmp } from "../model/service.ts";
 import type { Config, Notify } from "../model/settings.ts";
@@ -10,8 +11,6 @@ import {
   type WrittenService,
   type WrittenSnmp,
 } from "./schema.ts";
-
-const DRAIN_DEADLINE_MS = 60_000;
 
 /** Fills in every default. Pure. */
 export function resolve({ lb = {}, tier = {}, notify, service = [] }: WrittenFile): Config {

@@ -15,15 +15,6 @@ export interface BackendLimit {
   readonly why: string;
 }
 
-/** What no engine can do in this version of lb. */
-const NOT_BUILT: readonly Limit[] = [
-  {
-    path: ["drain"],
-    applies: ({ drain }) => drain !== undefined,
-    why: "drains are not built yet; weight 0 stops new connections and keeps the established ones",
-  },
-];
-
 /** Why connections cannot tell of backends, for an engine that has reasons of its own. */
 export function passiveLimits(why: string, applies: (service: Service) => boolean): {
   readonly limits: readonly Limit[];
@@ -57,7 +48,7 @@ export function verdictOf(
 ): Verdict {
   const ofBackends = [...backendLimits, ...PASSIVE.backendLimits];
   const reasons = [
-    ...[...limits, ...NOT_BUILT, ...PASSIVE.limits].filter(({ applies }) => applies(service))
+    ...[...limits, ...PASSIVE.limits].filter(({ applies }) => applies(service))
       .map(({ path, why }): Reason => ({ path, message: why })),
     ...service.backends.flatMap((backend, index) =>
       ofBackends.filter(({ applies }) => applies(backend, service))

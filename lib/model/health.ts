@@ -35,10 +35,10 @@ export interface Panic {
   readonly since_ms: number;
 }
 
-/** Something about health that has changed, for people. */
+/** Something about backends that has changed, for people: their health, or what is wanted of them. */
 export interface HealthChange {
   /** The kind of event it is. */
-  readonly kind: "health" | "panic";
+  readonly kind: "health" | "panic" | "drain";
   readonly service: string;
   /** The backend's `backendKey`; undefined where it is about the whole service. */
   readonly backend?: string;

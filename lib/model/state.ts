@@ -1,4 +1,5 @@
 import type { Prefix } from "./address.ts";
+import type { Intent } from "./intent.ts";
 import type { MarkLayout } from "./mark.ts";
 import type { QueueRange } from "./queue.ts";
 import type { Backend, Service } from "./service.ts";
@@ -46,6 +47,10 @@ export interface PlacedBackend extends Backend {
   readonly effective_weight: number;
   /** How far it has grown since it recovered, where that is not all the way. @default 1 */
   readonly slow_start?: number;
+  /** What the operator wants of it. @default "ready" */
+  readonly intent?: Exclude<Intent, "ready">;
+  /** Its drain is over: nothing of it has to stay for connections' sake. @default false */
+  readonly isOut?: boolean;
   /** With `forward = "dr"`, where it is. Without, or if it does not answer there, it has no weight. */
   readonly link?: BackendLink;
 }

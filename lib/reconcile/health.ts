@@ -1,3 +1,4 @@
+import { intentsOf } from "../health/drain.ts";
 import { type AskedBackend, askedBackends } from "../health/load.ts";
 import { judge, type Known, type Seen } from "../health/pass.ts";
 import { withTraffic } from "../health/passive.ts";
@@ -5,6 +6,7 @@ import { type Standings, standingsOf } from "../health/standing.ts";
 import { type CheckedBackend, checkedBackends, targetOf } from "../health/target.ts";
 import type { HealthChange, HealthRow } from "../model/health.ts";
 import { type Health, nameOfKey, type Service } from "../model/service.ts";
+import type { IntentRow } from "../model/intent.ts";
 import type { Config } from "../model/settings.ts";
 import type { Store } from "../store/store.ts";
 import { noteFigures, noteTimes } from "./measure.ts";
@@ -55,10 +57,11 @@ async function lookAfter(
   { isDue, begin_within_ms }: { readonly isDue: IsDue; readonly begin_within_ms?: number },
 ): Promise<readonly HealthChange[]> {
   const { store: { health }, kernel: { clock } } = machine;
-  const checked = checkedBackends(services);
+  const checked = checkedBackends(asWanted(services, machine.store.intents.all()));
   const known = { rows: health.all(), panics: health.panics() };
   const find = finder(known.rows);
-  const due = checked.filter((one) => isDue(one, find(one)));
+  const isWatched = watchedBy(machine.store.intents.all());
+  const due = checked.filter((one) => isWatched(one) && isDue(one, find(one)));
   const asked = dueToAsk(machine, services, isDue);
   // All at once: whoever hangs is waited for once.
   const targets = [...due.map(targetOf), ...asked.map(({ target }) => target)];
@@ -68,7 +71,10 @@ async function lookAfter(
   noteTimes(machine, due.map((one, index) => ({ ...one, result: results[index] })));
   const traffic = await observeTraffic(machine, due, checked);
   const resultOf = new Map(
-    due.map((one, index) => [one, withTraffic(results[index]!, traffic.get(one))]),
+    due.map((one, index) => {
+      const result = results[index];
+      return [one, result && withTraffic(result, traffic.get(one))];
+    }),
   );
   const seen = checked.map((one): Seen => ({ ...one, result: resultOf.get(one) }));
   return record(machine, known, seen, clock.now_ms());
@@ -142,6 +148,26 @@ function record(
   return changes;
 }
 
+/** Who drains or is in maintenance serves nobody new: it is like weight 0 to the others. Pure. */
+function asWanted(services: readonly Service[], rows: readonly IntentRow[]): readonly Service[] {
+  if (rows.length === 0) return services;
+  const intents = intentsOf(rows);
+  return services.map((service) => ({
+    ...service,
+    backends: service.backends.map((backend) =>
+      (intents(service, backend)?.intent ?? "ready") === "ready"
+        ? backend
+        : { ...backend, weight: 0 }
+    ),
+  }));
+}
+
+/** In maintenance a backend may do what it likes: nobody asks how it is. */
+function watchedBy(rows: readonly IntentRow[]): (checked: CheckedBackend) => boolean {
+  const intents = intentsOf(rows);
+  return ({ service, backend }) => intents(service, backend)?.intent !== "maintenance";
+}
+
 function finder(rows: readonly HealthRow[]) {
   const byName = new Map(rows.map((row) => [nameOf(row), row]));
   return ({ service, key }: CheckedBackend) =>
@@ -175,8 +201,12 @@ export function withHealth(
 export const RISING = "its last check succeeded, more have to";
 
 /** What is not well, a sentence for each: backends that get no connections, services in panic. */
-function unwell({ health }: Pick<Store, "health">): string[] {
-  const ill = health.all().filter(isIll).map(({ service, backend, state, reason }) =>
+function unwell({ health, intents }: Pick<Store, "health" | "intents">): string[] {
+  const resting = new Set(
+    intents.all().filter(({ intent }) => intent === "maintenance").map(nameOf),
+  );
+  const isMissed = (row: HealthRow) => isIll(row) && !resting.has(nameOf(row));
+  const ill = health.all().filter(isMissed).map(({ service, backend, state, reason }) =>
     `${service}: backend ${nameOfKey(backend)} is ${state}: ${reason || RISING}`
   );
   const panics = health.panics().map(({ service }) =>

@@ -1,9 +1,12 @@
 import type { Facts } from "../capability/facts.ts";
 import type { Engine } from "../engine/engine.ts";
+import { ALL_READY, type Intents } from "../health/drain.ts";
 import { effectiveWeight } from "../health/effective_weight.ts";
+import { slowStart } from "../health/slow_start.ts";
 import { NOTHING_TOLD, type Standing, type Standings } from "../health/standing.ts";
 import type { Way } from "../host/neighbour/way.ts";
 import { LbError } from "../model/error.ts";
+import type { Intent, IntentRecord } from "../model/intent.ts";
 import { fitsMark, type MarkLayout } from "../model/mark.ts";
 import { queueRange } from "../model/queue.ts";
 import { type Backend, backendKey, type EngineName, type Service } from "../model/service.ts";
@@ -27,6 +30,10 @@ export interface Live {
   readonly loads?: Loads;
   /** What follows from backends' checks. @default nothing is known of any */
   readonly standings?: Standings;
+  /** What operators want of backends. @default that they serve */
+  readonly intents?: Intents;
+  /** Milliseconds since 1970; for who grows back after its intent has changed. @default 0 */
+  readonly now_ms?: number;
   /** What needs conntrack's view of what IPVS balances. */
   readonly watch?: Watch;
 }
@@ -41,13 +48,14 @@ export function placeServices(
   rows: readonly BackendRow[],
   facts: Pick<Facts, "capabilities" | "processors">,
   { ways, ingress }: Links = NO_LINKS,
-  { loads = NO_LOADS, standings = NOTHING_TOLD, watch }: Live = {},
+  live: Live = {},
 ): DesiredState {
+  const { loads = NO_LOADS, watch } = live;
   const find = rowFinder(rows);
   const services = servicesOn(config, engineOf, engine)
     .map((service): PlacedService => {
       const idOf = (backend: Backend) => find(service.name, backendKey(backend))!.id;
-      const backends = placeBackends(service, ways, { idOf, standings });
+      const backends = placeBackends(service, ways, idOf, live);
       const isUnderLoad = isFollowed(engine, service);
       const weighted = isUnderLoad ? underLoad(service, backends, loads) : backends;
       return { ...service, backends: weighted };
@@ -94,22 +102,43 @@ function lacking(
 function placeBackends(
   service: Service,
   ways: ReadonlyMap<string, Way>,
-  known: { readonly idOf: (backend: Backend) => number; readonly standings: Standings },
+  idOf: (backend: Backend) => number,
+  { standings = NOTHING_TOLD, intents = ALL_READY, now_ms = 0 }: Live,
 ): PlacedBackend[] {
   const isDirect = service.forward === "dr";
   const placed = service.backends.map((backend) => {
-    const { isAble, slow_start } = known.standings(service, backend);
+    const { isAble, slow_start: recovered } = standings(service, backend);
+    const { intent, returned, isOut } = wantedOf(service, intents(service, backend), now_ms);
+    const slow_start = Math.min(recovered, returned);
     const link = isDirect ? ways.get(backend.address.text)?.link : undefined;
     // What cannot be reached takes no new connections, whatever the config gives it.
     const isReachable = !isDirect || link?.answers === true;
     const effective_weight = effectiveWeight(backend.weight, {
       isAble: isAble && isReachable,
+      intent,
       slow_start,
     });
-    const some = { ...isDirect && { link }, ...slow_start < 1 && { slow_start } };
-    return { ...backend, id: known.idOf(backend), effective_weight, ...some };
+    const some = {
+      ...isDirect && { link },
+      ...slow_start < 1 && { slow_start },
+      ...intent !== "ready" && { intent },
+      ...isOut && { isOut },
+    };
+    return { ...backend, id: idOf(backend), effective_weight, ...some };
   });
   return withBackups(placed);
+}
+
+/** Who is ready again grows back as who has recovered. */
+function wantedOf(
+  { balance }: Pick<Service, "balance">,
+  wanted: IntentRecord | undefined,
+  now_ms: number,
+): { readonly intent: Intent; readonly returned: number; readonly isOut: boolean } {
+  const { intent = "ready", since_ms = 0, ended = null } = wanted ?? {};
+  const isBack = wanted !== undefined && intent === "ready";
+  const returned = isBack ? slowStart(since_ms, balance.slow_start_ms, now_ms) : 1;
+  return { intent, returned, isOut: intent === "drain" && ended !== null };
 }
 
 /** A backup has a weight only while no other backend of its family takes new connections. */
@@ -128,10 +157,11 @@ const FOLLOWED = { lr: "follows the times of its checks", cpu: "follows its load
 /** Why a backend's weight is not the configured one now; "" where it is. */
 export function weightReason(
   { forward, scheduler }: Pick<Service, "forward" | "scheduler">,
-  { backup, weight, effective_weight, link, slow_start = 1 }: PlacedBackend,
+  { backup, weight, effective_weight, link, slow_start = 1, intent }: PlacedBackend,
   { state, isAble }: Pick<Standing, "state" | "isAble"> = { state: "healthy", isAble: true },
 ): string {
   if (effective_weight === weight) return "";
+  if (intent) return intent;
   if (!isAble) return state === "unhealthy" ? "unhealthy" : "was never healthy";
   if (forward === "dr" && !link) return "not on a link of this machine";
   if (forward === "dr" && !link?.answers) return `no answer at ${link?.interface}`;

@@ -1,6 +1,7 @@
 import { modulesToLoad } from "../capability/unused.ts";
 import type { Diagnostic } from "../config/diagnostic.ts";
 import type { Engine, EnginePlan } from "../engine/engine.ts";
+import { type Intents, intentsOf } from "../health/drain.ts";
 import type { Standings } from "../health/standing.ts";
 import { PATIENT_MS } from "../host/neighbour/observe.ts";
 import { LbError } from "../model/error.ts";
@@ -78,9 +79,11 @@ export async function planRun(run: Run, how: ViewOptions = {}): Promise<RunPlan>
     ? watchTranslated(run, rows)
     : { watched: links.watched };
   const standings = knownStandings(run.machine, run.now_ms);
+  const intents = intentsOf(run.request.intents ?? run.machine.store.intents.all());
+  const inputs = { rows, target, links, watch, standings, intents };
   const tasks: EngineTask[] = [];
   for (const engine of enginesHere(run.machine)) {
-    tasks.push(await planEngine(run, engine, { rows, target, links, watch, standings }, how));
+    tasks.push(await planEngine(run, engine, inputs, how));
   }
   run.notes.push(...moveNotes(run), ...moduleNotes(run, tasks));
   const host = planHost(run.machine, config, hostWant(config, run.engineOf, watch.watched));
@@ -131,9 +134,10 @@ function findTarget(run: Run): Target {
 async function planEngine(
   run: Run,
   engine: Engine,
-  { rows, target, links, watch, standings }: Pick<RunPlan, "rows" | "target" | "watch"> & {
+  { rows, target, links, watch, standings, intents }: Pick<RunPlan, "rows" | "target" | "watch"> & {
     readonly links: Links;
     readonly standings: Standings;
+    readonly intents: Intents;
   },
   how: ViewOptions,
 ): Promise<EngineTask> {
@@ -151,6 +155,8 @@ async function planEngine(
     loads,
     watch,
     standings,
+    intents,
+    now_ms: run.now_ms,
   });
   const state = isAwaited(run, engine, placed, memory) ? { ...placed, lingers: true } : placed;
   const view = await viewOf(run.machine, engine, state, memory, how);
@@ -232,14 +238,14 @@ function isRoutine({ engine, state, plan, committed }: EngineTask): boolean {
     );
 }
 
-/** What checks have done to weights is told by those who know of the checks. */
+/** What checks and intents have done to weights is told by those who know of them. */
 function isReweighted(before: PlacedService | undefined, now: PlacedService): boolean {
   return before !== undefined && unweighted(before) === unweighted(now);
 }
 
 function unweighted(service: PlacedService): string {
   const backends = service.backends.map((
-    { effective_weight: _, slow_start: __, ...rest },
+    { effective_weight: _, slow_start: __, intent: ___, isOut: ____, ...rest },
   ) => rest);
   return JSON.stringify({ ...service, backends });
 }

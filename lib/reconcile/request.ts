@@ -3,10 +3,11 @@ import type { CheckResult, CheckTarget } from "../health/check/check.ts";
 import type { LoadedConfig } from "../config/load.ts";
 import type { WorkerHost } from "../host/worker/worker.ts";
 import type { Change } from "../model/change.ts";
+import type { IntentRow } from "../model/intent.ts";
 import type { EngineName } from "../model/service.ts";
 import type { HostIdentity } from "../store/journal.ts";
 import type { Store } from "../store/store.ts";
-import type { Kernel } from "../sys/ports.ts";
+import type { Kernel, OpenPackets } from "../sys/ports.ts";
 import type { SysctlOutcome } from "./outcome.ts";
 import type { Chosen, Held } from "./selection.ts";
 
@@ -20,6 +21,8 @@ export interface Machine {
   readonly version: string;
   /** What starting and asking the queue worker takes. */
   readonly worker: WorkerHost;
+  /** Whole IP packets, for connections that are cut. */
+  readonly packets: OpenPackets;
   /**
    * Checks backends, each within its time-out. @returns a result for each target, in their order; undefined where
    * its turn would have come after `begin_within_ms`
@@ -43,6 +46,8 @@ export interface ReconcileRequest {
    * stays where it is, as long as it can be there
    */
   readonly held?: Held;
+  /** What is wanted of backends. @default what is on record */
+  readonly intents?: readonly IntentRow[];
   /** How long to go on observing and planning anew while others change the same table. */
   readonly patience_ms: number;
 }

@@ -13,9 +13,23 @@ export interface PassCount {
   readonly skipped: number;
 }
 
+/** What cannot wait for the next pass: deadlines. */
+export interface Wakes {
+  /** When something is due; undefined where nothing is. It may change at any time. Milliseconds since 1970. */
+  next_ms(): Promise<number | undefined>;
+  act(): Promise<void>;
+}
+
+/** So often is asked what is due: somebody may have begun a drain just now. */
+const LOOK_MS = 1_000;
+
+/** What could not be done is tried again after so long. */
+const AGAIN_MS = 500;
+
 /**
  * Runs passes one after the other, each at its time: what comes too late for one is left out, not made up for.
- * Begins none once the time is up.
+ * Begins none once the time is up. Between them, and until the next run's first could be, it wakes for what
+ * is due.
  *
  * @param pass is told how many were left out since the last that was not. @returns whether it was one
  */
@@ -23,12 +37,14 @@ export async function runPasses(
   clock: ClockPort,
   { every_ms, for_ms }: Rhythm,
   pass: (at: { readonly isFirst: boolean; readonly skipped: number }) => Promise<boolean>,
+  wakes?: Wakes,
 ): Promise<PassCount> {
   const begin_ms = clock.now_ms();
   const elapsed = () => clock.now_ms() - begin_ms;
   let [passes, skipped, untold] = [0, 0, 0];
-  for (let turn = 0; turn * every_ms <= for_ms;) {
-    await clock.sleep(Math.max(0, turn * every_ms - elapsed()));
+  let turn = 0;
+  while (turn * every_ms <= for_ms) {
+    await sleepUntil(clock, begin_ms + turn * every_ms, wakes);
     const isPass = await pass({ isFirst: passes === 0, skipped: untold });
     if (isPass) [passes, untold] = [passes + 1, 0];
     const next = Math.max(turn + 1, Math.ceil(elapsed() / every_ms));
@@ -37,5 +53,22 @@ export async function runPasses(
     untold += late;
     turn = next;
   }
+  const due_ms = await wakes?.next_ms();
+  if (due_ms !== undefined && due_ms <= begin_ms + turn * every_ms) {
+    await sleepUntil(clock, Math.max(due_ms, begin_ms + for_ms) + 1, wakes);
+  }
   return { passes, skipped };
+}
+
+async function sleepUntil(clock: ClockPort, until_ms: number, wakes?: Wakes): Promise<void> {
+  if (!wakes) return await clock.sleep(Math.max(0, until_ms - clock.now_ms()));
+  for (;;) {
+    const due_ms = await wakes.next_ms() ?? Infinity;
+    const isDue = due_ms <= clock.now_ms();
+    if (isDue && clock.now_ms() < until_ms) await wakes.act();
+    const left_ms = until_ms - clock.now_ms();
+    if (left_ms <= 0) return;
+    const wait_ms = isDue ? AGAIN_MS : Math.max(1, due_ms - clock.now_ms());
+    await clock.sleep(Math.min(left_ms, wait_ms, LOOK_MS));
+  }
 }

@@ -91,6 +91,12 @@ export async function inputsDigest(
     await queueInputs(machine),
     store.health.all().map(({ service, backend, state }) => [service, backend, state]),
     store.health.panics().map(({ service }) => service),
+    store.intents.all().map(({ service, backend, intent, ended }) => [
+      service,
+      backend,
+      intent,
+      ended !== null,
+    ]),
   ];
   return await sha256(`${JSON.stringify(inputs)}\n${await digestOf(text)}`);
 }

@@ -4,6 +4,8 @@ import type { LoadedConfig } from "../config/load.ts";
 import type { Facts } from "../capability/facts.ts";
 import type { Standing, Standings } from "../health/standing.ts";
 import { HASTY_MS } from "../host/neighbour/observe.ts";
+import { type Intents, intentsOf, secondsLeft } from "../health/drain.ts";
+import type { DrainEnd, Intent, IntentRecord } from "../model/intent.ts";
 import type { HealthState } from "../model/health.ts";
 import type { EngineName } from "../model/service.ts";
 import type { DesiredState, PlacedBackend, PlacedService } from "../model/state.ts";
@@ -21,13 +23,27 @@ import { placeServices, servicesOn, weightReason } from "./place.ts";
 import type { Machine } from "./request.ts";
 import { type Chosen, heldEngines, selectAll } from "./selection.ts";
 
+/** A drain as it is now. */
+export interface DrainStatus {
+  /** null where they cannot be counted. */
+  readonly connections_left: number | null;
+  /** Seconds until the rest is cut. */
+  readonly seconds_left: number | null;
+  /** How it ended; null while it goes on. */
+  readonly ended: DrainEnd | null;
+  /** The backend leaves the config then. */
+  readonly removes: boolean;
+}
+
 /** One backend as it is now. */
 export interface BackendStatus {
   readonly backend: PlacedBackend;
   readonly effective_weight: number;
   /** Why it is not the configured weight; "" where it is. */
   readonly weight_reason: string;
-  readonly intent: "ready";
+  readonly intent: Intent;
+  /** How far its drain is; null where it does not drain. */
+  readonly drain: DrainStatus | null;
   readonly health: HealthState;
   /** Why, where it is not healthy; of a healthy one, what is to be known beside. */
   readonly health_reason: string;
@@ -79,7 +95,7 @@ export interface Status {
 }
 
 /** What a look takes: nothing is checked, and nothing tried out. */
-export type Onlooker = Omit<Machine, "facts" | "check">;
+export type Onlooker = Omit<Machine, "facts" | "check" | "packets">;
 
 /** The state of everything that was applied last; reads only. */
 export async function readStatus(
@@ -108,7 +124,9 @@ export async function readStatus(
   const links = await observeLinks(machine.kernel, applied.loaded.config, engineOf, HASTY_MS);
   const worker = await reportWorker(machine);
   const states: DesiredState[] = [];
-  const standings = knownStandings(machine, machine.kernel.clock.now_ms());
+  const now_ms = machine.kernel.clock.now_ms();
+  const standings = knownStandings(machine, now_ms);
+  const intents = intentsOf(machine.store.intents.all());
   const panics = new Map(
     machine.store.health.panics().map(({ service, since_ms }) => [service, since_ms]),
   );
@@ -121,6 +139,8 @@ export async function readStatus(
     const state = placeServices(config, engineOf, engine, rows, applied.facts, links, {
       loads,
       standings,
+      intents,
+      now_ms,
       watch: { watched },
     });
     if (state.services.length === 0 && !memory.record) continue;
@@ -131,7 +151,7 @@ export async function readStatus(
     for (const service of state.services) {
       const panic_since_ms = panics.get(service.name);
       const counts = { backends, worker, fallbacks: fallbacks.get(service.name) };
-      const known = { standings, panic_since_ms };
+      const known = { standings, intents, now_ms, panic_since_ms };
       found.set(service.name, serviceStatus(service, byName, counts, known));
     }
   }
@@ -199,8 +219,10 @@ function serviceStatus(
   service: PlacedService,
   byName: ReadonlyMap<string, Chosen>,
   { backends: counted, worker, fallbacks }: ServiceCounts,
-  { standings, panic_since_ms }: {
+  { standings, intents, now_ms, panic_since_ms }: {
     readonly standings: Standings;
+    readonly intents: Intents;
+    readonly now_ms: number;
     readonly panic_since_ms?: number;
   },
 ): ServiceStatus {
@@ -208,6 +230,7 @@ function serviceStatus(
   const choices = service.queued ? worker?.status?.chosen : undefined;
   const backends = service.backends.map((backend) => ({
     ...backendStatus(service, backend, counted.get(backend.id)!, standings(service, backend)),
+    ...intentStatus(intents(service, backend), counted.get(backend.id)?.counters, now_ms),
     chosen: choices ? choices[backend.id] ?? 0 : null,
   }));
   const some = panic_since_ms !== undefined && { panic_since_ms };
@@ -219,13 +242,12 @@ function backendStatus(
   backend: PlacedBackend,
   { row, counters }: Counted,
   standing: Standing,
-): Omit<BackendStatus, "chosen"> {
+): Omit<BackendStatus, "chosen" | "intent" | "drain"> {
   const raw = counters?.new_connections ?? null;
   return {
     backend,
     effective_weight: backend.effective_weight,
     weight_reason: weightReason(service, backend, standing),
-    intent: "ready",
     health: standing.state,
     health_reason: healthReason(standing),
     active_connections: counters?.active_connections ?? null,
@@ -234,6 +256,21 @@ function backendStatus(
     bytes_out: counters?.bytes_out ?? null,
     check_ms: standing.row?.check_ms ?? null,
     changed_at_ms: standing.row?.since_ms ?? row.added_at_ms,
+  };
+}
+
+function intentStatus(
+  wanted: IntentRecord | undefined,
+  counters: BackendCounters | undefined,
+  now_ms: number,
+): Pick<BackendStatus, "intent" | "drain"> {
+  const { intent = "ready" } = wanted ?? {};
+  if (!wanted || intent !== "drain") return { intent, drain: null };
+  const { ended, removes } = wanted;
+  const connections_left = counters?.active_connections ?? null;
+  return {
+    intent,
+    drain: { connections_left, seconds_left: secondsLeft(wanted, now_ms), ended, removes },
   };
 }
 

@@ -172,12 +172,28 @@ function milliseconds(time_ms: number): string {
 }
 
 /** `100`, `25 of 100 (why)`, `100 (backup)`. */
-function weightText({ backend, effective_weight, weight_reason }: BackendStatus): string {
+function weightText(each: BackendStatus): string {
+  const { backend, effective_weight, weight_reason } = each;
   const weights = effective_weight === backend.weight
     ? `${backend.weight}`
     : `${effective_weight} of ${backend.weight}`;
-  const remark = weight_reason || (backend.backup ? "backup" : "");
+  const remark = intentText(each) || weight_reason || (backend.backup ? "backup" : "");
   return remark === "" ? weights : `${weights} (${remark})`;
+}
+
+/** `drain: 17 connections, 42 s left`, `drained`, `maintenance`; "" where it simply serves. */
+function intentText({ intent, drain }: BackendStatus): string {
+  if (intent === "ready") return "";
+  if (!drain) return intent;
+  const then = drain.removes ? ", then removed" : "";
+  if (drain.ended !== null) {
+    return `${drain.ended === "cut" ? "drain: rest cut" : "drained"}${then}`;
+  }
+  const parts = [
+    ...drain.connections_left === null ? [] : [`${drain.connections_left} left`],
+    ...drain.seconds_left === null ? [] : [`${drain.seconds_left} s`],
+  ];
+  return `drain: ${parts.join(", ")}${then}`;
 }
 
 function shown(count: number | null): string {

@@ -6,6 +6,7 @@ import { Events } from "./events.ts";
 import { FactsCache } from "./facts.ts";
 import { checkTrusted, type Owner, secureFile, secureFolder, touch } from "./folder.ts";
 import { HealthRecords } from "./health.ts";
+import { IntentRecords } from "./intents.ts";
 import { type HostIdentity, Journal } from "./journal.ts";
 import { Loads } from "./loads.ts";
 import { migrate, refuseNewer, schemaVersion } from "./migrate.ts";
@@ -31,6 +32,7 @@ export class Store {
   readonly settled: SettledState;
   readonly remains: Remains;
   readonly health: HealthRecords;
+  readonly intents: IntentRecords;
   readonly outbox: Outbox;
   readonly loads: Loads;
   readonly opened: Opened;
@@ -47,6 +49,7 @@ export class Store {
     this.settled = new SettledState(db);
     this.remains = new Remains(db);
     this.health = new HealthRecords(db);
+    this.intents = new IntentRecords(db);
     this.outbox = new Outbox(db);
     this.loads = new Loads(db);
     this.opened = new Opened(db);

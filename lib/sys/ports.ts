@@ -1,4 +1,4 @@
-import type { Address } from "../model/address.ts";
+import type { Address, Family } from "../model/address.ts";
 
 /**
  * The machine, as lb sees it: small interfaces that the composition roots fill with the real thing and
@@ -87,6 +87,16 @@ export interface RawSocket {
   receive(): Uint8Array;
   close(): void;
 }
+
+/** Sends packets of any source, through the packet filter, to wherever routes lead. */
+export interface PacketsPort {
+  /** @param packet with its IP header. @throws {KernelError} where there is no way to `to` */
+  send(packet: Uint8Array<ArrayBuffer>, to: Address): void;
+  close(): void;
+}
+
+/** Opens one for packets of an IP version. @throws {KernelError} EPERM without CAP_NET_RAW */
+export type OpenPackets = (family: Family) => PacketsPort;
 
 /** Sockets that Deno has not. */
 export interface SocketsPort {

@@ -82,8 +82,9 @@ function virtualOf(service: PlacedService, key: ServiceKey): Virtual {
   if (!scheduler) throw new TypeError(`supports() lets no ${service.scheduler} through`);
   const backends = service.backends.filter((one) => one.address.family === family);
   const weights = kernelWeights(service.scheduler, backends.map((one) => one.effective_weight));
-  const places = backends.map((backend, index) =>
-    placeEntry(placeOf(service, backend, port, weights[index]!))
+  // Whose drain is over is not wanted any more: its udp flows go at once, and it with its last connection.
+  const places = backends.flatMap((backend, index) =>
+    backend.isOut ? [] : [placeEntry(placeOf(service, backend, port, weights[index]!))]
   );
   const mask = family === 4 ? persistence?.mask : persistence?.mask6;
   return {

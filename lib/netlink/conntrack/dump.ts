@@ -55,6 +55,27 @@ export function dumpKeys(
     ));
 }
 
+/**
+ * What `pick` makes of the entries; of those it gives undefined for nothing is kept.
+ *
+ * @throws {KernelError} as {@linkcode dumpEntries}
+ */
+export function dumpSome<Picked>(
+  sockets: SocketsPort,
+  filter: ConntrackFilter,
+  pick: (entry: ConntrackEntry) => Picked | undefined,
+): Picked[] {
+  return withNetlink(sockets, NETLINK_NETFILTER, (connection) =>
+    connection.dump(
+      dumpRequest(filter),
+      () => new Array<Picked>(),
+      (picked, { body }) => {
+        const one = pick(readEntry(body));
+        if (one !== undefined) picked.push(one);
+      },
+    ));
+}
+
 function keyOf({ family, protocol, orig, id, zone }: ConntrackEntry): EntryKey {
   return { family, protocol, orig, id, zone };
 }

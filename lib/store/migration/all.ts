@@ -7,6 +7,7 @@ import { ifindex } from "./006_ifindex.ts";
 import { byNamespace } from "./007_by_namespace.ts";
 import { engines } from "./008_engines.ts";
 import { health } from "./009_health.ts";
+import { intents } from "./010_intents.ts";
 import { outbox } from "./011_outbox.ts";
 import { load } from "./012_load.ts";
 import type { Migration } from "./migration.ts";
@@ -22,6 +23,7 @@ export const MIGRATIONS: readonly Migration[] = [
   byNamespace,
   engines,
   health,
+  intents,
   outbox,
   load,
 ];

@@ -96,8 +96,13 @@ const WRONG: readonly (readonly [argv: readonly string[], words: RegExp])[] = [
   [["reconcile", "--for", "58s"], /--every and --for go together/],
   [["reconcile", "--every", "0", "--for", "58s"], /--every and --for go together/],
   [["init", "--timer", "hourly"], /cron, systemd, none/],
-  [["scale"], /missing required argument 'service'/],
-  [["scale", "web"], /nothing to do: give --add, --weight or --remove/],
+  [["scale"], /which service\? lb scale SERVICE/],
+  [["scale", "web"], /nothing to do: give --add, --weight, --drain, --maintenance, --ready or/],
+  [["scale", "web", "--now", "--drain", "198.51.100.11"], /--now goes with --remove/],
+  [["scale", "web", "--cut", "--ready", "198.51.100.11"], /--cut goes with --drain or --remove/],
+  [["scale", "web", "--wait", "--ready", "198.51.100.11"], /--wait follows drains/],
+  [["scale", "web", "--tier", "2"], /give it alone, without a service/],
+  [["scale", "--tier", "0"], /a whole number from 1/],
   [["scale", "web", "--add", "web2"], /ADDR, ADDR:PORT or \[V6\]:PORT/],
   [["scale", "web", "--add", "198.51.100.11=70000"], /a weight is a whole number from 0 to 65535/],
   [["scale", "web", "--weight", "198.51.100.11"], /--weight needs a weight/],
@@ -125,7 +130,6 @@ for (const [argv, words] of WRONG) {
 
 /** Rows of: arguments whose part of lb is not built yet. */
 const NOT_BUILT: readonly (readonly string[])[] = [
-  ["scale", "web", "--remove", "198.51.100.11"],
   ["demo", "--engine", "ipvs"],
 ];
 

@@ -99,7 +99,7 @@ export const SAMPLES: Readonly<Record<string, Sample>> = {
   ),
   "[service.health] passive false": works(below("health", "passive = false")),
   "[service.health] passive true": works(below("health", "passive = true")),
-  "[service.drain] deadline": refused(below("drain", 'deadline = "60s"')),
+  "[service.drain] deadline": works(below("drain", 'deadline = "60s"')),
   "[service.balance] slow_start 30s": works(below("balance", 'slow_start = "30s"')),
   "[service.balance] bound 0": works(below("balance", "bound = 0")),
   "[service.balance] bound 1": refused(below("balance", "bound = 0.25")),

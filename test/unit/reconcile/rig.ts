@@ -65,7 +65,8 @@ export class Rig {
     const { host: { kernel }, store, facts, boot_id, netns, version } = this;
     const worker = { kernel, daemons: this.daemons, self: ["lb"] } as const;
     const check: Machine["check"] = (targets) => Promise.resolve(targets.map(this.verdict));
-    return { kernel, store, host: { boot_id, netns }, facts, version, worker, check };
+    const packets = () => ({ send: () => {}, close: () => {} });
+    return { kernel, store, host: { boot_id, netns }, facts, version, worker, check, packets };
   }
 
   /** A run of lb towards this config. */

@@ -24,7 +24,6 @@ const REFUSED: readonly (readonly [string, Partial<Service>])[] = [
   ["scheduler", { scheduler: "nq" }],
   ["forward", { forward: "tunnel" }],
   ["health passive", { protocol: "udp", health: { ...HEALTH, ...TIMES, passive: true } }],
-  ["drain", { drain: { deadline_ms: 1 } }],
   ["balance bound", { balance: { slow_start_ms: 0, bound: 0.25 } }],
   ["backend 0 health", {
     protocol: "sctp",
@@ -60,7 +59,7 @@ const KEYS: Readonly<Record<keyof Service, "built" | "refused" | "elsewhere">> =
   max_new_per_second: "built",
   over_limit: "built",
   health: "refused",
-  drain: "refused",
+  drain: "elsewhere",
   balance: "refused",
   snmp: "built",
   agent_port: "built",
@@ -157,7 +156,7 @@ Deno.test("supports: all reasons at once", () => {
     ...PLAIN,
     scheduler: "sed",
     forward: "tunnel",
-    drain: { deadline_ms: 1 },
+    balance: { slow_start_ms: 0, bound: 0.25 },
   });
   assert.equal(!verdict.ok && verdict.reasons.length, 3);
 });

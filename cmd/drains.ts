@@ -1,0 +1,132 @@
+import { LbError } from "../lib/model/error.ts";
+import type { HealthChange } from "../lib/model/health.ts";
+import type { DrainResult, Removal } from "../lib/reconcile/drain.ts";
+import type { Outcome } from "../lib/reconcile/outcome.ts";
+import type { Machine } from "../lib/reconcile/request.ts";
+import { context, type Places } from "./context.ts";
+
+/** How a run that looks after drains works on. */
+export interface DrainRun {
+  readonly places: Places;
+  readonly lockTimeout_ms: number;
+}
+
+/**
+ * What comes after every run of `lb reconcile` and `lb scale`, with the lock held: drains that are over end,
+ * and backends whose time is over leave the config. Most runs have none, and nothing is loaded for them.
+ */
+export async function lookAfterDrains(
+  machine: Machine,
+  outcome: Outcome,
+  run: DrainRun,
+): Promise<Outcome> {
+  if (machine.store.intents.isIdle()) return outcome;
+  const [{ appliedConfig }, { drainPass }] = await Promise.all([
+    import("./applied.ts"),
+    import("../lib/reconcile/drain.ts"),
+  ]);
+  const loaded = await appliedConfig(machine.store);
+  if (!loaded) return outcome;
+  const result = await drainPass(machine, loaded.config);
+  const told = await withDrains(outcome, result, machine);
+  if (!result.hasEnded && result.removals.length === 0) return told;
+  return await clearAway(machine, told, result.removals, run);
+}
+
+/** Adds what there is to tell of drains. */
+async function withDrains(
+  outcome: Outcome,
+  { changes, blocked }: DrainResult,
+  machine: Machine,
+): Promise<Outcome> {
+  return await withChanges(
+    { ...outcome, blocked: [...outcome.blocked, ...blocked] },
+    changes,
+    machine,
+  );
+}
+
+/** Adds what has changed of backends. */
+export async function withChanges(
+  outcome: Outcome,
+  changes: readonly HealthChange[],
+  machine: Machine,
+): Promise<Outcome> {
+  if (changes.length === 0) return outcome;
+  const { withHealth } = await import("../lib/reconcile/health.ts");
+  return withHealth({ ...outcome, health: [...outcome.health ?? [], ...changes] }, [], machine);
+}
+
+/** Has engines forget whose drain is over, and takes out who is to leave. */
+async function clearAway(
+  machine: Machine,
+  outcome: Outcome,
+  removals: readonly Removal[],
+  { places, lockTimeout_ms }: DrainRun,
+): Promise<Outcome> {
+  const [{ parseConfig }, { reconcile }, { sumOf }] = await Promise.all([
+    import("../lib/config/load.ts"),
+    import("../lib/reconcile/reconcile.ts"),
+    import("../lib/reconcile/outcome.ts"),
+  ]);
+  const latest = machine.store.revisions.latestApplied()!;
+  const notes = await removeFromFile(places, removals, latest.config_text);
+  const text = await without(latest.config_text, removals);
+  const loaded = await parseConfig(text, `revision ${latest.revision}`);
+  const command = removals.length > 0 ? commandOf(removals) : "lb reconcile";
+  const how = { who: context.who(), command, dryRun: false, patience_ms: lockTimeout_ms };
+  const after = await reconcile(machine, { loaded, ...how });
+  const sum = sumOf(outcome, { ...after, notes: [...notes, ...after.notes] });
+  return { ...sum, blocked: [...new Set([...outcome.blocked, ...after.blocked])] };
+}
+
+/** The file comes before the kernel; of the two, an operator may have edited the file meanwhile. */
+async function removeFromFile(
+  places: Places,
+  removals: readonly Removal[],
+  applied: string,
+): Promise<string[]> {
+  if (removals.length === 0) return [];
+  try {
+    const found = await context.readConfig(places);
+    const text = found === applied
+      ? await without(applied, removals)
+      : await withoutThose(found, removals);
+    if (text !== found) context.files.replace(places.config, text);
+    return [];
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    const names = removals.map(({ address }) => address.text).join(", ");
+    return [`${places.config} still has ${names}: take it out by hand, for ${reason}`];
+  }
+}
+
+async function without(text: string, removals: readonly Removal[]): Promise<string> {
+  if (removals.length === 0) return text;
+  const { editConfig } = await import("../lib/config/edit/edit.ts");
+  const byService = Map.groupBy(removals, ({ service }) => service);
+  for (const some of byService.values()) {
+    const edits = some.map((one) => ({ kind: "remove" as const, ...one }));
+    text = (await editConfig(text, edits)).text;
+  }
+  return text;
+}
+
+/** The same of a file from which somebody may have taken some of them already. */
+async function withoutThose(text: string, removals: readonly Removal[]): Promise<string> {
+  for (const removal of removals) {
+    try {
+      text = await without(text, [removal]);
+    } catch (error) {
+      if (!(error instanceof LbError && error.code === "usage")) throw error;
+    }
+  }
+  return text;
+}
+
+function commandOf(removals: readonly Removal[]): string {
+  const words = removals.map(({ service, address, port }) =>
+    `${service} ${address.text}${port === undefined ? "" : ` port ${port}`}`
+  );
+  return `lb scale --remove (drained): ${words.join(", ")}`;
+}

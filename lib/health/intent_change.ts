@@ -1,0 +1,61 @@
+import type { HealthChange } from "../model/health.ts";
+import type { DrainEnd, IntentRecord } from "../model/intent.ts";
+import { secondsLeft } from "./drain.ts";
+
+/** Whom a line is about. */
+interface About {
+  readonly service: string;
+  /** The backend's `backendKey`. */
+  readonly backend: string;
+  /** As people write it. */
+  readonly endpoint: string;
+}
+
+/** What a wish has changed of a backend, for people; nothing where it is as before. Pure. */
+export function wishChange(
+  about: About,
+  before: IntentRecord | undefined,
+  now: IntentRecord | undefined,
+  now_ms: number,
+): HealthChange[] {
+  const words = wordsFor(before, now, now_ms);
+  return words === undefined ? [] : [changeOf(about, words)];
+}
+
+function wordsFor(
+  before: IntentRecord | undefined,
+  now: IntentRecord | undefined,
+  now_ms: number,
+): string | undefined {
+  const [was, is] = [before?.intent ?? "ready", now?.intent ?? "ready"];
+  if (is === "ready") {
+    return was === "ready" ? undefined : "is ready again: it gets connections now";
+  }
+  if (is === "maintenance") {
+    return was === is
+      ? undefined
+      : "is in maintenance: no new connections and no checks until it is ready again";
+  }
+  const isAsBefore = was === is && before?.removes === now?.removes &&
+    before?.deadline_ms === now?.deadline_ms;
+  return isAsBefore ? undefined : drainWords(now!, now_ms);
+}
+
+function drainWords(now: IntentRecord, now_ms: number): string {
+  const left_s = secondsLeft(now, now_ms);
+  const end = left_s === 0 ? "what is established is cut" : `what is left is cut in ${left_s} s`;
+  const then = now.removes ? ", and it leaves the config" : "";
+  return `drains: no new connections, ${end}${then}`;
+}
+
+/** That a drain has come to its end. Pure. @param count of connections that were cut */
+export function endChange(about: About, ended: DrainEnd, count: number): HealthChange {
+  const words = ended === "drained"
+    ? "is drained: no connection is left"
+    : `is at its deadline: ${count} ${count === 1 ? "connection" : "connections"} cut`;
+  return changeOf(about, words);
+}
+
+function changeOf({ service, backend, endpoint }: About, words: string): HealthChange {
+  return { kind: "drain", service, backend, message: `${service} ${endpoint} ${words}` };
+}

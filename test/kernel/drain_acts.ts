@@ -1,0 +1,66 @@
+/** What drains do on every engine that keeps connections. */
+import assert from "node:assert/strict";
+import type { Family } from "../../lib/model/address.ts";
+import {
+  applyText,
+  draining,
+  drainWords,
+  first,
+  heldBy,
+  leavesNothing,
+  newOnes,
+  openAll,
+  scale,
+  type Told,
+  wait,
+} from "./drain_rig.ts";
+import type { Ending } from "./drain_inside.ts";
+import type { Lab } from "./harness.ts";
+import { PATIENCE } from "./patience.ts";
+
+/** Seconds from the drain to the cut. */
+const DEADLINE_S = 4 * PATIENCE;
+
+/** Of each kind at each backend: a hundred downloads and ten that say nothing. */
+const COUNTS = { short: 50, long: 50, idle: 10 };
+
+/** A hundred downloads on a backend that drains, under `lb reconcile --every`. */
+export async function cutAtDeadline(lab: Lab, engine: string, family: Family): Promise<void> {
+  await applyText(lab, draining(engine, DEADLINE_S));
+  const connections = await openAll(lab, family, COUNTS);
+  // Passes are so far apart that none of them is at the deadline.
+  const seconds = DEADLINE_S + 14 * PATIENCE;
+  const every = [`--every`, `${seconds - 1}s`, "--for", `${seconds}s`];
+  const passes = lab.balancer.json<Told>(0, "reconcile", ...every);
+  await wait(1_000 * PATIENCE);
+  const begun = await scale(lab, "--drain", first(family).name);
+  const begun_ms = Date.now();
+  assert.match(
+    drainWords(begun)[0] ?? "",
+    /drains: no new connections, what is left is cut in \d+ s/,
+  );
+  await wait(1_500 * PATIENCE);
+  assert.deepEqual(await newOnes(lab, family), ["b2"]);
+  await wait(begun_ms + (DEADLINE_S + 2) * 1000 - Date.now());
+  assert.equal(await heldBy(lab, 0), 0, "the backend was told, too");
+  const told = drainWords(await passes);
+  assert.match(told.join("\n"), /is at its deadline: 60 connections cut$/);
+  await leavesNothing(lab, family);
+  judge(await connections.close(), begun_ms + DEADLINE_S * 1000);
+}
+
+function judge(endings: readonly Ending[], deadline_ms: number): void {
+  const ends = (backend: string, kind: Ending["kind"]) =>
+    endings.filter((one) => one.backend === backend && one.kind === kind);
+  for (const kind of ["short", "long", "idle"] as const) {
+    assert.equal(ends("b1", kind).length, COUNTS[kind], `${kind} at b1`);
+    const expected = kind === "short" ? "whole" : "open";
+    assert.deepEqual(new Set(ends("b2", kind).map(({ end }) => end)), new Set([expected]));
+  }
+  assert.deepEqual(new Set(ends("b1", "short").map(({ end }) => end)), new Set(["whole"]));
+  for (const { kind, end, at_ms } of [...ends("b1", "long"), ...ends("b1", "idle")]) {
+    assert.equal(end, "reset", kind);
+    const late_ms = at_ms - deadline_ms;
+    assert.ok(Math.abs(late_ms) < 1_000 * PATIENCE, `${kind} was cut ${late_ms} ms late`);
+  }
+}
