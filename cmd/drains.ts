@@ -1,6 +1,7 @@
+import type { LoadedConfig } from "../lib/config/load.ts";
 import { LbError } from "../lib/model/error.ts";
 import type { HealthChange } from "../lib/model/health.ts";
-import type { DrainResult, Removal } from "../lib/reconcile/drain.ts";
+import type { Removal } from "../lib/reconcile/drain.ts";
 import type { Outcome } from "../lib/reconcile/outcome.ts";
 import type { Machine } from "../lib/reconcile/request.ts";
 import { context, type Places } from "./context.ts";
@@ -28,22 +29,12 @@ export async function lookAfterDrains(
   const loaded = await appliedConfig(machine.store);
   if (!loaded) return outcome;
   const result = await drainPass(machine, loaded.config);
-  const told = await withDrains(outcome, result, machine);
-  if (!result.hasEnded && result.removals.length === 0) return told;
-  return await clearAway(machine, told, result.removals, run);
-}
-
-/** Adds what there is to tell of drains. */
-async function withDrains(
-  outcome: Outcome,
-  { changes, blocked }: DrainResult,
-  machine: Machine,
-): Promise<Outcome> {
-  return await withChanges(
-    { ...outcome, blocked: [...outcome.blocked, ...blocked] },
-    changes,
-    machine,
-  );
+  const { changes, notes, removals, hasEnded, finish } = result;
+  const told = { ...outcome, notes: [...outcome.notes, ...notes] };
+  let sum = await withChanges(told, changes, machine);
+  if (hasEnded) sum = await rerun(machine, sum, loaded, "lb reconcile", run);
+  await finish();
+  return removals.length > 0 ? await removeAll(machine, sum, removals, run) : sum;
 }
 
 /** Adds what has changed of backends. */
@@ -57,27 +48,39 @@ export async function withChanges(
   return withHealth({ ...outcome, health: [...outcome.health ?? [], ...changes] }, [], machine);
 }
 
-/** Has engines forget whose drain is over, and takes out who is to leave. */
-async function clearAway(
+/** Backends whose drain is over leave the config in force, and the file. */
+async function removeAll(
   machine: Machine,
   outcome: Outcome,
   removals: readonly Removal[],
-  { places, lockTimeout_ms }: DrainRun,
+  run: DrainRun,
 ): Promise<Outcome> {
-  const [{ parseConfig }, { reconcile }, { sumOf }] = await Promise.all([
-    import("../lib/config/load.ts"),
+  const { parseConfig } = await import("../lib/config/load.ts");
+  const latest = machine.store.revisions.latestApplied()!;
+  const notes = await removeFromFile(run.places, removals, latest.config_text);
+  const text = await without(latest.config_text, removals);
+  const loaded = await parseConfig(text, `revision ${latest.revision}`);
+  const sum = await rerun(machine, outcome, loaded, commandOf(removals), run);
+  return { ...sum, notes: [...sum.notes, ...notes] };
+}
+
+/** Engines have something to clear away. @returns both runs as one */
+async function rerun(
+  machine: Machine,
+  outcome: Outcome,
+  loaded: LoadedConfig,
+  command: string,
+  { lockTimeout_ms: patience_ms }: DrainRun,
+): Promise<Outcome> {
+  const [{ reconcile }, { sumOf }] = await Promise.all([
     import("../lib/reconcile/reconcile.ts"),
     import("../lib/reconcile/outcome.ts"),
   ]);
-  const latest = machine.store.revisions.latestApplied()!;
-  const notes = await removeFromFile(places, removals, latest.config_text);
-  const text = await without(latest.config_text, removals);
-  const loaded = await parseConfig(text, `revision ${latest.revision}`);
-  const command = removals.length > 0 ? commandOf(removals) : "lb reconcile";
-  const how = { who: context.who(), command, dryRun: false, patience_ms: lockTimeout_ms };
+  const how = { who: context.who(), command, dryRun: false, patience_ms };
   const after = await reconcile(machine, { loaded, ...how });
-  const sum = sumOf(outcome, { ...after, notes: [...notes, ...after.notes] });
-  return { ...sum, blocked: [...new Set([...outcome.blocked, ...after.blocked])] };
+  const routine = after.routine && (outcome.routine || !outcome.changed);
+  const blocked = [...new Set([...outcome.blocked, ...after.blocked])];
+  return { ...sumOf(outcome, after), routine, blocked };
 }
 
 /** The file comes before the kernel; of the two, an operator may have edited the file meanwhile. */

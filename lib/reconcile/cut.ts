@@ -13,28 +13,36 @@ const CUT_MS = 10_000;
 const ROUND_MS = 250;
 const ROUNDS = 3;
 
+/** A cut that has begun. */
+export interface Cut {
+  /** What did not go as usual, a sentence for each. */
+  readonly notes: readonly string[];
+  /** Resets also those connections in which nobody says anything. Takes half a second. */
+  readonly finish: () => Promise<void>;
+}
+
 /**
  * Ends connections: tcp by a reset to both ends, also where both are idle; what conntrack and IPVS know of
  * them is forgotten. Udp flows are only forgotten: the next packet is balanced anew.
  *
- * @returns what could not be done, a sentence for each
  * @throws {KernelError} where the kernel cannot be asked
  */
-export async function cutFlows(
-  machine: Machine,
-  flows: readonly Flow[],
-): Promise<readonly string[]> {
-  if (flows.length === 0) return [];
-  const { kernel } = machine;
+export async function beginCut(machine: Machine, flows: readonly Flow[]): Promise<Cut> {
+  if (flows.length === 0) return { notes: [], finish: () => Promise.resolve() };
+  const { kernel, packets } = machine;
   const known = withEntries(kernel, flows);
   const tcp = known.filter(({ protocol }) => protocol === PROTOCOL_NUMBERS.tcp);
-  const blocked = tcp.length > 0 ? await layRules(machine, tcp) : [];
+  const notes = tcp.length > 0 ? await layRules(machine, tcp) : [];
   deleteEntries(kernel.sockets, known.flatMap(({ entry }) => entry ?? []));
-  if (tcp.length > 0) await reset(machine, tcp, blocked.length === 0);
-  return blocked;
+  closeInIpvs(packets, tcp);
+  return { notes, finish: () => provokeAll(machine, tcp) };
 }
 
-/** @returns why there are no rules that reset, where there are none */
+/**
+ * Without rules the ends learn it from each other and from this machine: nobody knows their connection.
+ *
+ * @returns a word about that
+ */
 async function layRules(
   { kernel, store }: Machine,
   flows: readonly Flow[],
@@ -46,10 +54,8 @@ async function layRules(
     return [];
   } catch (error) {
     if (!(error instanceof LbError)) throw error;
-    return [
-      `${flows.length} tcp connections could not be reset: ${error.message}; they are forgotten, and ` +
-      "end when one of their ends says something",
-    ];
+    store.intents.putCut(undefined);
+    return [`no rules for resets here: connections were forgotten instead (${error.message})`];
   }
 }
 
@@ -57,15 +63,12 @@ function tuplesOf({ family, request, reply }: Flow): CutTuple[] {
   return [{ ...request, family }, { ...reply, family }];
 }
 
-async function reset(
+async function provokeAll(
   { kernel: { clock }, packets }: Machine,
   flows: readonly Flow[],
-  isAnswered: boolean,
 ): Promise<void> {
-  if (isAnswered) provoke(packets, flows, 0);
-  closeInIpvs(packets, flows);
-  for (let round = 1; isAnswered && round < ROUNDS; round++) {
-    await clock.sleep(ROUND_MS);
+  for (let round = 0; round < ROUNDS && flows.length > 0; round++) {
+    if (round > 0) await clock.sleep(ROUND_MS);
     provoke(packets, flows, round);
   }
 }

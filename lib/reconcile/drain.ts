@@ -9,19 +9,21 @@ import { type Backend, backendKey, portRanges, type Service } from "../model/ser
 import type { Config } from "../model/settings.ts";
 import { rowFinder } from "../store/ids.ts";
 import type { Store } from "../store/store.ts";
-import { cutFlows } from "./cut.ts";
+import { beginCut } from "./cut.ts";
 import { knownLayouts } from "./flows.ts";
 import type { Machine } from "./request.ts";
 
 /** What a drain's pass has come to. */
 export interface DrainResult {
   readonly changes: readonly HealthChange[];
-  /** What could not be done. */
-  readonly blocked: readonly string[];
+  /** Worth knowing, and nobody's fault. */
+  readonly notes: readonly string[];
   /** Backends that are to leave the config now. */
   readonly removals: readonly Removal[];
   /** Drains have ended, and an engine may have something to clear away. */
   readonly hasEnded: boolean;
+  /** To be called when engines have cleared away what they have to. */
+  readonly finish: () => Promise<void>;
 }
 
 /** A backend whose time is over. */
@@ -57,14 +59,14 @@ export async function drainPass(machine: Machine, config: Config): Promise<Drain
   const cutIds = new Set(
     ended.filter((one) => one.ended === "cut").map(({ drain }) => idOf(open, drain)),
   );
-  const blocked = await cutFlows(machine, flows.filter(({ id }) => cutIds.has(id)));
+  const { notes, finish } = await beginCut(machine, flows.filter(({ id }) => cutIds.has(id)));
   const changes = ended.map(({ drain, ended }) =>
     endChange(aboutOf(drainOf(open, drain)), ended, drain.connections)
   );
   record(machine, ended.map(({ drain, ended }) => ({ ...drain.row, ended })), changes);
   const removals = drainsIn(store.intents.all(), config, store)
     .filter(({ row }) => row.ended !== null && row.removes).map(removalOf);
-  return { changes, blocked, removals, hasEnded: ended.length > 0 };
+  return { changes, notes, removals, hasEnded: ended.length > 0, finish };
 }
 
 /** A drain under way. */

@@ -6,6 +6,7 @@ import {
   draining,
   drainWords,
   first,
+  hasNft,
   heldBy,
   leavesNothing,
   newOnes,
@@ -42,7 +43,10 @@ export async function cutAtDeadline(lab: Lab, engine: string, family: Family): P
   await wait(1_500 * PATIENCE);
   assert.deepEqual(await newOnes(lab, family), ["b2"]);
   await wait(begun_ms + (DEADLINE_S + 2) * 1000 - Date.now());
-  assert.equal(await heldBy(lab, 0), 0, "the backend was told, too");
+  const held = await heldBy(lab, 0);
+  // Without nft a silent backend hears of it when it says something.
+  const held_max = await hasNft(lab) ? 0 : COUNTS.idle;
+  assert.ok(held <= held_max, `the backend was not told of ${held} connections`);
   const told = drainWords(await passes);
   assert.match(told.join("\n"), /is at its deadline: 60 connections cut$/);
   await leavesNothing(lab, family);

@@ -81,6 +81,11 @@ export const ELSEWHERE: Readonly<Record<Exclude<MachineName, "own">, readonly El
       path: "test/kernel/load_follow_test.ts",
       why: "IPVS, with weights that follow what is measured",
       only: /on ipvs/,
+      },
+      {
+      path: "test/kernel/drain_ipvs_test.ts",
+      why: "drains on IPVS, without nft to make resets",
+      only: /IPv4/,
     },
     { path: "test/kernel/queue_test.ts", why: "queues of linux 6.1", only: /what was sent|behind/ },
   ],
@@ -88,6 +93,11 @@ export const ELSEWHERE: Readonly<Record<Exclude<MachineName, "own">, readonly El
     CAPABILITY,
     CHOOSE,
     { path: "test/kernel/move_test.ts", why: "both engines are here: services move between them" },
+    {
+      path: "test/kernel/drain_ipvs_test.ts",
+      why: "drains on IPVS, with nft to make resets",
+      only: /IPv4/,
+    },
     CONTRACT,
     { ...HOST, only: /every sysctl and address|vip_on/ },
     {

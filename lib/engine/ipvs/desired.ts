@@ -82,10 +82,11 @@ function virtualOf(service: PlacedService, key: ServiceKey): Virtual {
   if (!scheduler) throw new TypeError(`supports() lets no ${service.scheduler} through`);
   const backends = service.backends.filter((one) => one.address.family === family);
   const weights = kernelWeights(service.scheduler, backends.map((one) => one.effective_weight));
-  // Whose drain is over is not wanted any more: its udp flows go at once, and it with its last connection.
-  const places = backends.flatMap((backend, index) =>
-    backend.isOut ? [] : [placeEntry(placeOf(service, backend, port, weights[index]!))]
+  const entries = backends.map((backend, index) =>
+    placeEntry(placeOf(service, backend, port, weights[index]!))
   );
+  // Whose drain is over goes: what connections it still has were cut.
+  const [out, places] = partition(entries, (_, index) => backends[index]!.isOut ?? false);
   const mask = family === 4 ? persistence?.mask : persistence?.mask6;
   return {
     key,
@@ -97,7 +98,15 @@ function virtualOf(service: PlacedService, key: ServiceKey): Virtual {
     protocol,
     tagged: true,
     places: new Map(places),
+    ...out.length > 0 && { forgotten: new Set(out.map(([name]) => name)) },
   };
+}
+
+function partition<T>(
+  all: readonly T[],
+  test: (one: T, index: number) => boolean,
+): [T[], T[]] {
+  return [all.filter(test), all.filter((one, index) => !test(one, index))];
 }
 
 /**

@@ -92,10 +92,10 @@ function stepsOf(found: Difference): Step[] {
 
 /**
  * A udp flow has no end, and goes to a dead backend for as long as somebody sends: it is forgotten at
- * once, and its next packet finds another.
+ * once, and its next packet finds another. So is what was cut.
  */
-function isForgotten({ virtual: { protocol } }: PlaceOf): boolean {
-  return protocol === "udp";
+function isForgotten({ virtual: { protocol, forgotten }, name }: PlaceOf): boolean {
+  return protocol === "udp" || (forgotten?.has(name) ?? false);
 }
 
 function isUnused({ place: { counted } }: PlaceOf): boolean {

@@ -37,6 +37,8 @@ export interface Virtual {
   readonly tagged: boolean;
   /** By `ADDRESS:PORT`. */
   readonly places: ReadonlyMap<string, Place>;
+  /** Places that go at once with all their connections, by the same names. Not of a look at the kernel. */
+  readonly forgotten?: ReadonlySet<string>;
 }
 
 /** All of lb's, as wanted or as found. */
