@@ -58,8 +58,8 @@ function conclude({ outcome, json }: Follow, sum: Outcome, { interrupted }: Endi
   const begun = new Set<HealthChange>(outcome.health);
   const news = (sum.health ?? []).filter((change) => !begun.has(change));
   const paint = stderrPaint();
-  for (const { message } of news) say(paint(`! ${message}`, "yellow"));
   if (json) printJson(sum);
+  else for (const { message } of news) say(paint(`! ${message}`, "yellow"));
   if (!interrupted) return exitCodeOf(sum);
   say('The drain goes on: "lb reconcile" ends it at its deadline, "lb status" shows it.');
   return EXIT_ATTENTION;

@@ -1,7 +1,7 @@
 import type { Edit } from "../lib/config/edit/edit.ts";
 import type { Wish } from "../lib/health/drain.ts";
 import { formatEndpoint } from "../lib/model/address.ts";
-import { LbError } from "../lib/model/error.ts";
+import { EXIT_OK, LbError } from "../lib/model/error.ts";
 import type { HealthChange } from "../lib/model/health.ts";
 import type { Wanted } from "../lib/reconcile/intents.ts";
 import type { Outcome } from "../lib/reconcile/outcome.ts";
@@ -118,7 +118,9 @@ export function scaleCommand(end: End) {
       const planned = changes.map(({ message }) => message);
       const told = { ...outcome, notes: [...notes, ...plan ? planned : [], ...outcome.notes] };
       const isFollowed = options.wait && !plan;
-      const exitCode = await report(told, { json: json && !isFollowed, planned: plan });
+      // One document, when all of it is over.
+      const isLater = isFollowed && json;
+      const exitCode = isLater ? EXIT_OK : await report(told, { json, planned: plan });
       if (!isFollowed) return end(exitCode);
       const { followDrains } = await import("./follow.ts");
       end(await followDrains(places, { service: service!, lockTimeout_ms, json, outcome: told }));

@@ -1,0 +1,200 @@
+/** Drains as operators have them: what is kept, what is followed, what is taken back. */
+import assert from "node:assert/strict";
+import { stream } from "./clients.ts";
+import { door, scaleName } from "./config.ts";
+import {
+  applyText,
+  draining,
+  drainWords,
+  first,
+  heldBy,
+  newOnes,
+  openAll,
+  scale,
+  type Told,
+  wait,
+} from "./drain_rig.ts";
+import { kernelTests, type Lab } from "./harness.ts";
+import { PATIENCE } from "./patience.ts";
+import { must } from "./steps.ts";
+
+const test = kernelTests({ backends: 2 });
+
+interface BackendText {
+  readonly intent: string;
+  readonly weight_reason: string;
+  readonly effective_weight: number;
+  readonly health: string;
+  readonly drain: { readonly connections_left: number; readonly seconds_left: number } | null;
+}
+
+/** What `lb status` tells of the first backend. */
+async function statusOf({ balancer }: Lab, code = 0): Promise<BackendText> {
+  const { services } = await balancer.json<{ services: { backends: BackendText[] }[] }>(
+    code,
+    "status",
+  );
+  return services[0]!.backends[0]!;
+}
+
+const B1 = first(4).name;
+
+/** Of each backend. */
+const ONE_LONG = { short: 0, long: 1, idle: 0 };
+
+test("a persistent client moves with its next connection while the one it has goes on, and ready takes it back", async (lab) => {
+  await applyText(lab, draining("nft", 60, { families: [4], more: 'persistence = "5m"' }));
+  const connections = await openAll(lab, 4, ONE_LONG);
+  const [before] = await newOnes(lab, 4, 4);
+  const index = before === "b1" ? 0 : 1;
+  await scale(lab, "--drain", scaleName(4, index));
+  const [after, ...others] = await newOnes(lab, 4, 4);
+  assert.deepEqual([after, others], [before === "b1" ? "b2" : "b1", []]);
+  assert.equal(await heldBy(lab, index), 2);
+  await scale(lab, "--ready", scaleName(4, index), "--drain", scaleName(4, 1 - index));
+  assert.deepEqual(await newOnes(lab, 4, 4), [before]);
+  const endings = await connections.close();
+  assert.deepEqual(endings.map(({ end }) => end), ["open", "open"]);
+});
+
+test("what is wanted outlives runs, and is told: connections and seconds left", async (lab) => {
+  await applyText(lab, draining("nft", 60, { families: [4] }));
+  const connections = await openAll(lab, 4, ONE_LONG);
+  await scale(lab, "--drain", B1);
+  await lab.balancer.json(0, "reconcile");
+  await lab.balancer.json(0, "apply");
+  const { intent, weight_reason, effective_weight, drain } = await statusOf(lab);
+  assert.deepEqual([intent, weight_reason, effective_weight], ["drain", "drain", 0]);
+  assert.equal(drain?.connections_left, 1);
+  assert.ok(drain.seconds_left > 60 - 20 * PATIENCE && drain.seconds_left <= 60);
+  await scale(lab, "--maintenance", B1);
+  assert.deepEqual(await newOnes(lab, 4), ["b2"]);
+  const resting = await statusOf(lab);
+  assert.deepEqual([resting.intent, resting.drain], ["maintenance", null]);
+  await connections.close();
+});
+
+test("in maintenance a backend is not checked, and nobody calls it ill", async (lab) => {
+  const text = draining("nft", 60, { families: [4] })
+    .replace("[service.drain]", "[service.health]\nfall = 1\npanic = 0\n[service.drain]");
+  await applyText(lab, text);
+  await scale(lab, "--maintenance", B1);
+  const { topology, balancer } = lab;
+  const drop = "add table inet t; add chain inet t c { type filter hook input priority 0; }; " +
+    "add rule inet t c tcp dport 8080 reject with tcp reset";
+  await topology.run(topology.backends[0]!, ["nft", drop]);
+  try {
+    const { stdout, code } = await balancer.lb("reconcile");
+    assert.deepEqual([stdout, code], ["", 0]);
+    assert.equal((await statusOf(lab)).health, "healthy");
+    const back = await scale(lab, "--ready", B1);
+    assert.match(drainWords(back).join(), /is ready again/);
+    assert.match((await balancer.lb("reconcile")).stdout, /is unhealthy/);
+  } finally {
+    await topology.run(topology.backends[0]!, ["nft", "delete table inet t"]);
+  }
+});
+
+test("--remove waits for the last connection, then the backend is out of the config, comments kept", async (lab) => {
+  const { balancer } = lab;
+  const text = `# mine\n${draining("nft", 60, { families: [4] })}`;
+  await applyText(lab, text);
+  const connections = await openAll(lab, 4, { short: 1, long: 0, idle: 0 });
+  const begun_ms = performance.now();
+  const told = await scale(lab, "--remove", B1, "--wait");
+  assert.ok(performance.now() - begun_ms < 30_000 * PATIENCE, "not until the deadline");
+  assert.match(drainWords(told).join("\n"), /drains: .*leaves the config\n.*is drained/);
+  const { address } = first(4);
+  assert.doesNotMatch(balancer.readConfig(), new RegExp(address));
+  assert.match(balancer.readConfig(), /^# mine\n/);
+  assert.deepEqual(await newOnes(lab, 4), ["b2"]);
+  const { changed } = await balancer.json<{ changed: boolean }>(0, "apply");
+  assert.equal(changed, false, "the file says what is in force");
+  assert.deepEqual((await connections.close()).map(({ end }) => end), ["whole", "whole"]);
+});
+
+test("--remove --cut resets what is established at once, and an uninstall leaves nothing of it", async (lab) => {
+  await applyText(lab, draining("nft", 60, { families: [4] }));
+  const connections = await openAll(lab, 4, { short: 0, long: 2, idle: 2 });
+  const told = await scale(lab, "--remove", B1, "--cut");
+  assert.match(drainWords(told).join("\n"), /4 connections cut/);
+  await wait(500 * PATIENCE);
+  assert.equal(await heldBy(lab, 0), 0);
+  assert.doesNotMatch(lab.balancer.readConfig(), new RegExp(first(4).address));
+  assert.match(await must(lab, "nft", "list", "tables"), /inet lb-cut/);
+  await lab.balancer.json(0, "uninstall", "--yes");
+  assert.doesNotMatch(await must(lab, "nft", "list", "tables"), /lb/);
+  const ends = (await connections.close()).map(({ backend, end }) => `${backend} ${end}`);
+  assert.deepEqual(ends.sort(), [...Array(4).fill("b1 reset"), ...Array(4).fill("b2 open")]);
+});
+
+test("with bare cron what is left is cut by the first pass after the deadline, and told once", async (lab) => {
+  await applyText(lab, draining("nft", 1, { families: [4] }));
+  const connections = await openAll(lab, 4, ONE_LONG);
+  await scale(lab, "--drain", B1);
+  await wait(1_500);
+  assert.equal(await heldBy(lab, 0), 1, "nobody was there to cut it");
+  const { stdout } = await lab.balancer.lb("reconcile");
+  assert.match(stdout, /^! web 198\.51\.100\.11:8080 is at its deadline: 1 connection cut\n$/);
+  await wait(300 * PATIENCE);
+  assert.equal(await heldBy(lab, 0), 0);
+  assert.equal((await lab.balancer.lb("reconcile")).stdout, "");
+  await connections.close();
+});
+
+test("udp flows that go on at the deadline are forgotten, and go on elsewhere from the same port", async (lab) => {
+  const service = { families: [4], protocol: "udp", ports: "[53]" } as const;
+  await applyText(lab, draining("nft", 2, { ...service, weights: [1, 0] }));
+  const datagrams = stream(lab, door(4, 10, 53));
+  assert.equal((await datagrams.lines.next()).value, "ready");
+  await wait(300 * PATIENCE);
+  const b1 = scaleName(4, 0, 53);
+  const told = await scale(lab, "--weight", `${scaleName(4, 1, 53)}=1`, "--drain", b1, "--wait");
+  assert.match(drainWords(told).join("\n"), /1 connection cut/);
+  await wait(300 * PATIENCE);
+  const listing = await must(lab, "conntrack", "-L", "-p", "udp", "--dport", "53");
+  assert.match(listing, new RegExp(`src=${first(4).address.replace(".11", ".12")} `));
+  assert.doesNotMatch(listing, new RegExp(`src=${first(4).address} `));
+  await datagrams.closeInput();
+  await datagrams.ended;
+});
+
+test("Ctrl-C ends the waiting and not the drain", async (lab) => {
+  await applyText(lab, draining("nft", 60, { families: [4] }));
+  const connections = await openAll(lab, 4, ONE_LONG);
+  const argv = lab.balancer.argv("scale", "web", "--drain", B1, "--wait");
+  const script = 'exec "$@" 2>&1';
+  const child = lab.traffic.program(lab.topology.balancer, ["sh", "-c", script, "sh", ...argv]);
+  const lines: string[] = [];
+  for await (const line of child.lines) {
+    lines.push(line);
+    if (!/1 connection left, \d+ s$/.test(line)) continue;
+    await lab.topology.run(lab.topology.balancer, ["kill", "-INT", `${child.pid}`]);
+  }
+  const { code } = await child.ended;
+  assert.equal(code, 1);
+  assert.match(lines.at(-1) ?? "", /^The drain goes on: /);
+  assert.equal((await statusOf(lab)).intent, "drain");
+  await connections.close();
+});
+
+test("an address that fits several backends is a usage error, and nothing is wanted then", async (lab) => {
+  const more = `\n[[service.backend]]\naddress = "${first(4).address}"\nport = 8000\n`;
+  await applyText(lab, draining("nft", 60, { families: [4] }) + more);
+  const { code, stderr } = await lab.balancer.lb("scale", "web", "--drain", first(4).address);
+  assert.equal(code, 2);
+  assert.match(stderr, /fits several backends of `web`: .*:8080, .*:8000/);
+  assert.equal((await statusOf(lab)).intent, "ready");
+  const plan = await lab.balancer.json<Told>(0, "scale", "web", "--drain", B1, "--plan");
+  assert.match(plan.notes.join("\n"), /drains: no new connections/);
+  assert.equal((await statusOf(lab)).intent, "ready");
+});
+
+test("--tier sets the nodes of lb.toml and applies them", async (lab) => {
+  const text = draining("nft", 60, { families: [4], scheduler: "maglev" });
+  await applyText(lab, text);
+  const { code, stderr } = await lab.balancer.lb("scale", "--tier", "2");
+  assert.equal(code, 0, stderr);
+  assert.match(lab.balancer.readConfig(), /\n\[tier\]\nnodes = 2\n/);
+  assert.deepEqual(await newOnes(lab, 4), ["b1", "b2"]);
+});
