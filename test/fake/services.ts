@@ -19,6 +19,8 @@ export interface BackendSpec {
   readonly max_connections?: number;
   /** Index of the interface that leads to it, where it is sent packets by its link address. */
   readonly ifindex?: number;
+  /** Its drain is over. */
+  readonly isOut?: boolean;
 }
 
 /** What a test says of a service. */
@@ -46,14 +48,15 @@ export interface ServiceSpec {
 
 /** A backend of weight 100, unless said otherwise. */
 export function backendOf(spec: BackendSpec): PlacedBackend {
-  const { id, address, port, weight = 100, max_connections = 0, ifindex } = spec;
+  const { id, address, port, weight = 100, max_connections = 0, ifindex, isOut } = spec;
   const parsed = parseAddress(address);
   if (!parsed) throw new TypeError(`${address} is not an address`);
   const weights = { weight, effective_weight: weight };
   const link = ifindex === undefined
     ? {}
     : { link: { ifindex, interface: `eth${ifindex}`, answers: true } };
-  return { id, address: parsed, port, ...weights, backup: false, max_connections, ...link };
+  const some = { ...link, ...isOut && { isOut } };
+  return { id, address: parsed, port, ...weights, backup: false, max_connections, ...some };
 }
 
 /** A tcp service `web` on 203.0.113.10:80 with wrr, unless said otherwise. */

@@ -44,3 +44,61 @@ Deno.test("none begins once the time is up, and what lies behind it is not count
   assert.deepEqual([begun, count], [[0], { passes: 1, skipped: 11 }]);
   assert.deepEqual((await passes(1_000, 0, [10])).count, { passes: 1, skipped: 0 });
 });
+
+/** Passes every 5 s for 20 s, and when something is due: by the clock of the passes. */
+async function woken(due: (now_ms: number) => number | undefined, done: (now_ms: number) => void) {
+  let now_ms = 0;
+  const clock = {
+    now_ms: () => now_ms,
+    sleep: (ms: number) => Promise.resolve(void (now_ms += ms)),
+  };
+  const begun: number[] = [];
+  const acts: number[] = [];
+  const pass = () => {
+    begun.push(now_ms);
+    return Promise.resolve(true);
+  };
+  const wakes = {
+    next_ms: () => Promise.resolve(due(now_ms)),
+    act() {
+      acts.push(now_ms);
+      done(now_ms);
+      return Promise.resolve();
+    },
+  };
+  const count = await runPasses(clock, { every_ms: 5_000, for_ms: 18_000 }, pass, wakes);
+  return { begun, acts, count, end_ms: now_ms };
+}
+
+Deno.test("between passes it wakes for what is due, at its time, and passes stay where they are", async () => {
+  const deadlines = [2_300, 7_100, 12_000];
+  const found = await woken(() => deadlines[0], () => deadlines.shift());
+  assert.deepEqual(found.acts, [2_300, 7_100, 12_000]);
+  assert.deepEqual(found.begun, [0, 5_000, 10_000, 15_000]);
+  assert.deepEqual(found.count, { passes: 4, skipped: 0 });
+});
+
+Deno.test("what somebody else sets a deadline for meanwhile is seen within a second", async () => {
+  let isDone = false;
+  const found = await woken(
+    (now_ms) => now_ms < 6_200 || isDone ? undefined : 6_500,
+    () => isDone = true,
+  );
+  assert.equal(found.acts.length, 1);
+  assert.ok(found.acts[0]! >= 6_500 && found.acts[0]! <= 7_500, `${found.acts[0]}`);
+});
+
+Deno.test("after the last pass it stays for what is due before the next run's first", async () => {
+  let left = [19_500];
+  const found = await woken(() => left[0], () => left = []);
+  assert.deepEqual(found.acts, [19_500]);
+  assert.ok(found.end_ms < 20_100, `${found.end_ms}`);
+  const later = await woken(() => 25_000, () => {});
+  assert.deepEqual([later.acts, later.end_ms], [[], 15_000]);
+});
+
+Deno.test("what is due and cannot be done is tried again, and not without a pause", async () => {
+  const found = await woken(() => 1_000, () => {});
+  assert.ok(found.acts.length > 10 && found.acts.length < 60, `${found.acts.length}`);
+  assert.deepEqual(found.begun, [0, 5_000, 10_000, 15_000]);
+});

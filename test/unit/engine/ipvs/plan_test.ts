@@ -47,6 +47,19 @@ Deno.test("services come first, then backends, then weights, then what takes not
   assert.deepEqual(weights, ["198.51.100.12=50", "198.51.100.11=0", "198.51.100.13=0"]);
 });
 
+Deno.test("whose drain is over goes at once, whatever connections it has, and can come back", async () => {
+  const rig = new IpvsRig();
+  await rig.apply(WEB);
+  rig.destination("198.51.100.12")!.active = 3;
+  const over = { ...WEB, backends: [FIRST, { ...SECOND, weight: 0, isOut: true }] };
+  const { plan } = await rig.apply(over);
+  assert.deepEqual(summary(plan.changes), [`remove ${GONE}`]);
+  assert.equal(rig.destination("198.51.100.12"), undefined);
+  assert.deepEqual((await rig.plan(over)).changes, []);
+  assert.deepEqual(await rig.drift(), []);
+  assert.deepEqual(summary((await rig.apply(WEB)).plan.changes), [`add ${GONE}`]);
+});
+
 Deno.test("a removed backend stays without new connections until its own have ended", async () => {
   const rig = new IpvsRig();
   await rig.apply(WEB);
