@@ -47,6 +47,13 @@ export function applyCommand(end: End) {
           const { NOTHING_HELD } = await import("../lib/reconcile/selection.ts");
           return { loaded, command: "lb apply --migrate", held: NOTHING_HELD };
         },
+        after: async (machine, outcome) => {
+          const { lookAfterDrains } = await import("./drains.ts");
+          return await lookAfterDrains(machine, outcome, {
+            places,
+            lockTimeout_ms: options.lockTimeout,
+          });
+        },
       });
       const told = { ...outcome!, warnings: [...warnings, ...outcome!.warnings] };
       end(await report(told, { json: options.json, planned: options.plan }));

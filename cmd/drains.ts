@@ -4,16 +4,19 @@ import type { HealthChange } from "../lib/model/health.ts";
 import type { Removal } from "../lib/reconcile/drain.ts";
 import type { Outcome } from "../lib/reconcile/outcome.ts";
 import type { Machine } from "../lib/reconcile/request.ts";
+import type { Store } from "../lib/store/store.ts";
 import { context, type Places } from "./context.ts";
 
 /** How a run that looks after drains works on. */
 export interface DrainRun {
   readonly places: Places;
   readonly lockTimeout_ms: number;
+  /** What is in force, for who has parsed it already. @default parses it */
+  readonly load?: (store: Store) => Promise<LoadedConfig | undefined>;
 }
 
 /**
- * What comes after every run of `lb reconcile` and `lb scale`, with the lock held: drains that are over end,
+ * What comes after every run that changes something, with the lock held: drains that are over end,
  * and backends whose time is over leave the config. Most runs have none, and nothing is loaded for them.
  */
 export async function lookAfterDrains(
@@ -22,11 +25,9 @@ export async function lookAfterDrains(
   run: DrainRun,
 ): Promise<Outcome> {
   if (machine.store.intents.isIdle()) return outcome;
-  const [{ appliedConfig }, { drainPass }] = await Promise.all([
-    import("./applied.ts"),
-    import("../lib/reconcile/drain.ts"),
-  ]);
-  const loaded = await appliedConfig(machine.store);
+  const { drainPass } = await import("../lib/reconcile/drain.ts");
+  const load = run.load ?? (await import("./applied.ts")).appliedConfig;
+  const loaded = await load(machine.store);
   if (!loaded) return outcome;
   const result = await drainPass(machine, loaded.config);
   const { changes, notes, removals, hasEnded, finish } = result;

@@ -1,3 +1,4 @@
+import type { LoadedConfig } from "../lib/config/load.ts";
 import { EXIT_ATTENTION, LbError } from "../lib/model/error.ts";
 import type { HealthChange } from "../lib/model/health.ts";
 import type { Outcome } from "../lib/reconcile/outcome.ts";
@@ -5,7 +6,7 @@ import type { DrainProgress } from "../lib/report/drain.ts";
 import { drainBar, drainLines, totals } from "../lib/report/drain.ts";
 import { exitCodeOf } from "./change.ts";
 import { context, type Places } from "./context.ts";
-import { lookAfterDrains } from "./drains.ts";
+import { type DrainRun, lookAfterDrains } from "./drains.ts";
 import { printJson, say, stderrPaint } from "./io.ts";
 
 /** What is followed, and how it is told. */
@@ -35,11 +36,12 @@ interface Ending {
 export async function followDrains(places: Places, follow: Follow): Promise<number> {
   let isStopped = false;
   const release = context.holdSignals(() => isStopped = true);
+  const load = appliedOnce();
   const screen = Deno.stderr.isTerminal() ? barScreen() : lineScreen(follow.service);
   let sum = follow.outcome;
   try {
     while (!isStopped) {
-      const drains = await drainsOf(places, follow.service);
+      const drains = await drainsOf(places, follow.service, load);
       if (drains.length === 0) break;
       screen.show(drains);
       await context.clock.sleep(Math.min(LOOK_MS, untilDue_ms(drains)));
@@ -50,7 +52,7 @@ export async function followDrains(places: Places, follow: Follow): Promise<numb
     release();
   }
   return conclude(follow, sum, {
-    interrupted: isStopped && await isGoingOn(places, follow.service),
+    interrupted: isStopped && await isGoingOn(places, follow.service, load),
   });
 }
 
@@ -70,13 +72,24 @@ interface Followed extends DrainProgress {
   readonly deadline_ms: number | null;
 }
 
-async function drainsOf(places: Places, service: string): Promise<Followed[]> {
+/** What is in force, parsed when it is another text than before. */
+function appliedOnce(): Load {
+  let known: LoadedConfig | undefined;
+  return async (store) => {
+    if (known?.text === store.revisions.latestApplied()?.config_text) return known;
+    const { appliedConfig } = await import("./applied.ts");
+    return known = await appliedConfig(store);
+  };
+}
+
+type Load = NonNullable<DrainRun["load"]>;
+
+async function drainsOf(places: Places, service: string, load: Load): Promise<Followed[]> {
   const store = await context.readStore(places);
   try {
     if (!store) return [];
     const { openDrains } = await import("../lib/reconcile/drain.ts");
-    const { appliedConfig } = await import("./applied.ts");
-    const loaded = await appliedConfig(store);
+    const loaded = await load(store);
     if (!loaded) return [];
     const host = context.hostIdentity();
     const open = openDrains({ kernel: context.kernel(places), store, host }, loaded.config);
@@ -86,8 +99,8 @@ async function drainsOf(places: Places, service: string): Promise<Followed[]> {
   }
 }
 
-async function isGoingOn(places: Places, service: string): Promise<boolean> {
-  return (await drainsOf(places, service)).length > 0;
+async function isGoingOn(places: Places, service: string, load: Load): Promise<boolean> {
+  return (await drainsOf(places, service, load)).length > 0;
 }
 
 function untilDue_ms(drains: readonly Followed[]): number {

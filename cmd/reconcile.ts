@@ -94,7 +94,7 @@ function passOf(places: Places): Pass {
       },
       after: async (machine, outcome) => {
         const { lookAfterDrains } = await import("./drains.ts");
-        return await lookAfterDrains(machine, outcome, { places, lockTimeout_ms });
+        return await lookAfterDrains(machine, outcome, { places, lockTimeout_ms, load: configIn });
       },
     });
   };

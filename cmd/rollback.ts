@@ -48,6 +48,11 @@ async function rollBack(
     places,
     ...options,
     config: ({ store }) => earlierConfig(store, revision, places, notes),
+    after: async (machine, outcome) => {
+      const { lookAfterDrains } = await import("./drains.ts");
+      const { lockTimeout_ms } = options;
+      return await lookAfterDrains(machine, outcome, { places, lockTimeout_ms });
+    },
   });
   return { ...outcome, notes: [...notes, ...outcome.notes] };
 }

@@ -83,6 +83,8 @@ async function uninstall(
       return { loaded, command: "lb uninstall" };
     },
     finish(machine, outcome) {
+      // What was wanted of backends goes with them.
+      machine.store.intents.replace([]);
       const unknown = isKnown ? [] : [unknownPast(places)];
       const blocked = [...outcome.blocked, ...unknown];
       if (!purges) return { ...outcome, blocked };
