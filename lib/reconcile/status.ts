@@ -29,6 +29,8 @@ export interface DrainStatus {
   readonly connections_left: number | null;
   /** Seconds until the rest is cut. */
   readonly seconds_left: number | null;
+  /** When that is. Milliseconds since 1970. */
+  readonly deadline_ms: number | null;
   /** How it ended; null while it goes on. */
   readonly ended: DrainEnd | null;
   /** The backend leaves the config then. */
@@ -266,11 +268,17 @@ function intentStatus(
 ): Pick<BackendStatus, "intent" | "drain"> {
   const { intent = "ready" } = wanted ?? {};
   if (!wanted || intent !== "drain") return { intent, drain: null };
-  const { ended, removes } = wanted;
+  const { ended, removes, deadline_ms } = wanted;
   const connections_left = counters?.active_connections ?? null;
   return {
     intent,
-    drain: { connections_left, seconds_left: secondsLeft(wanted, now_ms), ended, removes },
+    drain: {
+      connections_left,
+      seconds_left: secondsLeft(wanted, now_ms),
+      deadline_ms,
+      ended,
+      removes,
+    },
   };
 }
 

@@ -1,6 +1,6 @@
 import { formatEndpoint, formatPrefix } from "../model/address.ts";
 import { familiesOf, formatPorts } from "../model/service.ts";
-import type { BackendStatus, ServiceStatus, Status } from "../reconcile/status.ts";
+import type { BackendStatus, DrainStatus, ServiceStatus, Status } from "../reconcile/status.ts";
 import { type WorkerReport, workerTrouble } from "../reconcile/queue.ts";
 import { columns, type Paint } from "./table.ts";
 
@@ -55,16 +55,21 @@ function serviceJson(
     bytes_out: sum(backends.map((each) => each.bytes_out)),
     ...(fallbacks !== null && { kernel_choices: fallbacks }),
     panic_since: panic_since_ms === undefined ? null : isoTime(panic_since_ms),
-    backends: backends.map(({ backend, changed_at_ms, chosen, ...rest }) => ({
+    backends: backends.map(({ backend, changed_at_ms, chosen, drain, ...rest }) => ({
       address: backend.address.text,
       port: backend.port ?? null,
       weight: backend.weight,
       backup: backend.backup,
       ...rest,
+      drain: drain && drainJson(drain),
       ...(chosen !== null && { chosen }),
       changed_at: isoTime(changed_at_ms),
     })),
   };
+}
+
+function drainJson({ deadline_ms, ...rest }: DrainStatus) {
+  return { ...rest, deadline: deadline_ms === null ? null : isoTime(deadline_ms) };
 }
 
 /** The table that fits any terminal. */

@@ -74,6 +74,22 @@ export async function scale({ balancer }: Lab, ...words: string[]): Promise<Told
   return await balancer.json<Told>(0, "scale", "web", ...words);
 }
 
+/** When the drain of the first backend of an IP version is over. Milliseconds since 1970. */
+export async function deadlineOf({ balancer }: Lab, family: Family): Promise<number> {
+  const { services } = await balancer.json<StatusText>(0, "status");
+  const found = services[0]?.backends.find(({ address }) => address === first(family).address);
+  return Date.parse(found?.drain?.deadline ?? "");
+}
+
+interface StatusText {
+  readonly services: readonly {
+    readonly backends: readonly {
+      readonly address: string;
+      readonly drain: { readonly deadline: string } | null;
+    }[];
+  }[];
+}
+
 /** What was told of drains. */
 export function drainWords({ health = [] }: Told): string[] {
   return health.filter(({ kind }) => kind === "drain").map(({ message }) => message);

@@ -1,5 +1,6 @@
 import { contains, parseAddress, type Prefix } from "../../model/address.ts";
 import { fitsMark, idMask, idOfMark, type MarkLayout, markOfId } from "../../model/mark.ts";
+import { isRefusal } from "../../model/error.ts";
 import { type PortRange, type Protocol, PROTOCOL_NUMBERS } from "../../model/service.ts";
 import { isEnded } from "../../netlink/conntrack/count.ts";
 import { type ConntrackFilter, dumpSome } from "../../netlink/conntrack/dump.ts";
@@ -50,7 +51,7 @@ export function findFlows(
   sought: readonly Sought[],
 ): Flow[] {
   if (sought.length === 0) return [];
-  const translated = dumpSome(sockets, filterFor(layouts, sought), (entry) => {
+  const translated = dumpWhereThere(sockets, filterFor(layouts, sought), (entry) => {
     const id = idIn(entry, layouts, sought);
     return id === undefined ? undefined : translatedFlow(id, entry);
   });
@@ -65,7 +66,7 @@ export function withEntries(
   const unknown = flows.filter(({ isIpvs }) => isIpvs);
   if (unknown.length === 0) return [...flows];
   const names = new Set(unknown.map(nameOf));
-  const entries = dumpSome(
+  const entries = dumpWhereThere(
     sockets,
     {},
     (entry) =>
@@ -79,6 +80,19 @@ export function withEntries(
     return entry ? { ...flow, entry, reply: entry.reply } : flow;
   });
 }
+
+/** IPVS does without conntrack, and so do kernels that have nothing else. */
+function dumpWhereThere<Picked>(...dump: Parameters<typeof dumpSome<Picked>>): Picked[] {
+  try {
+    return dumpSome(...dump);
+  } catch (error) {
+    if (isRefusal(error, NO_CONNTRACK)) return [];
+    throw error;
+  }
+}
+
+/** What a kernel says that has no conntrack netlink (nfnetlink_rcv_msg, net/netfilter/nfnetlink.c). */
+const NO_CONNTRACK = ["EINVAL", "EOPNOTSUPP", "EPROTONOSUPPORT", "ENOENT"];
 
 /** The kernel can look for one mark: with 40,000 entries that takes a tenth of reading all of them. */
 function filterFor(layouts: readonly MarkLayout[], sought: readonly Sought[]): ConntrackFilter {

@@ -238,3 +238,22 @@ Deno.test("a panic is told with since when it is", () => {
   const [json] = statusJson({ ...status, services }).services as Record<string, unknown>[];
   assert.equal(json?.panic_since, "2026-11-20T09:00:00.000Z");
 });
+
+Deno.test("a drain is told with what is left, and how it ended", () => {
+  const drain = { connections_left: 17, seconds_left: 42, deadline_ms: APPLIED, removes: false };
+  const shown = (more: Partial<NonNullable<BackendStatus["drain"]>>) => {
+    const draining = backendStatus(0, {
+      effective_weight: 0,
+      weight_reason: "drain",
+      intent: "drain",
+      drain: { ...drain, ended: null, ...more },
+    });
+    return statusText(statusOf([draining]), plain);
+  };
+  assert.match(shown({}), /0 of 100 \(drain: 17 left, 42 s\)/);
+  assert.match(shown({ removes: true }), /\(drain: 17 left, 42 s, then removed\)/);
+  assert.match(shown({ ended: "cut" }), /\(drain: rest cut\)/);
+  assert.match(shown({ ended: "drained" }), /\(drained\)/);
+  const resting = backendStatus(0, { effective_weight: 0, intent: "maintenance" });
+  assert.match(statusText(statusOf([resting]), plain), /\(maintenance\)/);
+});
