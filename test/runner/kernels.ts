@@ -81,8 +81,8 @@ export const ELSEWHERE: Readonly<Record<Exclude<MachineName, "own">, readonly El
       path: "test/kernel/load_follow_test.ts",
       why: "IPVS, with weights that follow what is measured",
       only: /on ipvs/,
-      },
-      {
+    },
+    {
       path: "test/kernel/drain_ipvs_test.ts",
       why: "drains on IPVS, without nft to make resets",
       only: /IPv4/,
