@@ -131,7 +131,10 @@ Deno.test(
   }),
 );
 
-const ASKED = CONFIG.replace('scheduler = "wlc"', 'scheduler = "cpu"\nagent_port = 9777');
+const ASKED = CONFIG.replace(
+  'scheduler = "wlc"',
+  'scheduler = "cpu"\nagent_port = 9777\nhealth = { type = "none" }',
+);
 
 /** What agents say from now on; undefined of one that does not answer. */
 function say(rig: Rig, figures: Readonly<Record<string, number | undefined>>): void {
