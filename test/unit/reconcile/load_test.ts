@@ -181,7 +181,7 @@ Deno.test(
     const [{ checked_at_ms } = { checked_at_ms: 0 }] = rig.store.loads.all();
     await pass(rig, ASKED, dueAfter(checked_at_ms + 1_000, 500));
     assert.equal(rig.store.loads.all()[0]?.checked_at_ms, checked_at_ms);
-    await rig.run(CONFIG.replace("wlc", "wrr"));
+    await rig.run(ASKED.replace("cpu", "wrr"));
     assert.deepEqual(rig.store.loads.all(), []);
   }),
 );
