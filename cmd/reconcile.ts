@@ -100,14 +100,13 @@ function passOf(places: Places): Pass {
   };
 }
 
-/** Whoever is looked after at all has been once, by the apply: where nobody was, the config is not even read. */
+/** Nobody is looked after before something was applied. */
 async function checkBackends(
   machine: Machine,
   configIn: (store: Store) => Promise<LoadedConfig | undefined>,
   isDue?: IsDue,
 ): Promise<readonly HealthChange[]> {
-  const { health, loads } = machine.store;
-  if (health.isEmpty() && loads.isEmpty()) return [];
+  if (machine.store.revisions.latestApplied() === undefined) return [];
   const { EVERYBODY, healthPass } = await import("../lib/reconcile/health.ts");
   const loaded = await configIn(machine.store);
   return loaded ? await healthPass(machine, loaded.config, isDue ?? EVERYBODY) : [];

@@ -18,23 +18,23 @@ const DOUBLINGS_MAX = 5;
  * @param now_ms milliseconds since 1970
  */
 export function step(
-  known: HealthRecord | undefined,
+  known: HealthRecord,
   result: CheckResult,
   limits: Pick<Health, "rise" | "fall">,
   now_ms: number,
 ): HealthRecord {
-  const before = observed(known ?? unknownSince(now_ms), result, now_ms);
+  const before = observed(known, result, now_ms);
   if (result.ok) return succeeded(before, limits, now_ms);
   return failed(before, limits, now_ms);
 }
 
 /** What was seen of a backend whose result is not believed: its state stays as it is. Pure. */
 export function unbelieved(
-  known: HealthRecord | undefined,
+  known: HealthRecord,
   result: CheckResult,
   now_ms: number,
 ): HealthRecord {
-  return observed(known ?? unknownSince(now_ms), result, now_ms);
+  return observed(known, result, now_ms);
 }
 
 /** Successes in a row that bring an unhealthy backend back. Pure. */
@@ -42,9 +42,10 @@ export function neededToRise({ rise }: Pick<Health, "rise">, flaps: number): num
   return rise * 2 ** Math.min(DOUBLINGS_MAX, Math.max(0, flaps - FLAPS_FREE));
 }
 
-function unknownSince(now_ms: number): HealthRecord {
+/** Of a backend that nobody has checked. Pure. */
+export function recordSince(now_ms: number, state: HealthRecord["state"]): HealthRecord {
   return {
-    state: "unknown",
+    state,
     since_ms: now_ms,
     streak: 0,
     flaps: 0,

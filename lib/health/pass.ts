@@ -1,8 +1,14 @@
-import { HEALTH_DEFAULTS, type HealthChange, type HealthRow, type Panic } from "../model/health.ts";
+import {
+  HEALTH_DEFAULTS,
+  type HealthChange,
+  type HealthRow,
+  type HealthState,
+  type Panic,
+} from "../model/health.ts";
 import type { Service } from "../model/service.ts";
 import { backendChange, levelChanges, panicChanges } from "./change.ts";
 import type { CheckResult } from "./check/check.ts";
-import { step, unbelieved } from "./hysteresis.ts";
+import { recordSince, step, unbelieved } from "./hysteresis.ts";
 import { type Checked, unbelievable } from "./panic.ts";
 import { standingsOf } from "./standing.ts";
 import type { CheckedBackend } from "./target.ts";
@@ -33,14 +39,22 @@ interface Member extends Checked {
  *
  * @param seen all backends that are checked, whether or not they were in this pass
  * @param now_ms milliseconds since 1970
+ * @param first what those count as that were never checked: healthy, where they have been getting connections
  * @returns all rows as they are from now on: of other backends none is left
  */
-export function judge(seen: readonly Seen[], known: Known, now_ms: number): Judged {
+export function judge(
+  seen: readonly Seen[],
+  known: Known,
+  now_ms: number,
+  first: HealthState = "unknown",
+): Judged {
   const rowOf = new Map(known.rows.map((row) => [nameOf(row.service, row.backend), row]));
   const panicOf = new Map(known.panics.map((panic) => [panic.service, panic]));
   const groups = Map.groupBy(seen, ({ service }) => service);
   const judged = Array.from(groups, ([service, group]) => {
-    const members = group.map((one) => memberOf(one, rowOf.get(nameOf(service.name, one.key))));
+    const members = group.map((one) =>
+      memberOf(one, rowOf.get(nameOf(service.name, one.key)), first)
+    );
     return judgeService(service, members, panicOf.get(service.name), now_ms);
   });
   const now = {
@@ -53,9 +67,9 @@ export function judge(seen: readonly Seen[], known: Known, now_ms: number): Judg
   return { ...now, changes: [...judged.flatMap(({ changes }) => changes), ...levels] };
 }
 
-function memberOf(seen: Seen, known: HealthRow | undefined): Member {
+function memberOf(seen: Seen, known: HealthRow | undefined, first: HealthState): Member {
   const { backend: { address, backup, weight }, result } = seen;
-  const state = known?.state ?? "unknown";
+  const state = known?.state ?? first;
   const ok = result?.ok ?? known?.reason === "";
   return { family: address.family, backup, weight, state, ok, seen, known };
 }
@@ -67,7 +81,9 @@ function judgeService(
   now_ms: number,
 ): Judged {
   const { panic } = service.health ?? HEALTH_DEFAULTS;
-  const held = new Set(unbelievable(members, panic));
+  // Of whom nothing is known, nothing follows for the others.
+  const told = members.filter(({ known, seen: { result } }) => known || result);
+  const held = new Set(unbelievable(told, panic));
   const stepped = members.map((member) => ({
     member,
     row: rowAfter(member, held.has(member), now_ms),
@@ -83,12 +99,13 @@ function judgeService(
 }
 
 function rowAfter(
-  { seen: { service, key, health, result }, known }: Member,
+  { seen: { service, key, health, result }, known, state }: Member,
   isHeld: boolean,
   now_ms: number,
 ): HealthRow | undefined {
   if (!result) return known;
-  const record = isHeld ? unbelieved(known, result, now_ms) : step(known, result, health, now_ms);
+  const before = known ?? recordSince(now_ms, state);
+  const record = isHeld ? unbelieved(before, result, now_ms) : step(before, result, health, now_ms);
   return { ...record, service: service.name, backend: key };
 }
 

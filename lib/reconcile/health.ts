@@ -1,10 +1,10 @@
 import { intentsOf } from "../health/drain.ts";
 import { type AskedBackend, askedBackends } from "../health/load.ts";
-import { judge, type Known, type Seen } from "../health/pass.ts";
+import { judge, type Judged, type Known, type Seen } from "../health/pass.ts";
 import { withTraffic } from "../health/passive.ts";
 import { type Standings, standingsOf } from "../health/standing.ts";
 import { type CheckedBackend, checkedBackends, targetOf } from "../health/target.ts";
-import type { HealthChange, HealthRow } from "../model/health.ts";
+import type { HealthChange, HealthRow, HealthState } from "../model/health.ts";
 import { type Health, nameOfKey, type Service } from "../model/service.ts";
 import type { IntentRow } from "../model/intent.ts";
 import type { Config } from "../model/settings.ts";
@@ -33,8 +33,8 @@ export function dueAfter(now_ms: number, slack_ms: number): IsDue {
 /** Somebody waits for `lb apply`: thousands of backends that do not answer must not keep it for minutes. */
 const FIRST_LOOK_MS = 1_000;
 
-/** Only backends that were never checked. */
-const NEW_ONES: IsDue = (_, known) => known === undefined;
+/** Only those of whom nothing is known. */
+const NEVER_SEEN: IsDue = (_, known) => known === undefined;
 
 /**
  * Checks backends and puts on record what follows. What a run then does with it is up to the run.
@@ -46,22 +46,34 @@ export async function healthPass(
   config: Pick<Config, "services">,
   isDue: IsDue,
 ): Promise<readonly HealthChange[]> {
-  const changes = await lookAfter(machine, config, { isDue });
+  const changes = await lookAfter(machine, config, { isDue, first: "healthy" });
   forgetUnchecked(machine, config);
   return changes;
+}
+
+/** Whose turn it is, and for how long. */
+interface Looking {
+  readonly isDue: IsDue;
+  readonly begin_within_ms?: number;
+  /** What those count as that were never checked. */
+  readonly first: HealthState;
+  /** Who is not checked whatever his turn, by `nameOf`. */
+  readonly left_out?: ReadonlySet<string>;
 }
 
 async function lookAfter(
   machine: Machine,
   { services }: Pick<Config, "services">,
-  { isDue, begin_within_ms }: { readonly isDue: IsDue; readonly begin_within_ms?: number },
+  { isDue, begin_within_ms, first, left_out }: Looking,
 ): Promise<readonly HealthChange[]> {
   const { store: { health }, kernel: { clock } } = machine;
   const checked = checkedBackends(asWanted(services, machine.store.intents.all()));
   const known = { rows: health.all(), panics: health.panics() };
   const find = finder(known.rows);
   const isWatched = watchedBy(machine.store.intents.all());
-  const due = checked.filter((one) => isWatched(one) && isDue(one, find(one)));
+  const due = checked.filter((one) =>
+    isWatched(one) && isDue(one, find(one)) && !left_out?.has(nameOfChecked(one))
+  );
   const asked = dueToAsk(machine, services, isDue);
   // All at once: whoever hangs is waited for once.
   const targets = [...due.map(targetOf), ...asked.map(({ target }) => target)];
@@ -77,7 +89,7 @@ async function lookAfter(
     }),
   );
   const seen = checked.map((one): Seen => ({ ...one, result: resultOf.get(one) }));
-  return record(machine, known, seen, clock.now_ms());
+  return record(machine, seen, judge(seen, known, clock.now_ms(), first), known, clock.now_ms());
 }
 
 /** Backends whose turn it is to be asked for their load. */
@@ -100,15 +112,22 @@ function dueToAsk(
 }
 
 /**
- * Checks the backends that were never checked, so that none of them gets a connection before it has
- * answered once. Not for longer than some time-outs, however many there are: who is left gets connections, and is
- * checked by the next pass.
+ * Checks the backends that are new, so that none of them gets a connection before it has answered once. Not for
+ * longer than some time-outs, however many there are: who is left gets connections, and is checked by the next pass.
  */
 export async function checkNew(
   machine: Machine,
   config: Pick<Config, "services">,
 ): Promise<readonly HealthChange[]> {
-  return await lookAfter(machine, config, { isDue: NEW_ONES, begin_within_ms: FIRST_LOOK_MS });
+  const served = machine.store.backends.all().filter(({ released_at_ms }) =>
+    released_at_ms === null
+  );
+  return await lookAfter(machine, config, {
+    isDue: NEVER_SEEN,
+    begin_within_ms: FIRST_LOOK_MS,
+    first: "unknown",
+    left_out: new Set(served.map(nameOf)),
+  });
 }
 
 /** Forgets backends and services that a config which is in force by now does not check: who comes back is new. */
@@ -119,7 +138,7 @@ export function forgetUnchecked(
   const { health } = store;
   const checked = checkedBackends(services);
   const kept = new Set(
-    checked.map(({ service: { name }, key }) => nameOf({ service: name, backend: key })),
+    checked.map(nameOfChecked),
   );
   const names = new Set(checked.map(({ service: { name } }) => name));
   const gone = health.all().filter((row) => !kept.has(nameOf(row)));
@@ -132,11 +151,11 @@ export function forgetUnchecked(
 
 function record(
   { store }: Pick<Machine, "store">,
-  known: Known,
   seen: readonly Seen[],
+  { rows, panics, changes }: Judged,
+  known: Known,
   now_ms: number,
 ): readonly HealthChange[] {
-  const { rows, panics, changes } = judge(seen, known, now_ms);
   const before = new Set(known.rows);
   const judged = new Set(seen.map(({ service: { name } }) => name));
   const others = known.panics.filter(({ service }) => !judged.has(service));
@@ -170,8 +189,11 @@ function watchedBy(rows: readonly IntentRow[]): (checked: CheckedBackend) => boo
 
 function finder(rows: readonly HealthRow[]) {
   const byName = new Map(rows.map((row) => [nameOf(row), row]));
-  return ({ service, key }: CheckedBackend) =>
-    byName.get(nameOf({ service: service.name, backend: key }));
+  return (checked: CheckedBackend) => byName.get(nameOfChecked(checked));
+}
+
+function nameOfChecked({ service, key }: CheckedBackend): string {
+  return nameOf({ service: service.name, backend: key });
 }
 
 function nameOf({ service, backend }: Pick<HealthRow, "service" | "backend">): string {

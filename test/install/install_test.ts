@@ -93,6 +93,7 @@ name = "web"
 vip = ["203.0.113.10"]
 ports = [80]
 vip_on = "none"
+health = { type = "none" }
 
 [[service.backend]]
 address = "198.51.100.11"

@@ -19,7 +19,7 @@ export interface KernelFile {
   readonly only?: RegExp;
   /** The data path of services that name none, where it is not lb's to choose. */
   readonly engine?: EngineName;
-  /** Runs beside the others of its kernel: it waits more than it does. */
+  /** Runs beside the others of its kernel, one after the other: it waits more than it does. */
   readonly beside?: boolean;
 }
 
@@ -198,8 +198,13 @@ const QUEUED: readonly KernelFile[] = [
   { path: "test/kernel/split_test.ts" },
 ].map((file) => ({ ...file, on: "own", engine: "nfqueue" }));
 
-/** Files that wait for whole minutes to go by. */
-const BESIDE: readonly string[] = ["test/kernel/cron_test.ts"];
+/** Files that wait for deadlines, intervals and whole minutes to go by. */
+const BESIDE: readonly string[] = [
+  "test/kernel/cron_test.ts",
+  "test/kernel/drain_test.ts",
+  "test/kernel/health_test.ts",
+  "test/kernel/passive_test.ts",
+];
 
 /** Every test of the kernel suite, kernel by kernel. */
 export function kernelFiles(): KernelFile[] {

@@ -90,7 +90,11 @@ async function runOn(
     tell(failures(cell.outcomes));
     return cell;
   };
-  const beside = steps.filter((step) => step.beside).map(runOne);
+  const beside = (async () => {
+    const done: Cell[] = [];
+    for (const step of steps.filter((step) => step.beside)) done.push(await runOne(step));
+    return done;
+  })();
   const cells: Cell[] = [];
   for (const [index, step] of steps.filter((step) => !step.beside).entries()) {
     progress.say(`${machine.name}: ${index + 1} of ${steps.length}, ${step.name}`);
@@ -98,7 +102,7 @@ async function runOn(
     progress.end();
     cells.push(cell);
   }
-  cells.push(...await Promise.all(beside));
+  cells.push(...await beside);
   const release = found instanceof Unavailable ? "none" : found;
   return { kernel: { on: machine.name, release }, cells };
 }

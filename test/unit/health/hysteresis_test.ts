@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { neededToRise, step, unbelieved } from "../../../lib/health/hysteresis.ts";
+import { neededToRise, recordSince, step, unbelieved } from "../../../lib/health/hysteresis.ts";
 import type { HealthRecord } from "../../../lib/model/health.ts";
 
 const LIMITS = { rise: 2, fall: 3 };
@@ -9,14 +9,14 @@ const SECOND_MS = 1_000;
 function walk(results: string, from?: HealthRecord, limits = LIMITS) {
   const seen: string[] = [];
   let now_ms = from?.checked_at_ms ?? 0;
-  let record = from;
+  let record = from ?? recordSince(SECOND_MS, "unknown");
   for (const sign of results) {
     now_ms += SECOND_MS;
     const ok = sign === "+";
     record = step(record, { ok, reason: ok ? "" : "refused", took_ms: 1 }, limits, now_ms);
     seen.push({ unknown: "?", healthy: "h", unhealthy: "u" }[record.state]);
   }
-  return { seen: seen.join(""), record: record! };
+  return { seen: seen.join(""), record };
 }
 
 /** Rows of: results, the states after each of them. */

@@ -70,6 +70,40 @@ Deno.test(
 );
 
 Deno.test(
+  "who gets connections and was never checked is not checked by apply, and falls only after fall passes",
+  withRig(async (rig) => {
+    await rig.run(config());
+    // As by an upgrade, or where there were too many for the first look.
+    rig.store.health.forget(rig.store.health.all());
+    fail(rig, SECOND);
+    await rig.run(config("panic = 40"));
+    assert.deepEqual(rig.store.health.all(), []);
+    for (let failed = 1; failed < 3; failed++) {
+      assert.deepEqual((await pass(rig, config("panic = 40"))).told, []);
+      assert.deepEqual(serving(rig), ADDRESSES);
+    }
+    assert.equal((await pass(rig, config("panic = 40"))).told.length, 1);
+    assert.deepEqual(serving(rig), [FIRST, THIRD]);
+  }),
+);
+
+Deno.test(
+  "a config that is refused forgets nothing of those in force",
+  withRig(async (rig) => {
+    fail(rig, SECOND);
+    await rig.run(config());
+    const before = rig.store.health.all();
+    await assert.rejects(
+      rig.run(config("", ["203.0.113.99"]).replace("ports", 'vip_on = "eth9"\nports')),
+    );
+    for (const row of before) {
+      assert.ok(rig.store.health.all().some((now) => now.backend === row.backend));
+    }
+    assert.deepEqual(serving(rig), [FIRST, THIRD]);
+  }),
+);
+
+Deno.test(
   "a plan checks nobody, and puts nothing on record",
   withRig(async (rig) => {
     rig.verdict = () => assert.fail("a check");
