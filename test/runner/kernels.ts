@@ -82,11 +82,6 @@ export const ELSEWHERE: Readonly<Record<Exclude<MachineName, "own">, readonly El
       why: "IPVS, with weights that follow what is measured",
       only: /on ipvs/,
     },
-    {
-      path: "test/kernel/drain_ipvs_test.ts",
-      why: "drains on IPVS, without nft to make resets",
-      only: /IPv4/,
-    },
     { path: "test/kernel/queue_test.ts", why: "queues of linux 6.1", only: /what was sent|behind/ },
   ],
   qemu: [
@@ -96,7 +91,7 @@ export const ELSEWHERE: Readonly<Record<Exclude<MachineName, "own">, readonly El
     {
       path: "test/kernel/drain_ipvs_test.ts",
       why: "drains on IPVS, with nft to make resets",
-      only: /IPv4/,
+      only: /IPv4, followed/,
     },
     CONTRACT,
     { ...HOST, only: /every sysctl and address|vip_on/ },
