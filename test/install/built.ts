@@ -102,7 +102,7 @@ const CHANGES: readonly (readonly [string, RegExp, string])[] = [
     "lib/store/migration/all.ts",
     // A list over several lines ends in a comma.
     /= \[([^\]]*?),?\s*\];/,
-    `= [$1, { version: [$1].length + 1, statements: ["CREATE TABLE ${NEXT_TABLE} (x INTEGER)"] }];`,
+    `= [$1, { version: [$1].at(-1)!.version + 1, statements: ["CREATE TABLE ${NEXT_TABLE} (x INTEGER)"] }];`,
   ],
 ];
 
