@@ -9,6 +9,7 @@ import type { Store } from "../lib/store/store.ts";
 import { change, exitCodeOf, report } from "./change.ts";
 import { context, type Places } from "./context.ts";
 import { fail, printJson, say } from "./io.ts";
+import { News } from "./news.ts";
 import { type End, examples, lockingCommand, parsePatience, placesOf } from "./options.ts";
 
 /** `lb reconcile` */
@@ -117,16 +118,6 @@ function tell(outcome: Outcome, json = false): Promise<number> {
   return report(outcome, { json, planned: false, quiet: true });
 }
 
-/** Tells what was said just before from what is new: cron mails everything that is printed. */
-function newsFilter(): (text: string) => boolean {
-  let last = "";
-  return (text) => {
-    if (text === last) return false;
-    last = text;
-    return true;
-  };
-}
-
 /** Passes until the time is up. What one of them fails at, the next one tries again. */
 async function goOn(
   places: Places,
@@ -144,7 +135,7 @@ async function goOn(
   ]);
   let sum = await emptyOutcome();
   let worst: number = EXIT_OK;
-  const isNews = newsFilter();
+  const news = await News.since(places);
   const { every_ms } = rhythm;
   const runOne = async (options: PassOptions) => {
     try {
@@ -152,14 +143,15 @@ async function goOn(
       const last = outcome ?? await nothingInForce(places);
       sum = sumOf(sum, last);
       worst = Math.max(worst, exitCodeOf(last));
-      if (!json) await tell(isNews(last.blocked.join("\n")) ? last : { ...last, blocked: [] });
+      const isNew = await news.isNew(last.blocked.join("\n"));
+      if (!json) await tell(isNew ? last : { ...last, blocked: [] });
       return true;
     } catch (error) {
       // Whoever holds the lock does what there is to do.
       if (error instanceof LbError && error.code === "busy") return false;
       if (!(error instanceof LbError)) throw error;
       worst = Math.max(worst, EXIT_CODES[error.code]);
-      if (isNews(error.message)) fail(error, false);
+      if (await news.isNew(error.message)) fail(error, false);
       return true;
     }
   };
@@ -174,6 +166,7 @@ async function goOn(
   };
   const count = await runPasses(context.clock, rhythm, onTime, wakes);
   if (json) printJson({ ...sum, ...count });
+  else await news.keep();
   return worst;
 }
 

@@ -35,6 +35,16 @@ export class Passes {
     );
   }
 
+  /** What was told last of what is not well, as a digest; "" where all was well. */
+  told(): string {
+    return this.#db.get<{ told: string }>("SELECT told FROM pass")?.told ?? "";
+  }
+
+  /** Puts it on record for the next run, if there ever was a pass. */
+  tell(digest: string): void {
+    this.#db.run("UPDATE pass SET told = ?", digest);
+  }
+
   /** Counts passes that were left out. */
   skip(count: number): void {
     this.#db.run("UPDATE pass SET skipped = skipped + ?", count);

@@ -107,6 +107,29 @@ for (const engine of ["nft", "nfqueue"]) {
   );
 }
 
+test("what cannot be brought about is told once, not each minute, and again when it has come back", (lab) =>
+  withServers(lab, async () => {
+    const { balancer } = lab;
+    const minute = async () => {
+      const { stdout, stderr } = await balancer.lb("reconcile", "--every", "1s", "--for", "1s");
+      return `${stdout}${stderr}`;
+    };
+    const plug = async () => {
+      await must(lab, "ip", "link", "add", "late0", "type", "veth", "peer", "late1");
+      await must(lab, "ip", "link", "set", "late0", "up");
+    };
+    await plug();
+    await applied(lab, web("", { more: 'vip_on = "late0"' }));
+    for (let time = 0; time < 2; time++) {
+      await must(lab, "ip", "link", "delete", "late0");
+      assert.match(await minute(), /^attention: .*late0/m);
+      assert.equal(await minute(), "");
+      await plug();
+      assert.match(await minute(), /late0 203\.0\.113\.10/);
+    }
+    await must(lab, "ip", "link", "delete", "late0");
+  }));
+
 test("a pass for which another run leaves no room is left out and counted", (lab) =>
   withServers(lab, async () => {
     await applied(lab, web());

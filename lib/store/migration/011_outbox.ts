@@ -1,6 +1,9 @@
 import type { Migration } from "./migration.ts";
 
-/** What is still to be told to whom: up to which event the outbox is filled, what waits, how the last tries went. */
+/**
+ * What is still to be told to whom: up to which event the outbox is filled, what waits, how the last tries went;
+ * and what passes have told last of what is not well.
+ */
 export const outbox: Migration = {
   version: 11,
   statements: [
@@ -24,5 +27,6 @@ export const outbox: Migration = {
        due_at_ms INTEGER NOT NULL,
        PRIMARY KEY (channel, event)
      ) STRICT, WITHOUT ROWID`,
+    "ALTER TABLE pass ADD COLUMN told TEXT NOT NULL DEFAULT ''",
   ],
 };

@@ -26,12 +26,22 @@ async function certificate(folder: string, name: string): Promise<{ cert: string
 
 Deno.test("a certificate of an authority that this machine trusts is good, any other is not, nor one of another name", () =>
   inFolder(async (folder) => {
-    const [right] = [await certificate(folder, "localhost"), await certificate(folder, "other")];
+    const right = await certificate(folder, "localhost");
+    await certificate(folder, "other");
     const options = { hostname: "127.0.0.1", port: 0, onListen() {} };
     const server = Deno.serve({ ...options, ...right }, () => new Response(""));
     try {
       const url = (host: string) => `https://${host}:${server.addr.port}/secret`;
       assert.equal(await post(url("localhost"), `${folder}/localhost.pem`), "200");
+      const both = ["other", "localhost"].map((name) =>
+        Deno.readTextFileSync(`${folder}/${name}.pem`)
+      );
+      Deno.writeTextFileSync(`${folder}/bundle.pem`, both.join(""));
+      assert.equal(
+        await post(url("localhost"), `${folder}/bundle.pem`),
+        "200",
+        "every one of many",
+      );
       assert.match(
         await post(url("localhost"), `${folder}/other.pem`),
         /certificate: UnknownIssuer$/,
