@@ -36,7 +36,13 @@ export async function setTimer(places: Places, wanted: WantedTimer): Promise<Tim
 /** Takes away what runs this lb by itself. @returns what was left, each with why */
 export async function removeTimers(places: Places): Promise<readonly string[]> {
   const { TIMERS } = await import("../lib/host/schedule/schedule.ts");
-  return (await removeAll(scheduleHost(places), TIMERS)).left;
+  try {
+    return (await removeAll(scheduleHost(places), TIMERS)).left;
+  } catch (error) {
+    // The rules are gone by now: that has to be told whatever systemctl says.
+    if (error instanceof LbError) return [error.message];
+    throw error;
+  }
 }
 
 async function removeAll(host: ScheduleHost, timers: readonly Timer[]) {

@@ -141,7 +141,9 @@ export async function remove(host: ScheduleHost, timer: Timer): Promise<Removal>
   const left = parts.filter(({ whose }) => whose === "edited")
     .map(({ path }) => `${path} was edited since lb made it, and stays: remove it yourself`);
   const isManaged = timer === "systemd" && ours.length > 0 && isPossible(host, timer);
-  if (isManaged) await systemctl(host, "disable", "--now", ...ENABLED);
+  // systemctl refuses to disable what is not there.
+  const enabled = ENABLED.filter((name) => ours.some(({ path }) => path.endsWith(`/${name}`)));
+  if (isManaged && enabled.length > 0) await systemctl(host, "disable", "--now", ...enabled);
   for (const { path } of ours) host.files.remove(path);
   if (isManaged) await systemctl(host, "daemon-reload");
   return { removed: ours.map(({ path }) => path), left };

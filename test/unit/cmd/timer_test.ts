@@ -144,6 +144,21 @@ for (const what of ["edited", "foreign", "another lb's"]) {
   });
 }
 
+test("an uninstall tells what systemctl refuses, and minds no unit that is gone already", async (machine) => {
+  await machine.lb("init", "--timer", "systemd");
+  Deno.removeSync(`${machine.folder}/units/lb-restore.service`);
+  const refuse = "#!/bin/sh\necho refused >&2\nexit 1\n";
+  const systemctl = `${machine.folder}/bin/systemctl`;
+  const before = Deno.readTextFileSync(systemctl);
+  Deno.writeTextFileSync(systemctl, refuse);
+  const { exitCode, stderr } = await machine.lb("uninstall", "--yes");
+  assert.equal(exitCode, 1);
+  assert.match(stderr, /attention: systemctl disable --now lb-reconcile\.timer failed: refused/);
+  Deno.writeTextFileSync(systemctl, before);
+  assert.equal((await machine.lb("uninstall", "--yes")).exitCode, 0);
+  assert.deepEqual(machine.names("units"), []);
+});
+
 test("what cannot be had is exit 4", async (machine) => {
   Deno.removeSync(`${machine.folder}/systemd`);
   const { exitCode, stderr } = await machine.lb("init", "--timer", "systemd");
