@@ -98,6 +98,10 @@ Deno.test("an event that one receiver does not take does not hold up the others"
     rig.now_ms += 15_000;
     await rig.pass({ webhook: rig.url });
     assert.deepEqual(rig.told, [poison, ...others, poison]);
+    const next = rig.happen("drift");
+    rig.now_ms += 12_000;
+    await rig.pass({ webhook: rig.url });
+    assert.deepEqual(rig.told.slice(4), [next], "its own pause has doubled");
   }));
 
 Deno.test("pauses double from ten seconds to a quarter of an hour", () => {
