@@ -5,6 +5,7 @@ import { readAttributes } from "../../lib/netlink/attribute_reader.ts";
 import { DecodeError, type Message, readEnding } from "../../lib/netlink/codec.ts";
 import { countActive } from "../../lib/netlink/conntrack/count.ts";
 import { EventReader } from "../../lib/netlink/conntrack/events.ts";
+import { dumpFailed, readFailed } from "../../lib/netlink/conntrack/failed.ts";
 import { readEntry } from "../../lib/netlink/conntrack/entry.ts";
 import { readFamily } from "../../lib/netlink/genetlink.ts";
 import { withIpvs } from "../../lib/netlink/ipvs/connection.ts";
@@ -47,6 +48,7 @@ export const MESSAGE_DECODERS: Readonly<Record<string, (message: Message) => unk
   "nft counter": ({ body }) => readCounter(body),
   "nft object": ({ body }) => readObject(body),
   "conntrack entry": ({ body }) => readEntry(body),
+  "failed connection": ({ body }) => readFailed(LAYOUT, body),
   "route address": ({ body }) => readAddress(body),
   "route link": ({ body }) => readLink(body),
   "route neighbour": ({ body }) => readNeighbour(body),
@@ -61,6 +63,7 @@ export const EXCHANGE_DECODERS: Readonly<Record<string, (datagram: Uint8Array) =
   "nft generation exchange": (datagram) =>
     withNetlink(script(datagram, ACK), NETLINK_NETFILTER, generationOf),
   "conntrack count exchange": (datagram) => countActive(script(datagram, DONE), LAYOUT),
+  "failed connections exchange": (datagram) => dumpFailed(script(datagram, DONE), LAYOUT),
   "conntrack events": (datagram) => conntrackEvents(datagram),
   "queue messages": (datagram) => queueMessages(datagram),
   "packet headers": (datagram) => packetHeaders(datagram),

@@ -209,6 +209,34 @@ says("a dns check is not taken in by half an answer, nor by somebody else's", un
   row(DNS, DNS_PORTS.flooding, "it answers something else than what was asked"),
 ]);
 
+checkTest(
+  "the load of a machine is read from snmpd, by any object that tells of it",
+  "snmpd",
+  async (rig) => {
+    const [community_file, port] = [`${rig.folder}/community`, REAL_PORTS.snmp];
+    const snmp = { version: "2c", community_file, port } as const;
+    const ask = (more: Partial<Snmp>): Input => ({
+      address: "127.0.0.1",
+      health: { timeout_ms: TIMEOUT_MS },
+      load: { snmp: { ...snmp, ...more } },
+    });
+    const [idle, hundredths, text, name, refused] = await rig.check([
+      ask({}),
+      ask({ oid: "1.3.6.1.4.1.2021.10.1.5.1" }),
+      ask({ oid: "1.3.6.1.4.1.2021.10.1.3.1" }),
+      ask({ oid: "1.3.6.1.2.1.1.5.0" }),
+      ask({ port: NOBODY }),
+    ]);
+    const busy = idle?.load?.value ?? -1;
+    assert.ok(busy >= 0 && busy <= 1, JSON.stringify(idle));
+    assert.equal(hundredths!.load!.value, text!.load!.value);
+    const average = Number(Deno.readTextFileSync("/proc/loadavg").split(" ")[0]);
+    assert.ok(Math.abs(text!.load!.value - average) < 1 + average / 2, `${text!.load!.value}`);
+    assert.match(name!.reason, /^1\.3\.6\.1\.2\.1\.1\.5\.0 is no load: /);
+    assert.equal(refused!.reason, "port unreachable");
+  },
+);
+
 checkTest("an snmp check reads an object of snmpd, whoever it logs in as", "snmpd", async (rig) => {
   const v3 = { version: "3", auth_file: `${rig.folder}/auth` } as const;
   const privacy_file = `${rig.folder}/privacy`;

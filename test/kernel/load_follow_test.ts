@@ -1,11 +1,16 @@
-/** Weights that follow connections, times of checks and loads, with a backend that takes three times as long. */
+/**
+ * Weights that follow connections, times of checks and loads, with a backend that takes three times as long: what
+ * "load balancing with nftables" (Netdev 2.2) calls weighted least connections, least response, least CPU load.
+ */
 import { kernelTests } from "./harness.ts";
 import { slowedToAThird } from "./load_rig.ts";
+
+const TALK = "nftables talk: weighted least connections, least response, least CPU load";
 
 const WHAT = "who is three times as slow gets about a third within ten passes, and keeps it";
 
 kernelTests({ backends: 3 })(
-  `wlc, lr and cpu on nft: ${WHAT}`,
+  `${TALK}: wlc, lr and cpu on nft: ${WHAT}`,
   (lab) => slowedToAThird(lab, { engine: "nft", schedulers: ["wlc", "lr", "cpu"] }),
 );
 
@@ -15,6 +20,7 @@ kernelTests({ backends: 3, need: "queue" })(
 );
 
 kernelTests({ backends: 3, need: "ipvs" })(
-  `lr and cpu on ipvs: ${WHAT}`,
-  (lab) => slowedToAThird(lab, { engine: "ipvs", schedulers: ["lr", "cpu"] }),
+  `lr on ipvs: ${WHAT}`,
+  // What runs this test may be an emulated machine.
+  (lab) => slowedToAThird(lab, { engine: "ipvs", schedulers: ["lr"], per_second: 60 }),
 );

@@ -16,7 +16,7 @@ export interface SlowBackend {
 
 /** How often requests in hand are looked at, and over how many looks the agent's figure is, ms. */
 const LOOK_MS = 20;
-const LOOKS = 30;
+const LOOKS = 50;
 
 const { name, ports, agent_port, capacity }: SlowBackend = JSON.parse(Deno.args[0]!);
 /** `::` takes IPv4 too. */

@@ -1,4 +1,7 @@
-/** The use cases of "load balancing with nftables" (Netdev 2.2) that need no measurement of load. */
+/**
+ * The use cases of "load balancing with nftables" (Netdev 2.2) that need no measurement of load; those that do are in
+ * load_follow_test.ts.
+ */
 import assert from "node:assert/strict";
 import { FAMILIES } from "../../lib/model/address.ts";
 import { manyNetworks, networkAddress } from "./clients.ts";

@@ -90,6 +90,19 @@ Deno.test("hash schedulers are said to be hashed", () => {
   }
 });
 
+Deno.test("weights that follow what is measured are said to, on every engine alike", () => {
+  const follows = { lr: "the times of health checks", cpu: "the loads that backends tell of" };
+  for (const scheduler of ["lr", "cpu"] as const) {
+    for (const name of ["nft", "nfqueue", "ipvs"] as const) {
+      const { reason } = select([candidate(name)], { scheduler }) as { reason: string };
+      const words = `; ${scheduler} by weights that follow ${follows[scheduler]}`;
+      assert.ok(reason.endsWith(words), reason);
+    }
+    const all = [candidate("nft"), candidate("nfqueue"), candidate("ipvs")];
+    assert.equal(select(all, { scheduler }).engine, "nft", "exact counts are of no use to it");
+  }
+});
+
 Deno.test("an engine asked for by name is taken, the service's word before the config's", () => {
   const both = [candidate("nft"), candidate("ipvs")];
   const ipvs = {

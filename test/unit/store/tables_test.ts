@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import type { HealthRow } from "../../../lib/model/health.ts";
+import type { LoadRow } from "../../../lib/model/load.ts";
 import { Database } from "../../../lib/store/database.ts";
 import { Events } from "../../../lib/store/events.ts";
 import { DATABASE_NAME, openStore } from "../../../lib/store/store.ts";
@@ -245,6 +246,34 @@ Deno.test(
     passes.record({ at_ms: 2_000, drift: 1 });
     passes.skip(1);
     assert.deepEqual(passes.last(), { at_ms: 2_000, drift: 1, skipped: 3 });
+  }),
+);
+
+Deno.test(
+  "loads are kept by service and backend, and counters as they were at the last look alone",
+  inStore(({ loads, opened }) => {
+    const row: LoadRow = {
+      service: "web",
+      backend: "198.51.100.11|8080",
+      scheduler: "lr",
+      cost: 3.25,
+      noise: 0,
+      checked_at_ms: 5,
+      read_at_ms: null,
+      reason: "no answer",
+    };
+    const other: LoadRow = { ...row, backend: "198.51.100.12|", read_at_ms: 4, reason: "" };
+    loads.put([row, other]);
+    loads.put([{ ...row, cost: 4 }]);
+    assert.deepEqual(loads.all(), [{ ...row, cost: 4 }, other]);
+    loads.forget([row]);
+    assert.deepEqual(loads.all(), [other]);
+    const [first, second] = ["1", "2"].map((backend) => {
+      return { service: "web", backend, opened: 7, at_ms: 5 };
+    });
+    opened.put([first!, second!]);
+    opened.put([second!]);
+    assert.deepEqual(opened.all(), [second]);
   }),
 );
 
