@@ -16,6 +16,19 @@ const OPENED_MIN = 10;
 /** Per cent of the new connections that come to nothing. */
 const FAILED_PERCENT = 50;
 
+/**
+ * Without the resets that are the clients' habit: conntrack does not tell who has reset a connection, but clients
+ * do it at every backend of a service alike. Pure.
+ *
+ * @param others backends of the same service
+ */
+export function beyondHabit(one: Traffic, others: readonly Traffic[]): Traffic {
+  const parts = others.filter(({ opened }) => opened >= OPENED_MIN)
+    .map(({ opened, reset }) => Math.min(1, reset / opened));
+  const habit = parts.length > 0 ? Math.min(...parts) : 0;
+  return { ...one, reset: Math.max(0, one.reset - Math.ceil(habit * one.opened)) };
+}
+
 /** Why a backend is not well by what became of connections to it; undefined where they do not say so. Pure. */
 export function failureOf({ opened, ...failed }: Traffic): string | undefined {
   // Who was not answered before is still waiting, and was counted among the new ones then.

@@ -1,6 +1,6 @@
 import type { Engine } from "../engine/engine.ts";
 import { ENGINES } from "../engine/registry.ts";
-import type { Traffic } from "../health/passive.ts";
+import { beyondHabit, type Traffic } from "../health/passive.ts";
 import type { CheckedBackend } from "../health/target.ts";
 import { fitsMark } from "../model/mark.ts";
 import { backendKey } from "../model/service.ts";
@@ -36,7 +36,7 @@ export async function observeTraffic(
   const names = new Set(passive.map(({ service }) => service.name));
   const lists = await Promise.all(ENGINES.map((engine) => watchedBy(machine, engine, names)));
   const before = new Map(known.map((row) => [loadName(row), row]));
-  const found = trafficOf(machine, lists, before, now_ms);
+  const found = withoutHabits(trafficOf(machine, lists, before, now_ms));
   const wanted = new Set(passive.map(nameOf));
   const others = new Set(checked.filter(({ health }) => health.passive).map(nameOf));
   machine.store.opened.put([
@@ -78,13 +78,15 @@ async function watchedBy(
   return { watched, marks: state.marks };
 }
 
+type SeenTraffic = Traffic & Pick<OpenedRow, "service" | "backend">;
+
 function trafficOf(
   { kernel }: Watcher,
   lists: readonly WatchList[],
   before: ReadonlyMap<string, OpenedRow>,
   now_ms: number,
-): Map<string, Traffic> {
-  const found = new Map<string, Traffic>();
+): SeenTraffic[] {
+  const found: SeenTraffic[] = [];
   for (const { watched, marks } of lists) {
     if (!marks || watched.length === 0) continue;
     const failed = Map.groupBy(dumpFailed(kernel.sockets, marks), ({ id }) => id);
@@ -97,10 +99,19 @@ function trafficOf(
         ours.filter((each) => each.kind === kind).length;
       // A counter that was made anew has counted all of what it has since.
       const opened = one.opened >= last.opened ? one.opened - last.opened : one.opened;
-      found.set(loadName(one), { opened, unanswered: of("unanswered"), reset: of("reset") });
+      const { service, backend } = one;
+      found.push({ service, backend, opened, unanswered: of("unanswered"), reset: of("reset") });
     }
   }
   return found;
+}
+
+function withoutHabits(found: readonly SeenTraffic[]): Map<string, Traffic> {
+  const services = Map.groupBy(found, ({ service }) => service);
+  return new Map(found.map((one) => {
+    const others = services.get(one.service)!.filter((each) => each !== one);
+    return [loadName(one), beyondHabit(one, others)];
+  }));
 }
 
 /** How long a client may wait for an answer, s: a lost packet is sent again after one. */

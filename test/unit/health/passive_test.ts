@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { failureOf, type Traffic, withTraffic } from "../../../lib/health/passive.ts";
+import { beyondHabit, failureOf, type Traffic, withTraffic } from "../../../lib/health/passive.ts";
 
 const GOOD = { ok: true, reason: "", took_ms: 3 };
 
@@ -26,6 +26,20 @@ Deno.test("it speaks against a good check, and nothing speaks for a bad one", ()
   assert.equal(withTraffic(GOOD, undefined), GOOD);
   const reason = "20 of 20 new connections were not answered";
   assert.deepEqual(withTraffic(GOOD, failing), { ok: false, reason, took_ms: 3 });
+});
+
+Deno.test("resets that clients make at every backend speak against none of them", () => {
+  const traffic = (opened: number, reset: number): Traffic => ({ opened, reset, unanswered: 1 });
+  const rows: readonly (readonly [Traffic, readonly Traffic[], number])[] = [
+    [traffic(20, 15), [traffic(20, 14), traffic(20, 16)], 1],
+    [traffic(20, 15), [traffic(20, 0), traffic(20, 16)], 15],
+    [traffic(20, 15), [], 15],
+    [traffic(20, 15), [traffic(9, 9)], 15],
+    [traffic(20, 5), [traffic(20, 20)], 0],
+  ];
+  for (const [one, others, reset] of rows) {
+    assert.deepEqual(beyondHabit(one, others), { ...one, reset });
+  }
 });
 
 Deno.test("what is told never adds up to more than there was", () => {
