@@ -14,6 +14,7 @@ import {
   withServers,
 } from "./health_rig.ts";
 import { PATIENCE } from "./patience.ts";
+import { must } from "./steps.ts";
 
 const test = kernelTests({ backends: 3 });
 
