@@ -113,20 +113,22 @@ test("--remove waits for the last connection, then the backend is out of the con
   assert.deepEqual((await connections.close()).map(({ end }) => end), ["whole", "whole"]);
 });
 
-test("--remove --cut resets what is established at once, and an uninstall leaves nothing of it", async (lab) => {
-  await applyText(lab, draining("nft", 60, { families: [4] }));
-  const connections = await openAll(lab, 4, { short: 0, long: 2, idle: 2 });
-  const told = await scale(lab, "--remove", B1, "--cut");
-  assert.match(drainWords(told).join("\n"), /4 connections cut/);
-  await wait(500 * PATIENCE);
-  assert.equal(await heldBy(lab, 0), 0);
-  assert.doesNotMatch(lab.balancer.readConfig(), new RegExp(first(4).address));
-  assert.match(await must(lab, "nft", "list", "tables"), /inet lb-cut/);
-  await lab.balancer.json(0, "uninstall", "--yes");
-  assert.doesNotMatch(await must(lab, "nft", "list", "tables"), /lb/);
-  const ends = (await connections.close()).map(({ backend, end }) => `${backend} ${end}`);
-  assert.deepEqual(ends.sort(), [...Array(4).fill("b1 reset"), ...Array(4).fill("b2 open")]);
-});
+for (const [name, more] of [["", ""], [", with masquerade", "masquerade = true"]] as const) {
+  test(`--remove --cut resets what is established at once, and an uninstall leaves nothing of it${name}`, async (lab) => {
+    await applyText(lab, draining("nft", 60, { families: [4], more }));
+    const connections = await openAll(lab, 4, { short: 0, long: 2, idle: 2 });
+    const told = await scale(lab, "--remove", B1, "--cut");
+    assert.match(drainWords(told).join("\n"), /4 connections cut/);
+    await wait(500 * PATIENCE);
+    assert.equal(await heldBy(lab, 0), 0);
+    assert.doesNotMatch(lab.balancer.readConfig(), new RegExp(first(4).address));
+    assert.match(await must(lab, "nft", "list", "tables"), /inet lb-cut/);
+    await lab.balancer.json(0, "uninstall", "--yes");
+    assert.doesNotMatch(await must(lab, "nft", "list", "tables"), /lb/);
+    const ends = (await connections.close()).map(({ backend, end }) => `${backend} ${end}`);
+    assert.deepEqual(ends.sort(), [...Array(4).fill("b1 reset"), ...Array(4).fill("b2 open")]);
+  });
+}
 
 test("with bare cron what is left is cut by the first pass after the deadline, and told once", async (lab) => {
   await applyText(lab, draining("nft", 1, { families: [4] }));

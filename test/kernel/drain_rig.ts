@@ -71,7 +71,10 @@ export interface Told {
 
 /** `lb scale web` with these words. */
 export async function scale({ balancer }: Lab, ...words: string[]): Promise<Told> {
-  return await balancer.json<Told>(0, "scale", "web", ...words);
+  const argv = balancer.argv("scale", "web", ...words, "--json");
+  const { code, stdout, stderr } = await balancer.run(argv, { timeout_ms: 60_000 * PATIENCE });
+  assert.equal(code, 0, stderr);
+  return JSON.parse(stdout) as Told;
 }
 
 /** Another run begins it: it is waited for so many times. */
