@@ -131,7 +131,12 @@ export async function leavesNothing(lab: Lab, family: Family, isClear: boolean):
   if (isClear) assert.doesNotMatch(stdout, /lb-cut/);
   const { address } = first(family);
   const entries = await must(lab, "conntrack", "-L", "-f", `ipv${family}`, "-p", "tcp");
-  const left = entries.split("\n").filter((line) => line.includes("ESTABLISHED"))
+  const lines = entries.split("\n");
+  const left = lines.filter((line) => line.includes("ESTABLISHED"))
     .filter((line) => line.includes(`src=${address} `));
   assert.deepEqual(left, []);
+  // What was said in the ends' names began nothing that conntrack knows of.
+  const speakers = lines.map((line) => / src=(\S+)/.exec(line)?.[1]);
+  assert.equal(speakers.includes(door(family).address), false);
+  assert.equal(speakers.includes(address), false);
 }
