@@ -22,9 +22,10 @@ async function nextMinute(): Promise<void> {
   await new Promise((wake) => setTimeout(wake, MINUTE_MS - Date.now() % MINUTE_MS));
 }
 
-/** Both halves of the worker at once: either would start the other anew. */
+/** Both halves of the worker: either would start the other anew, and the second is stopped before it can. */
 async function killWorker(lab: Lab): Promise<number> {
   const { worker: { pid, worker_pid } } = await statusOf(lab);
+  Deno.kill(worker_pid, "SIGSTOP");
   for (const each of [pid, worker_pid]) Deno.kill(each, "SIGKILL");
   return pid;
 }
@@ -60,12 +61,14 @@ async function minutes(lab: Lab): Promise<void> {
       await stop(0);
       await cron.mailed(2, 70_000);
       const told = cron.mails()[1]!.trimEnd().split("\n").sort();
-      assert.equal(told.length, 3, cron.mails()[1]);
-      assert.match(told[0]!, /^! chain b-2 had been changed behind lb's back; put right: /);
-      assert.equal(told[1], "! queue worker: does not run; started anew");
-      assert.equal(
-        told[2],
-        "! web 198.51.100.11:9090 is unhealthy: connection refused (1 failed check)",
+      const expected = [
+        /^! chain b-2 had been changed behind lb's back; put right: /,
+        /^! queue worker: (?:does not run|process \d+ does not answer); started anew$/,
+        /^! web 198\.51\.100\.11:9090 is unhealthy: connection refused \(1 failed check\)$/,
+      ];
+      assert.ok(
+        told.length === expected.length && expected.every((words, at) => words.test(told[at]!)),
+        `the mail says:\n${cron.mails()[1]}`,
       );
       assert.deepEqual(Object.keys(await shares(lab)).sort(), ["s2", "s3"]);
       await eventually("another worker", async () => (await statusOf(lab)).worker.pid !== pid);
