@@ -22,6 +22,13 @@ const PER_SECOND = 60;
 /** The first look only counts, a connection is not answered for a second; then `fall` looks. */
 const PASSES = 7;
 
+/** Between two passes. */
+const EVERY = `${PATIENCE}s`;
+
+function passes(count: number): [string, ...string[]] {
+  return ["reconcile", "--every", EVERY, "--for", `${count * PATIENCE}s`];
+}
+
 function config(engine: string, family: Family): string {
   return serviceText({
     families: [family],
@@ -32,7 +39,7 @@ function config(engine: string, family: Family): string {
 port = ${CHECKED}
 passive = true
 panic = 0
-interval = "1s"
+interval = "${EVERY}"
 fall = 2
 rise = 100
 `,
@@ -60,11 +67,10 @@ async function fallByTraffic(lab: Lab, engine: string, family: Family): Promise<
     timeout_ms: 1_500 * PATIENCE,
   });
   try {
-    const quiet = await balancer.json<Told>(0, "reconcile", "--every", "1s", "--for", "2s");
+    const quiet = await balancer.json<Told>(0, ...passes(2));
     assert.equal(quiet.health, undefined, "nobody fails");
     await Promise.all(FAULTS.map(({ rule }, index) => breakBackend(lab, index, rule)));
-    const seconds = `${PASSES * PATIENCE}s`;
-    const told = await balancer.json<Told>(1, "reconcile", "--every", "1s", "--for", seconds);
+    const told = await balancer.json<Told>(1, ...passes(PASSES));
     const messages = (told.health ?? []).map(({ message }) => message).sort();
     assert.equal(messages.length, FAULTS.length, messages.join());
     for (const [index, { words }] of FAULTS.entries()) {
