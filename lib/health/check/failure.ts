@@ -66,11 +66,14 @@ const TLS_WORDS: Readonly<Record<string, string>> = {
 };
 
 /** Why a check failed, in words for the operator. */
-export function reasonOf(error: unknown, { health }: Pick<CheckTarget, "health">): string {
+export function reasonOf(
+  error: unknown,
+  { health, load }: Pick<CheckTarget, "health" | "load">,
+): string {
   if (error instanceof Unwell) return error.message;
   if (error instanceof Late) return `${error.message} within ${spell(health.timeout_ms)}`;
   if (error instanceof TlsError) return tlsReason(error, health.host);
-  if (error instanceof KernelError) return kernelReason(error, health);
+  if (error instanceof KernelError) return kernelReason(error, { health, load });
   if (error instanceof LbError) return error.message;
   return `lb could not check it: ${error instanceof Error ? error.message : String(error)}`;
 }
@@ -83,10 +86,14 @@ export function spell(duration_ms: number): string {
 /** What asks by datagrams: nobody refuses a connection there. */
 const BY_DATAGRAM: readonly HealthType[] = ["udp", "dns", "snmp"];
 
-function kernelReason({ refusal, message }: KernelError, health: CheckTarget["health"]): string {
+function kernelReason(
+  { refusal, message }: KernelError,
+  { health, load }: Pick<CheckTarget, "health" | "load">,
+): string {
   const { errno = "" } = refusal;
   const { type, source = "there" } = health;
-  if (errno === "ECONNREFUSED" && BY_DATAGRAM.includes(type)) return "port unreachable";
+  const isDatagram = load ? load.agent_port === undefined : BY_DATAGRAM.includes(type);
+  if (errno === "ECONNREFUSED" && isDatagram) return "port unreachable";
   if (errno === "EADDRNOTAVAIL") return `this machine has no address ${source} to check from`;
   if (errno === "ENODEV") return `this machine has no interface ${source} to check from`;
   return WORDS[errno] ?? message;
