@@ -43,7 +43,10 @@ export function failureOf({ opened, ...failed }: Traffic): string | undefined {
 }
 
 /** A check's result, which what became of connections may speak against. Pure. */
-export function withTraffic(result: CheckResult, traffic: Traffic | undefined): CheckResult {
-  const reason = traffic && result.ok ? failureOf(traffic) : undefined;
+export function withTraffic<Result extends CheckResult | undefined>(
+  result: Result,
+  traffic: Traffic | undefined,
+): Result {
+  const reason = traffic && result?.ok ? failureOf(traffic) : undefined;
   return reason === undefined ? result : { ...result, ok: false, reason };
 }

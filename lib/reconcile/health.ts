@@ -83,10 +83,7 @@ async function lookAfter(
   noteTimes(machine, due.map((one, index) => ({ ...one, result: results[index] })));
   const traffic = await observeTraffic(machine, due, checked);
   const resultOf = new Map(
-    due.map((one, index) => {
-      const result = results[index];
-      return [one, result && withTraffic(result, traffic.get(one))];
-    }),
+    due.map((one, index) => [one, withTraffic(results[index], traffic.get(one))]),
   );
   const seen = checked.map((one): Seen => ({ ...one, result: resultOf.get(one) }));
   return record(machine, seen, judge(seen, known, clock.now_ms(), first), known, clock.now_ms());

@@ -59,7 +59,7 @@ export function noteFigures(
       if (!result) return [];
       const { load, reason } = result;
       const factor = factors.get(loadName({ service: service.name, backend: key })) ?? 1;
-      return { service, key, found: load ? costOfFigure(load, factor) : { reason } };
+      return [{ service, key, found: load ? costOfFigure(load, factor) : { reason } }];
     }),
   );
 }

@@ -25,6 +25,11 @@ export class Loads {
     return this.#db.all<LoadRow>(`SELECT ${COLUMNS} FROM load`);
   }
 
+  /** Nobody's load was ever looked at. */
+  isEmpty(): boolean {
+    return this.#db.get("SELECT 1 FROM load LIMIT 1") === undefined;
+  }
+
   /** Adds rows, or writes them over those of the same backends. */
   put(rows: readonly LoadRow[]): void {
     const sql = `INSERT OR REPLACE INTO load (${COLUMNS}) VALUES (${COLUMNS.map(() => "?")})`;

@@ -263,7 +263,9 @@ Deno.test(
       reason: "no answer",
     };
     const other: LoadRow = { ...row, backend: "198.51.100.12|", read_at_ms: 4, reason: "" };
+    assert.equal(loads.isEmpty(), true);
     loads.put([row, other]);
+    assert.equal(loads.isEmpty(), false);
     loads.put([{ ...row, cost: 4 }]);
     assert.deepEqual(loads.all(), [{ ...row, cost: 4 }, other]);
     loads.forget([row]);
