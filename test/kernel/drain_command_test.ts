@@ -76,7 +76,7 @@ test("what is wanted outlives runs, and is told: connections and seconds left", 
 
 test("in maintenance a backend is not checked, and nobody calls it ill", async (lab) => {
   const text = draining("nft", 60, { families: [4] })
-    .replace("[service.drain]", "[service.health]\nfall = 1\npanic = 0\n[service.drain]");
+    .replace('type = "none"', "fall = 1\npanic = 0");
   await applyText(lab, text);
   await scale(lab, "--maintenance", B1);
   const { topology, balancer } = lab;

@@ -156,3 +156,22 @@ export function diesUnderLoad(lab: Lab, engine: string): Promise<void> {
 function later(ms: number): Promise<void> {
   return new Promise((wake) => setTimeout(wake, ms * PATIENCE));
 }
+
+const CUT = "add table inet cut; " +
+  "add chain inet cut input { type filter hook input priority 0; policy drop; }";
+
+/** Does something while packets get to none of these backends. */
+export async function withoutNetwork<Result>(
+  { run }: Pick<Lab["topology"], "run">,
+  backends: Lab["topology"]["backends"],
+  work: () => Promise<Result>,
+): Promise<Result> {
+  const everywhere = (command: string) =>
+    Promise.all(backends.map((backend) => run(backend, ["nft", command])));
+  await everywhere(CUT);
+  try {
+    return await work();
+  } finally {
+    await everywhere("delete table inet cut");
+  }
+}
