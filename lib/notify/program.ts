@@ -1,5 +1,5 @@
-import { whyUnsafe } from "../health/check/exec_safety.ts";
-import { tame } from "../health/check/text.ts";
+import { whyUnsafe } from "../kernel/file_safety.ts";
+import { tame } from "../model/text.ts";
 import type { RunResult } from "../sys/ports.ts";
 import type { Channel, Teller } from "./channel.ts";
 import { hostName, type Message, messageOf } from "./message.ts";

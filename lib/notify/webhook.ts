@@ -1,4 +1,4 @@
-import { whyUnsafe } from "../health/check/exec_safety.ts";
+import { whyUnsafe } from "../kernel/file_safety.ts";
 import type { Notify } from "../model/settings.ts";
 import type { FilesPort } from "../sys/ports.ts";
 import type { Channel, Teller } from "./channel.ts";

@@ -1,8 +1,8 @@
+import { whyUnsafe } from "../../kernel/file_safety.ts";
+import { tame } from "../../model/text.ts";
 import type { RunResult } from "../../sys/ports.ts";
 import { type Call, sourceOf } from "./call.ts";
-import { whyUnsafe } from "./exec_safety.ts";
 import { spell, Unwell } from "./failure.ts";
-import { tame } from "./text.ts";
 
 /** Enough for its first line. */
 const OUTPUT_BYTES_MAX = 16 * 1024;

@@ -1,7 +1,7 @@
 import { isRefusal, KernelError, LbError, TlsError } from "../../model/error.ts";
 import type { HealthType } from "../../model/service.ts";
+import { tame } from "../../model/text.ts";
 import type { CheckTarget } from "./check.ts";
-import { tame } from "./text.ts";
 
 /** The backend is not well, for a reason in words. */
 export class Unwell extends Error {

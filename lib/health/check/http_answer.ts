@@ -1,6 +1,7 @@
+import { tame } from "../../model/text.ts";
 import { Unwell } from "./failure.ts";
 import { Chunks } from "./http_chunks.ts";
-import { bytesOf, latin, tame } from "./text.ts";
+import { bytesOf, latin } from "./text.ts";
 
 /** More than any server takes of a client. */
 const HEAD_BYTES_MAX = 64 * 1024;

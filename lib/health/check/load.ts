@@ -1,10 +1,10 @@
 import type { LoadFigure } from "../../model/load.ts";
 import type { Snmp } from "../../model/service.ts";
+import { tame } from "../../model/text.ts";
 import { type Call, connect, sourceOf } from "./call.ts";
 import { inTime, Unwell } from "./failure.ts";
 import { readSnmp } from "./snmp.ts";
 import type { SnmpValue } from "./snmp/pdu.ts";
-import { tame } from "./text.ts";
 
 /** UCD-SNMP-MIB: ssCpuIdle, per cent of the last minute that processors were idle. Net-SNMP and others have it. */
 const IDLE = "1.3.6.1.4.1.2021.11.11.0";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { runChecks } from "../../../../lib/health/check/check.ts";
-import { whyUnsafe } from "../../../../lib/health/check/exec_safety.ts";
+import { whyUnsafe } from "../../../../lib/kernel/file_safety.ts";
 import type { FilesPort, FileStat, RunResult } from "../../../../lib/sys/ports.ts";
 import { fakePorts, target } from "./rig.ts";
 

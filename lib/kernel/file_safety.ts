@@ -1,4 +1,4 @@
-import type { FilesPort, FileStat } from "../../sys/ports.ts";
+import type { FilesPort, FileStat } from "../sys/ports.ts";
 
 const WRITABLE_BY_OTHERS = 0o022;
 const STICKY = 0o1000;
