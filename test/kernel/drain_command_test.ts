@@ -180,6 +180,16 @@ test("Ctrl-C ends the waiting and not the drain", async (lab) => {
   await connections.close();
 });
 
+test("on a terminal --wait draws a bar, and takes it away again", async (lab) => {
+  await applyText(lab, draining("nft", 2, { families: [4] }));
+  const connections = await openAll(lab, 4, ONE_LONG);
+  const argv = lab.balancer.argv("scale", "web", "--drain", B1, "--wait");
+  const { stdout } = await lab.balancer.run(["script", "-qefc", argv.join(" "), "/dev/null"]);
+  assert.match(stdout, /\r\[░{24}\] 1 of 1 connections left, [12] s\x1b\[K/);
+  assert.match(stdout, /\r\x1b\[K.*is at its deadline: 1 connection cut/);
+  assert.equal((await connections.close()).find(({ backend }) => backend === "b1")?.end, "reset");
+});
+
 test("an address that fits several backends is a usage error, and nothing is wanted then", async (lab) => {
   const more = `\n[[service.backend]]\naddress = "${first(4).address}"\nport = 8000\n`;
   await applyText(lab, draining("nft", 60, { families: [4] }) + more);
