@@ -97,7 +97,7 @@ const STEP_LOG_MAX = 0.35;
  * than a tenth, so that shares are right to a tenth; more than what chance makes of a smoothed count.
  */
 const TOLERANCE_LOG = 0.08;
-const TOLERANCE_NOISES = 0.6;
+const TOLERANCE_NOISES = 0.8;
 
 /**
  * What each backend's weight is multiplied by, so that a unit of share costs each the same. All of them step at

@@ -121,14 +121,17 @@ function ratiosOf(answers: readonly string[], each: number): number[] {
   });
 }
 
-/** "About a third", and ten per cent beside the chance that is in so many requests. */
+/** Ten per cent, and half as much for what a machine makes of it that has other things to do, too. */
+const STEADY = 0.15;
+
+/** "About a third", and steady. */
 function assertThird(scheduler: string, ratios: readonly number[]): void {
   const rest = ratios.slice(-REST / WINDOW);
   const said = `${scheduler}: ${ratios.map((one) => one.toFixed(2)).join(" ")}`;
   assert.ok(rest.length >= 2, said);
   const middle = rest.reduce((sum, one) => sum + one, 0) / rest.length;
   assert.ok(middle > 0.27 && middle < 0.42, said);
-  for (const one of rest) assert.ok(Math.abs(one / middle - 1) < 0.1, said);
+  for (const one of rest) assert.ok(Math.abs(one / middle - 1) < STEADY, said);
 }
 
 function textOf(scheduler: Followed, engine: string, family: Family): string {
