@@ -23,10 +23,22 @@ const FAILED_PERCENT = 50;
  * @param others backends of the same service
  */
 export function beyondHabit(one: Traffic, others: readonly Traffic[]): Traffic {
-  const parts = others.filter(({ opened }) => opened >= OPENED_MIN)
-    .map(({ opened, reset }) => Math.min(1, reset / opened));
-  const habit = parts.length > 0 ? Math.min(...parts) : 0;
+  const [least] = leastResetting(others);
+  const habit = least ? resetPart(least) : 0;
   return { ...one, reset: Math.max(0, one.reset - Math.ceil(habit * one.opened)) };
+}
+
+/**
+ * The two of a service with the smallest part of connections that were reset, among those of which something is
+ * known: whoever is looked at, one of them is another. Pure.
+ */
+export function leastResetting<Each extends Traffic>(all: readonly Each[]): readonly Each[] {
+  return all.filter(({ opened }) => opened >= OPENED_MIN)
+    .sort((one, other) => resetPart(one) - resetPart(other)).slice(0, 2);
+}
+
+function resetPart({ opened, reset }: Traffic): number {
+  return Math.min(1, reset / opened);
 }
 
 /** Why a backend is not well by what became of connections to it; undefined where they do not say so. Pure. */

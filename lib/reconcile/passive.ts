@@ -1,6 +1,6 @@
 import type { Engine } from "../engine/engine.ts";
 import { ENGINES } from "../engine/registry.ts";
-import { beyondHabit, type Traffic } from "../health/passive.ts";
+import { beyondHabit, leastResetting, type Traffic } from "../health/passive.ts";
 import type { CheckedBackend } from "../health/target.ts";
 import { fitsMark } from "../model/mark.ts";
 import { backendKey } from "../model/service.ts";
@@ -108,8 +108,9 @@ function trafficOf(
 
 function withoutHabits(found: readonly SeenTraffic[]): Map<string, Traffic> {
   const services = Map.groupBy(found, ({ service }) => service);
+  const leastReset = new Map(Array.from(services, ([name, all]) => [name, leastResetting(all)]));
   return new Map(found.map((one) => {
-    const others = services.get(one.service)!.filter((each) => each !== one);
+    const others = leastReset.get(one.service)!.filter((each) => each !== one);
     return [loadName(one), beyondHabit(one, others)];
   }));
 }

@@ -5,7 +5,14 @@ import { NFGENMSG_BYTES } from "../nfnetlink.ts";
 import { NETLINK_NETFILTER, withNetlink } from "../request.ts";
 import { dumpRequest } from "./dump.ts";
 import { readTcpState } from "./entry.ts";
-import { CTA_MARK, CTA_PROTOINFO, CTA_TIMEOUT, type TcpState } from "./protocol.ts";
+import {
+  CTA_MARK,
+  CTA_PROTOINFO,
+  CTA_STATUS,
+  CTA_TIMEOUT,
+  IPS_DST_NAT,
+  type TcpState,
+} from "./protocol.ts";
 
 /** A tcp connection that came to nothing: nobody has answered, or one end has reset it. */
 export interface FailedConnection {
@@ -38,15 +45,20 @@ export function dumpFailed(sockets: SocketsPort, layout: MarkLayout): FailedConn
     ));
 }
 
-/** Passes over all but three attributes: most entries are of connections that are well. */
+/**
+ * Passes over all but four attributes: most entries are of connections that are well. What nobody has translated is
+ * not balanced, whatever marks other software gives it.
+ */
 export function readFailed(layout: MarkLayout, body: DataView): FailedConnection | undefined {
-  let [mark, timeout_s] = [0, 0];
+  let [mark, timeout_s, status] = [0, 0, 0];
   let kind: FailedConnection["kind"] | undefined;
   readAttributes(body, NFGENMSG_BYTES, (attribute) => {
     if (attribute.type === CTA_MARK) mark = attribute.u32be();
+    else if (attribute.type === CTA_STATUS) status = attribute.u32be();
     else if (attribute.type === CTA_TIMEOUT) timeout_s = attribute.u32be();
     else if (attribute.type === CTA_PROTOINFO) kind = KINDS[readTcpState(attribute) ?? "NONE"];
   });
   const id = idOfMark(layout, mark);
-  return kind && id !== 0 ? { id, kind, timeout_s } : undefined;
+  const isOurs = id !== 0 && (status & IPS_DST_NAT) !== 0;
+  return kind && isOurs ? { id, kind, timeout_s } : undefined;
 }
