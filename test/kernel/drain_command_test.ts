@@ -185,8 +185,8 @@ test("on a terminal --wait draws a bar, and takes it away again", async (lab) =>
   const connections = await openAll(lab, 4, ONE_LONG);
   const argv = lab.balancer.argv("scale", "web", "--drain", B1, "--wait");
   const { stdout } = await lab.balancer.run(["script", "-qefc", argv.join(" "), "/dev/null"]);
-  assert.match(stdout, /\r\[░{24}\] 1 of 1 connections left, [12] s\x1b\[K/);
-  assert.match(stdout, /\r\x1b\[K.*is at its deadline: 1 connection cut/);
+  assert.match(stdout, /\r\[░{24}\] 1 of 1 connections left, [12] s\p{Cc}\[K/u);
+  assert.match(stdout, /\r\p{Cc}\[K.*is at its deadline: 1 connection cut/u);
   assert.equal((await connections.close()).find(({ backend }) => backend === "b1")?.end, "reset");
 });
 
