@@ -67,14 +67,16 @@ async function lookAfter(
   { isDue, begin_within_ms, first, left_out }: Looking,
 ): Promise<readonly HealthChange[]> {
   const { store: { health }, kernel: { clock } } = machine;
-  const checked = checkedBackends(asWanted(services, machine.store.intents.all()));
+  const intents = machine.store.intents.all();
+  const unwatched = resting(intents);
+  const checked = checkedBackends(asWanted(services, intents));
   const known = { rows: health.all(), panics: health.panics() };
   const find = finder(known.rows);
-  const isWatched = watchedBy(machine.store.intents.all());
   const due = checked.filter((one) =>
-    isWatched(one) && isDue(one, find(one)) && !left_out?.has(nameOfChecked(one))
+    isDue(one, find(one)) && ![unwatched, left_out].some((names) => names?.has(nameOfChecked(one)))
   );
-  const asked = dueToAsk(machine, services, isDue);
+  const asked = dueToAsk(machine, services, isDue)
+    .filter(({ service, key }) => !unwatched.has(nameOf({ service: service.name, backend: key })));
   // All at once: whoever hangs is waited for once.
   const targets = [...due.map(targetOf), ...asked.map(({ target }) => target)];
   if (targets.length === 0) return [];
@@ -178,10 +180,9 @@ function asWanted(services: readonly Service[], rows: readonly IntentRow[]): rea
   }));
 }
 
-/** In maintenance a backend may do what it likes: nobody asks how it is. */
-function watchedBy(rows: readonly IntentRow[]): (checked: CheckedBackend) => boolean {
-  const intents = intentsOf(rows);
-  return ({ service, backend }) => intents(service, backend)?.intent !== "maintenance";
+/** In maintenance a backend may do what it likes: nobody asks how it is. @returns who is, by `nameOf` */
+function resting(rows: readonly IntentRow[]): ReadonlySet<string> {
+  return new Set(rows.filter(({ intent }) => intent === "maintenance").map(nameOf));
 }
 
 function finder(rows: readonly HealthRow[]) {
