@@ -40,7 +40,7 @@ interface Load {
 const HUNDRED: Load = { counts: { short: 50, long: 50, idle: 10 }, deadline_s: 8 };
 
 /** IPVS is on emulated machines more often than on ours. */
-const FEW: Load = { counts: { short: 10, long: 10, idle: 4 }, deadline_s: PATIENCE > 1 ? 30 : 15 };
+const FEW: Load = { counts: { short: 5, long: 5, idle: 2 }, deadline_s: PATIENCE > 1 ? 20 : 8 };
 
 /** Who ends a drain on time. */
 type Ender = (lab: Lab, name: string, deadline_s: number) => Promise<{

@@ -1,7 +1,7 @@
 /**
  * Runs inside a client's namespace: many downloads at once, and connections that ask once and then say nothing.
- * `deno run -A drain_inside.ts ADDRESS PORT SHORT LONG IDLE SECONDS`; short downloads take so many seconds. Says
- * `ready` when all of them have heard of their backend, and prints how each ended when its input closes.
+ * `deno run -A drain_inside.ts ADDRESS PORT SHORT LONG IDLE SECONDS EVERY_MS`; short downloads take so many seconds, and
+ * pieces come so often. Says `ready` when all of them have heard of their backend, and prints how each ended when its input closes.
  */
 import { connect, type Socket } from "node:net";
 
@@ -18,14 +18,14 @@ export interface Ending {
 const LONG_S = 600;
 
 const ENDS: Readonly<Record<Ending["kind"], (seconds: number) => string>> = {
-  short: (seconds) => `/download?seconds=${seconds}&every_ms=100`,
-  long: () => `/download?seconds=${LONG_S}&every_ms=100`,
+  short: (seconds) => `/download?seconds=${seconds}&every_ms=${every_ms}`,
+  long: () => `/download?seconds=${LONG_S}&every_ms=${every_ms}`,
   // Its first piece comes at once, and the second one never.
   idle: () => `/download?seconds=${2 * LONG_S}&every_ms=${LONG_S * 1000}`,
 };
 
 const [address = "", port = "", ...numbers] = Deno.args;
-const [short = 0, long = 0, idle = 0, seconds = 0] = numbers.map(Number);
+const [short = 0, long = 0, idle = 0, seconds = 0, every_ms = 0] = numbers.map(Number);
 
 /** A connection while it lasts. */
 class Client {

@@ -34,8 +34,8 @@ export async function openAll(lab: Lab, family: Family, counts: Counts): Promise
   const { address, port } = door(family);
   const numbers = [counts.short, counts.long, counts.idle].map((count) => `${2 * count}`);
   const argv = [Deno.execPath(), "run", "-q", "--no-check", "-A", INSIDE, address, `${port}`];
-  const seconds = `${SHORT_S * PATIENCE}`;
-  const child = lab.traffic.program(lab.topology.client, [...argv, ...numbers, seconds]);
+  const pace = [`${SHORT_S * PATIENCE}`, PATIENCE > 1 ? "1000" : "100"];
+  const child = lab.traffic.program(lab.topology.client, [...argv, ...numbers, ...pace]);
   assert.equal((await child.lines.next()).value, "ready");
   return { close: () => closeAll(child) };
 }

@@ -44,15 +44,7 @@ export function dumpKeys(
   filter: ConntrackFilter,
   isWanted: (entry: ConntrackEntry) => boolean,
 ): EntryKey[] {
-  return withNetlink(sockets, NETLINK_NETFILTER, (connection) =>
-    connection.dump(
-      dumpRequest(filter),
-      () => new Array<EntryKey>(),
-      (keys, { body }) => {
-        const entry = readEntry(body);
-        if (isWanted(entry)) keys.push(keyOf(entry));
-      },
-    ));
+  return dumpSome(sockets, filter, (entry) => isWanted(entry) ? keyOf(entry) : undefined);
 }
 
 /**
