@@ -196,17 +196,20 @@ const QUEUED: readonly KernelFile[] = [
 /** Files that wait for deadlines, intervals and whole minutes to go by. */
 const BESIDE: readonly string[] = [
   "test/kernel/cron_test.ts",
+  "test/kernel/drain_command_test.ts",
   "test/kernel/drain_test.ts",
   "test/kernel/health_test.ts",
+  "test/kernel/notify_test.ts",
   "test/kernel/passive_test.ts",
+  "test/kernel/persistence_test.ts",
 ];
 
 /** Every test of the kernel suite, kernel by kernel. */
 export function kernelFiles(): KernelFile[] {
   const everywhere: KernelFile[] = [
-    ...ownFiles().map((path) => ({ on: "own" as const, path, beside: BESIDE.includes(path) })),
+    ...ownFiles().map((path) => ({ on: "own" as const, path })),
     ...QUEUED,
-  ];
+  ].map((file) => ({ ...file, beside: BESIDE.includes(file.path) }));
   const others = (["uml", "qemu"] as const).flatMap((on) =>
     ELSEWHERE[on].map(({ path, only }) => ({ on, path, only }))
   );
