@@ -44,6 +44,8 @@ export interface FakeFlow {
   readonly timeout_s?: number;
   /** The backend that it was translated to, and that answers; undefined where it was not translated. */
   readonly answered_by?: string;
+  /** Its port. @default the one the client asked for */
+  readonly answered_from?: number;
 }
 
 /** As many entries as a test puts into it. */
@@ -121,10 +123,11 @@ function entry(flow: FakeFlow): Uint8Array {
     vip = NOBODY,
     port = 4321,
     answered_by = vip,
+    answered_from = port,
   } = flow;
   const parts = [
     tuple(1, protocol, [CLIENT, vip], [4000, port]),
-    tuple(2, protocol, [answered_by, CLIENT], [port, 4000]),
+    tuple(2, protocol, [answered_by, CLIENT], [answered_from, 4000]),
   ];
   const numbers = [
     attribute(3, u32be(statusOf(flow))),

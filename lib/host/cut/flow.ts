@@ -51,11 +51,16 @@ export function findFlows(
   sought: readonly Sought[],
 ): Flow[] {
   if (sought.length === 0) return [];
+  const find = finderOf(layouts, sought);
   const translated = dumpWhereThere(sockets, filterFor(layouts, sought), (entry) => {
-    const id = idIn(entry, layouts, sought);
+    const id = idIn(entry, find);
     return id === undefined ? undefined : translatedFlow(id, entry);
   });
-  return [...translated, ...readIpvsFlows(files).flatMap((flow) => ipvsFlows(flow, sought))];
+  const there = Map.groupBy(sought, ({ address }) => address);
+  const balanced = readIpvsFlows(files).flatMap((flow) =>
+    ipvsFlows(flow, there.get(flow.backend.address) ?? [])
+  );
+  return [...translated, ...balanced];
 }
 
 /** With what conntrack knows of those in IPVS's table: it may have given them other addresses. */
@@ -94,28 +99,58 @@ function dumpWhereThere<Picked>(...dump: Parameters<typeof dumpSome<Picked>>): P
 /** What a kernel says that has no conntrack netlink (nfnetlink_rcv_msg, net/netfilter/nfnetlink.c). */
 const NO_CONNTRACK = ["EINVAL", "EOPNOTSUPP", "EPROTONOSUPPORT", "ENOENT"];
 
-/** The kernel can look for one mark: with 40,000 entries that takes a tenth of reading all of them. */
+/**
+ * The kernel can look for what the marks have in common: with 40,000 entries, looking for one mark takes a tenth
+ * of reading all of them.
+ */
 function filterFor(layouts: readonly MarkLayout[], sought: readonly Sought[]): ConntrackFilter {
   const [layout, ...others] = layouts;
-  const ids = new Set(sought.map(({ id }) => id));
-  if (!layout || others.length > 0 || ids.size > 1) return {};
-  return { mark: { value: markOfId(layout, sought[0]!.id), mask: idMask(layout) } };
+  if (!layout || others.length > 0) return {};
+  const marks = sought.map(({ id }) => markOfId(layout, id));
+  const [all, any] = [marks.reduce((a, b) => a & b), marks.reduce((a, b) => a | b)];
+  const mask = (idMask(layout) & ~(all ^ any)) >>> 0;
+  return mask === 0 ? {} : { mark: { value: (all & mask) >>> 0, mask } };
 }
 
-function idIn(
-  { protocol, status, mark, orig, reply, tcp_state }: ConntrackEntry,
-  layouts: readonly MarkLayout[],
-  sought: readonly Sought[],
-): number | undefined {
+/** Of an entry, those it may belong to: one as a rule. */
+type Find = (entry: Pick<ConntrackEntry, "mark" | "reply">) => Iterable<Candidate>;
+
+/** A backend that has the entry's mark and address. */
+interface Candidate {
+  readonly one: Sought;
+  /** Ids too large for the mark share one. */
+  readonly isShared: boolean;
+}
+
+/** Entries come by the million: none is compared with every backend. */
+function finderOf(layouts: readonly MarkLayout[], sought: readonly Sought[]): Find {
+  const tables = layouts.map((layout) => {
+    const byMark = Map.groupBy(sought, ({ id }) => Math.min(id, layout.idMax));
+    const known = new Map([...byMark].map(([id, some]) => [id, byAddress(some, layout)]));
+    return { layout, known };
+  });
+  return ({ mark, reply }) =>
+    tables.flatMap(({ layout, known }) => known.get(idOfMark(layout, mark))?.get(reply.src) ?? []);
+}
+
+function byAddress(some: readonly Sought[], layout: MarkLayout): Map<string, Candidate[]> {
+  const candidates = some.map((one) => ({ one, isShared: !fitsMark(layout, one.id) }));
+  return Map.groupBy(candidates, ({ one }) => one.address);
+}
+
+function idIn(entry: ConntrackEntry, find: Find): number | undefined {
+  const { protocol, status, orig, reply, tcp_state } = entry;
   if ((status & IPS_DST_NAT) === 0 || isEnded(tcp_state)) return undefined;
-  return sought.find((one) =>
-    one.address === reply.src && PROTOCOL_NUMBERS[one.protocol] === protocol &&
-    layouts.some((layout) =>
-      idOfMark(layout, mark) === Math.min(one.id, layout.idMax) &&
-      // Ids too large for the mark share one: what the client asked for tells them apart.
-      (fitsMark(layout, one.id) || isAsked(one, orig.dst, orig.dport))
-    )
-  )?.id;
+  for (const { one, isShared } of find(entry)) {
+    if (PROTOCOL_NUMBERS[one.protocol] !== protocol) continue;
+    if (!isShared || isOwn(one, { orig, reply })) return one.id;
+  }
+  return undefined;
+}
+
+/** What the client asked for, and where it was sent, tell those apart that share a mark. */
+function isOwn(one: Sought, { orig, reply }: Pick<ConntrackEntry, "orig" | "reply">): boolean {
+  return reply.sport === (one.port ?? orig.dport) && isAsked(one, orig.dst, orig.dport);
 }
 
 function isAsked({ vips, ports }: Sought, text: string, port: number): boolean {
