@@ -130,6 +130,22 @@ for (const [name, more] of [["", ""], [", with masquerade", "masquerade = true"]
   });
 }
 
+test("a client that was cut comes again from the same port at once, to another backend", async (lab) => {
+  const backends = { families: [4], weights: [1, 0] } as const;
+  await applyText(lab, draining("nft", 60, backends));
+  const { address, port } = door(4);
+  const url = (path: string) => `http://${address}:${port}${path}`;
+  const argv = ["curl", "-sSN", "--local-port", "45000", "-m", "60"];
+  const download = url("/download?seconds=50&every_ms=100");
+  const child = lab.traffic.program(lab.topology.client, [...argv, "-i", download]);
+  assert.match((await child.lines.next()).value ?? "", /200/);
+  await scale(lab, "--weight", `${scaleName(4, 1)}=1`, "--drain", B1, "--cut");
+  assert.equal((await child.ended).code, 56, "curl(1): it was reset");
+  const again = await lab.topology.run(lab.topology.client, [...argv, "-D-", url("/")]);
+  assert.match(again.stdout, /x-backend: *b2/i, again.stderr);
+  assert.match(await must(lab, "nft", "list", "tables"), /inet lb-cut/);
+});
+
 test("with bare cron what is left is cut by the first pass after the deadline, and told once", async (lab) => {
   await applyText(lab, draining("nft", 1, { families: [4] }));
   const connections = await openAll(lab, 4, ONE_LONG);

@@ -13,13 +13,17 @@ const PRIORITY = -301;
 /** nft takes long lines, but not endless ones. */
 const ELEMENTS_PER_LINE = 500;
 
+/** So many are known that have begun anew from the same port within these seconds: nft's own limit. */
+const ANEW_MAX = 65_535;
+
 /** Packets that are answered by a reset, by their addresses and ports where they come in. */
 export interface CutTuple extends Tuple {
   readonly family: Family;
 }
 
 /**
- * Has every next packet of these flows answered by a tcp reset, and thrown away. The reset takes its number
+ * Has every next packet of these flows answered by a tcp reset, and thrown away; a connection that begins anew
+ * passes. The reset takes its number
  * from the packet, so that the end it goes to believes it (nf_reject_ip_tcphdr_put, RFC 9293 3.10.7). What
  * conntrack knows of them is not needed for it, and conntrack learns nothing from it.
  *
@@ -62,6 +66,9 @@ export function cutScript(tuples: readonly CutTuple[], lasts_ms: number): string
     `add table inet ${CUT_TABLE}`,
     ...families.flatMap((family) => [
       `add set inet ${CUT_TABLE} f${family} { type ${TYPES[family]}; flags timeout; ${timeout}; }`,
+      `add set inet ${CUT_TABLE} n${family} { type ${
+        TYPES[family]
+      }; size ${ANEW_MAX}; flags dynamic,timeout; ${timeout}; }`,
     ]),
     ...chain("pre", "prerouting", families.flatMap(incoming)),
     ...chain("out", "output", families.flatMap(outgoing)),
@@ -91,7 +98,7 @@ function chain(name: string, hook: string, rules: readonly string[]): string[] {
 }
 
 function incoming(family: Family): string[] {
-  return [`${forwards(family)} reject with tcp reset`];
+  return [begun(family), rejected(family)];
 }
 
 /** Also the machine's own clients are cut; what is said in an end's name goes out, and is not tracked. */
@@ -99,13 +106,28 @@ function outgoing(family: Family): string[] {
   return [
     `${backwards(family)} notrack accept`,
     `${forwards(family)} tcp flags & rst == rst notrack accept`,
-    `${forwards(family)} reject with tcp reset`,
+    begun(family),
+    rejected(family),
   ];
 }
 
+/** Who begins anew from the same port has forgotten the old connection, and may come to another backend. */
+function begun(family: Family): string {
+  const tuple = tupleOf(family);
+  return `tcp flags & (syn | ack) == syn ${tuple} @f${family} update @n${family} { ${tuple} } accept`;
+}
+
+function rejected(family: Family): string {
+  return `${forwards(family)} ${tupleOf(family)} != @n${family} reject with tcp reset`;
+}
+
 function forwards(family: Family): string {
+  return `${tupleOf(family)} @f${family}`;
+}
+
+function tupleOf(family: Family): string {
   const ip = family === 4 ? "ip" : "ip6";
-  return `${ip} saddr . tcp sport . ${ip} daddr . tcp dport @f${family}`;
+  return `${ip} saddr . tcp sport . ${ip} daddr . tcp dport`;
 }
 
 function backwards(family: Family): string {

@@ -71,14 +71,17 @@ Deno.test("the rules answer by a reset, and keep conntrack out of it", () => {
     script,
     `add table inet lb-cut
 add set inet lb-cut f4 { type ipv4_addr . inet_service . ipv4_addr . inet_service; flags timeout; timeout 10s; }
+add set inet lb-cut n4 { type ipv4_addr . inet_service . ipv4_addr . inet_service; size 65535; flags dynamic,timeout; timeout 10s; }
 add chain inet lb-cut pre { type filter hook prerouting priority -301; policy accept; }
 flush chain inet lb-cut pre
-add rule inet lb-cut pre ip saddr . tcp sport . ip daddr . tcp dport @f4 reject with tcp reset
+add rule inet lb-cut pre tcp flags & (syn | ack) == syn ip saddr . tcp sport . ip daddr . tcp dport @f4 update @n4 { ip saddr . tcp sport . ip daddr . tcp dport } accept
+add rule inet lb-cut pre ip saddr . tcp sport . ip daddr . tcp dport @f4 ip saddr . tcp sport . ip daddr . tcp dport != @n4 reject with tcp reset
 add chain inet lb-cut out { type filter hook output priority -301; policy accept; }
 flush chain inet lb-cut out
 add rule inet lb-cut out ip daddr . tcp dport . ip saddr . tcp sport @f4 notrack accept
 add rule inet lb-cut out ip saddr . tcp sport . ip daddr . tcp dport @f4 tcp flags & rst == rst notrack accept
-add rule inet lb-cut out ip saddr . tcp sport . ip daddr . tcp dport @f4 reject with tcp reset
+add rule inet lb-cut out tcp flags & (syn | ack) == syn ip saddr . tcp sport . ip daddr . tcp dport @f4 update @n4 { ip saddr . tcp sport . ip daddr . tcp dport } accept
+add rule inet lb-cut out ip saddr . tcp sport . ip daddr . tcp dport @f4 ip saddr . tcp sport . ip daddr . tcp dport != @n4 reject with tcp reset
 add element inet lb-cut f4 { 192.0.2.1 . 40000 . 203.0.113.10 . 80, 198.51.100.11 . 8080 . 192.0.2.1 . 40000 }
 `,
   );
