@@ -50,11 +50,11 @@ export interface Draining {
 }
 
 /** Drains that have come to their end, and how. Pure. @param now_ms milliseconds since 1970 */
-export function endings(
-  drains: readonly Draining[],
+export function endings<Known extends Draining>(
+  drains: readonly Known[],
   now_ms: number,
-): { readonly drain: Draining; readonly ended: DrainEnd }[] {
-  return drains.flatMap((drain): { drain: Draining; ended: DrainEnd }[] => {
+): { readonly drain: Known; readonly ended: DrainEnd }[] {
+  return drains.flatMap((drain): { drain: Known; ended: DrainEnd }[] => {
     const { row: { intent, ended, deadline_ms }, connections } = drain;
     if (intent !== "drain" || ended !== null) return [];
     if (connections === 0) return [{ drain, ended: "drained" }];

@@ -13,29 +13,50 @@ const CUT_MS = 10_000;
 const ROUND_MS = 250;
 const ROUNDS = 3;
 
-/** A cut that has begun. */
+/** A cut for which all is ready. */
 export interface Cut {
   /** What did not go as usual, a sentence for each. */
   readonly notes: readonly string[];
+  /** Forgets the connections. @returns more notes. @throws {KernelError} some of them may go on */
+  readonly cut: () => readonly string[];
   /** Resets also those connections in which nobody says anything. Takes half a second. */
   readonly finish: () => Promise<void>;
 }
 
+const NOTHING: Cut = { notes: [], cut: () => [], finish: () => Promise.resolve() };
+
 /**
  * Ends connections: tcp by a reset to both ends, also where both are idle; what conntrack and IPVS know of
- * them is forgotten. Udp flows are only forgotten: the next packet is balanced anew.
+ * them is forgotten. Udp flows are only forgotten: the next packet is balanced anew. The rules for resets are
+ * there from now on; until `cut()` conntrack knows the connections, and another run would find them.
  *
  * @throws {KernelError} where the kernel cannot be asked
  */
-export async function beginCut(machine: Machine, flows: readonly Flow[]): Promise<Cut> {
-  if (flows.length === 0) return { notes: [], finish: () => Promise.resolve() };
+export async function prepareCut(machine: Machine, flows: readonly Flow[]): Promise<Cut> {
+  if (flows.length === 0) return NOTHING;
   const { kernel, packets } = machine;
   const known = withEntries(kernel, flows);
   const tcp = known.filter(({ protocol }) => protocol === PROTOCOL_NUMBERS.tcp);
   const notes = tcp.length > 0 ? await layRules(machine, tcp) : [];
-  deleteEntries(kernel.sockets, known.flatMap(({ entry }) => entry ?? []));
-  closeInIpvs(packets, tcp);
-  return { notes, finish: () => provokeAll(machine, tcp) };
+  return {
+    notes,
+    cut() {
+      deleteEntries(kernel.sockets, known.flatMap(({ entry }) => entry ?? []));
+      return told(() => closeInIpvs(packets, tcp));
+    },
+    finish: () => provokeAll(machine, tcp),
+  };
+}
+
+/** Without raw sockets the rules still answer whoever says something. @returns a word about that */
+function told(speak: () => void): readonly string[] {
+  try {
+    speak();
+    return [];
+  } catch (error) {
+    if (!(error instanceof LbError)) throw error;
+    return [`IPVS was not told that its connections are over (${error.message})`];
+  }
 }
 
 /**
@@ -44,17 +65,17 @@ export async function beginCut(machine: Machine, flows: readonly Flow[]): Promis
  * @returns a word about that
  */
 async function layRules(
-  { kernel, store }: Machine,
+  { kernel, store: { intents } }: Machine,
   flows: readonly Flow[],
 ): Promise<readonly string[]> {
   // On record before they are there: a run that is killed leaves nothing that nobody knows of.
-  store.intents.putCut(kernel.clock.now_ms() + CUT_MS);
+  intents.putCut(kernel.clock.now_ms() + CUT_MS);
   try {
     await writeCut(kernel, flows.flatMap(tuplesOf), CUT_MS);
     return [];
   } catch (error) {
     if (!(error instanceof LbError)) throw error;
-    store.intents.putCut(undefined);
+    intents.putCut(undefined);
     return [`no rules for resets here: connections were forgotten instead (${error.message})`];
   }
 }

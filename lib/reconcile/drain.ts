@@ -1,15 +1,15 @@
-import { type Draining, endings, lasting, nextDeadline, secondsLeft } from "../health/drain.ts";
+import { endings, lasting, nextDeadline, secondsLeft } from "../health/drain.ts";
 import { endChange } from "../health/intent_change.ts";
 import { findFlows, type Flow, type Sought } from "../host/cut/flow.ts";
 import { removeCut } from "../host/cut/rules.ts";
 import { formatEndpoint } from "../model/address.ts";
 import type { HealthChange } from "../model/health.ts";
-import type { IntentRow } from "../model/intent.ts";
+import type { DrainEnd, IntentRow } from "../model/intent.ts";
 import { type Backend, backendKey, portRanges, type Service } from "../model/service.ts";
 import type { Config } from "../model/settings.ts";
 import { rowFinder } from "../store/ids.ts";
 import type { Store } from "../store/store.ts";
-import { beginCut } from "./cut.ts";
+import { type Cut, prepareCut } from "./cut.ts";
 import { knownLayouts } from "./flows.ts";
 import type { Machine } from "./request.ts";
 
@@ -55,18 +55,32 @@ export async function drainPass(machine: Machine, config: Config): Promise<Drain
   const drains = drainsIn(rows, config, store);
   const open = drains.filter(({ row }) => row.ended === null);
   const flows = findFlows(kernel, knownLayouts(machine, config.marks), open.map(soughtFor));
-  const ended = endings(open.map((drain) => drainingOf(drain, flows)), kernel.clock.now_ms());
-  const cutIds = new Set(
-    ended.filter((one) => one.ended === "cut").map(({ drain }) => idOf(open, drain)),
-  );
-  const { notes, finish } = await beginCut(machine, flows.filter(({ id }) => cutIds.has(id)));
-  const changes = ended.map(({ drain, ended }) =>
-    endChange(aboutOf(drainOf(open, drain)), ended, drain.connections)
-  );
-  record(machine, ended.map(({ drain, ended }) => ({ ...drain.row, ended })), changes);
+  const over = overAmong(open, flows, kernel.clock.now_ms());
+  const cuts = over.filter(({ ended }) => ended === "cut");
+  const cutIds = new Set(cuts.map(({ id }) => id));
+  const toCut = flows.filter(({ id }) => cutIds.has(id));
+  const { notes, cut, finish } = await prepareCut(machine, toCut);
+  const changes = over.map((one) => endChange(aboutOf(one), one.ended, one.connections));
+  // First: a run that is killed while it cuts must not leave a drain that seems to have ended by itself.
+  record(machine, over.map(({ row, ended }) => ({ ...row, ended })), changes);
+  const untold = cutOrTakeBack(machine, cut, cuts);
   const removals = drainsIn(store.intents.all(), config, store)
     .filter(({ row }) => row.ended !== null && row.removes).map(removalOf);
-  return { changes, notes, removals, hasEnded: ended.length > 0, finish };
+  return { changes, notes: [...notes, ...untold], removals, hasEnded: over.length > 0, finish };
+}
+
+/** What goes on after all is cut by the next pass. @throws {KernelError} */
+function cutOrTakeBack(
+  { store: { intents } }: Machine,
+  cut: Cut["cut"],
+  drains: readonly Drain[],
+): readonly string[] {
+  try {
+    return cut();
+  } catch (error) {
+    intents.put(drains.map(({ row }) => row));
+    throw error;
+  }
 }
 
 /** A drain under way. */
@@ -89,9 +103,10 @@ export function openDrains(
   const open = drainsIn(store.intents.all(), config, store).filter(({ row }) => row.ended === null);
   const flows = findFlows(kernel, knownLayouts(machine, config.marks), open.map(soughtFor));
   const now_ms = kernel.clock.now_ms();
+  const counts = countsOf(flows);
   return open.map((drain) => ({
     ...removalOf(drain),
-    connections_left: drainingOf(drain, flows).connections,
+    connections_left: counts.get(drain.id) ?? 0,
     seconds_left: secondsLeft(drain.row, now_ms),
     deadline_ms: drain.row.deadline_ms,
   }));
@@ -136,10 +151,16 @@ function drainsIn(
   const draining = rows.filter(({ intent }) => intent === "drain");
   if (draining.length === 0) return [];
   const find = rowFinder(store.backends.all());
-  const byName = new Map(services.map((service) => [service.name, service]));
+  const named = new Set(draining.map(({ service }) => service));
+  const byName = new Map(
+    services.filter(({ name }) => named.has(name)).map((service) => [
+      service.name,
+      { service, backends: new Map(service.backends.map((one) => [backendKey(one), one])) },
+    ]),
+  );
   return draining.flatMap((row) => {
-    const service = byName.get(row.service);
-    const backend = service?.backends.find((one) => backendKey(one) === row.backend);
+    const { service, backends } = byName.get(row.service) ?? {};
+    const backend = backends?.get(row.backend);
     const id = find(row.service, row.backend)?.id;
     return service && backend && id !== undefined ? [{ row, service, backend, id }] : [];
   });
@@ -151,16 +172,23 @@ function soughtFor({ id, service, backend }: Drain): Sought {
   return { id, protocol, vips: vip, ports: portRanges(service), address: text, port };
 }
 
-function drainingOf({ row, id }: Drain, flows: readonly Flow[]): Draining {
-  return { row, connections: flows.filter((flow) => flow.id === id).length };
+/** A drain that is over, and how many connections were left. */
+interface Over extends Drain {
+  readonly connections: number;
+  readonly ended: DrainEnd;
 }
 
-function drainOf(drains: readonly Drain[], { row }: Draining): Drain {
-  return drains.find((one) => one.row === row)!;
+function overAmong(drains: readonly Drain[], flows: readonly Flow[], now_ms: number): Over[] {
+  const counts = countsOf(flows);
+  const draining = drains.map((one) => ({ ...one, connections: counts.get(one.id) ?? 0 }));
+  return endings(draining, now_ms).map(({ drain, ended }) => ({ ...drain, ended }));
 }
 
-function idOf(drains: readonly Drain[], draining: Draining): number {
-  return drainOf(drains, draining).id;
+/** How many connections each backend has, by its id: there may be a million, of a thousand drains. */
+function countsOf(flows: readonly Flow[]): Map<number, number> {
+  const counts = new Map<number, number>();
+  for (const { id } of flows) counts.set(id, (counts.get(id) ?? 0) + 1);
+  return counts;
 }
 
 function aboutOf({ row: { service, backend: key }, backend: { address, port } }: Drain) {

@@ -1,0 +1,103 @@
+/** Drains at their deadline, where a run does not come to its end or the machine refuses a part of it. */
+import assert from "node:assert/strict";
+import { parseConfig } from "../../../lib/config/load.ts";
+import { KernelError } from "../../../lib/model/error.ts";
+import type { RunResult } from "../../../lib/sys/ports.ts";
+import { drainPass } from "../../../lib/reconcile/drain.ts";
+import type { Machine } from "../../../lib/reconcile/request.ts";
+import { type Rig, withRig } from "./rig.ts";
+
+const FIRST = "198.51.100.11";
+const SECOND = "198.51.100.12";
+
+const TEXT = `[[service]]
+name = "web"
+vip = "192.0.2.10"
+ports = [80]
+[[service.backend]]
+address = "${FIRST}"
+[[service.backend]]
+address = "${SECOND}"
+`;
+
+/** Two connections to a backend that is at its deadline. */
+function due(rig: Rig, address: string): void {
+  const { flows } = rig.host.netfilter;
+  for (const index of [1, 2]) {
+    flows.push({
+      id: flows.length + index,
+      protocol: "tcp",
+      mark: rig.ids()[`web ${address}|`]! << 8,
+      vip: "192.0.2.10",
+      port: 80,
+      answered_by: address,
+    });
+  }
+  const now_ms = rig.host.kernel.clock.now_ms();
+  const row = { service: "web", backend: `${address}|`, intent: "drain", removes: false } as const;
+  rig.store.intents.put([{ ...row, since_ms: now_ms, deadline_ms: now_ms, ended: null }]);
+}
+
+async function pass(rig: Rig, more: Partial<Machine> = {}) {
+  const { config } = await parseConfig(TEXT, "lb.toml");
+  return await drainPass({ ...rig.machine, ...more }, config);
+}
+
+/** How runs of nft that write the rules of a cut end. */
+function nftEnds(rig: Rig, result: Pick<RunResult, "code" | "stderr">): void {
+  rig.host.answerRun = (argv) =>
+    argv.some((word) => word.endsWith("/cut.nft")) ? { stdout: "", ...result } : undefined;
+}
+
+const DONE = { code: 0, stderr: "" };
+
+function ended(rig: Rig): unknown[] {
+  return rig.store.intents.all().map((row) => row.ended);
+}
+
+/** The kernel refuses to forget a connection. */
+function refuseToForget(rig: Rig): Partial<Machine> {
+  const { kernel } = rig.machine;
+  const netlink: typeof kernel.sockets.netlink = (protocol) => {
+    // Reading goes by a connection of its own, before.
+    if (rig.store.intents.all().some((row) => row.ended !== null)) {
+      const what = { operation: "delete", object: "conntrack entry", errno: "EPERM" };
+      throw new KernelError({ ...what, message: "testing" });
+    }
+    return kernel.sockets.netlink(protocol);
+  };
+  return { kernel: { ...kernel, sockets: { ...kernel.sockets, netlink } } };
+}
+
+Deno.test(
+  "a drain is on record as cut before its connections are forgotten",
+  withRig(async (rig) => {
+    await rig.run(TEXT);
+    due(rig, FIRST);
+    nftEnds(rig, DONE);
+    const seen: unknown[] = [];
+    const { kernel } = rig.machine;
+    const netlink: typeof kernel.sockets.netlink = (protocol) => {
+      seen.push(...ended(rig), ...rig.events("drain"));
+      return kernel.sockets.netlink(protocol);
+    };
+    const sockets = { ...kernel.sockets, netlink };
+    await pass(rig, { kernel: { ...kernel, sockets } });
+    assert.deepEqual(seen, [null, "cut", `web ${FIRST} is at its deadline: 2 connections cut`]);
+    assert.deepEqual(rig.host.netfilter.flows, []);
+  }),
+);
+
+Deno.test(
+  "what the kernel does not forget is cut by the next pass",
+  withRig(async (rig) => {
+    await rig.run(TEXT);
+    due(rig, FIRST);
+    nftEnds(rig, DONE);
+    await assert.rejects(pass(rig, refuseToForget(rig)), /EPERM/);
+    assert.deepEqual(ended(rig), [null]);
+    const { changes } = await pass(rig);
+    assert.match(changes[0]?.message ?? "", /2 connections cut/);
+    assert.deepEqual(ended(rig), ["cut"]);
+  }),
+);
