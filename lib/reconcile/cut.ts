@@ -1,7 +1,7 @@
 import { type Flow, withEntries } from "../host/cut/flow.ts";
 import { closeInIpvs, provoke } from "../host/cut/provoke.ts";
 import { type CutTuple, writeCut } from "../host/cut/rules.ts";
-import { LbError } from "../model/error.ts";
+import { KernelError, LbError } from "../model/error.ts";
 import { PROTOCOL_NUMBERS } from "../model/service.ts";
 import { deleteEntries } from "../netlink/conntrack/delete.ts";
 import type { Machine } from "./request.ts";
@@ -68,6 +68,7 @@ async function layRules(
   { kernel, store: { intents } }: Machine,
   flows: readonly Flow[],
 ): Promise<readonly string[]> {
+  const earlier_ms = intents.cutUntil_ms();
   // On record before they are there: a run that is killed leaves nothing that nobody knows of.
   intents.putCut(kernel.clock.now_ms() + CUT_MS);
   try {
@@ -75,9 +76,15 @@ async function layRules(
     return [];
   } catch (error) {
     if (!(error instanceof LbError)) throw error;
-    intents.putCut(undefined);
+    // Those of an earlier cut are there still. Without a clear answer these may be, too.
+    if (isClear(error)) intents.putCut(earlier_ms);
     return [`no rules for resets here: connections were forgotten instead (${error.message})`];
   }
+}
+
+/** Whether nothing was written for sure: nft was killed for its time where it gave no reason. */
+function isClear(error: LbError): boolean {
+  return !(error instanceof KernelError) || error.refusal.errno !== undefined;
 }
 
 function tuplesOf({ family, request, reply }: Flow): CutTuple[] {

@@ -20,6 +20,9 @@ address = "${FIRST}"
 address = "${SECOND}"
 `;
 
+/** How long the rules of a cut last. */
+const CUT_MS = 10_000;
+
 /** Two connections to a backend that is at its deadline. */
 function due(rig: Rig, address: string): void {
   const { flows } = rig.host.netfilter;
@@ -99,5 +102,34 @@ Deno.test(
     const { changes } = await pass(rig);
     assert.match(changes[0]?.message ?? "", /2 connections cut/);
     assert.deepEqual(ended(rig), ["cut"]);
+  }),
+);
+
+Deno.test(
+  "rules of an earlier cut stay on record where nft refuses those of the next one",
+  withRig(async (rig) => {
+    await rig.run(TEXT);
+    due(rig, FIRST);
+    nftEnds(rig, DONE);
+    await pass(rig);
+    const until_ms = rig.host.kernel.clock.now_ms() + CUT_MS;
+    assert.equal(rig.store.intents.cutUntil_ms(), until_ms);
+    rig.host.inside.clock.advance(4_000);
+    due(rig, SECOND);
+    nftEnds(rig, { code: 1, stderr: "Error: Could not process rule: Operation not supported" });
+    const { notes } = await pass(rig);
+    assert.match(notes.join(), /no rules for resets here/);
+    assert.equal(rig.store.intents.cutUntil_ms(), until_ms);
+  }),
+);
+
+Deno.test(
+  "rules of which nft gave no account are taken away in their time",
+  withRig(async (rig) => {
+    await rig.run(TEXT);
+    due(rig, FIRST);
+    nftEnds(rig, { code: 124, stderr: "" });
+    await pass(rig);
+    assert.equal(rig.store.intents.cutUntil_ms(), rig.host.kernel.clock.now_ms() + CUT_MS);
   }),
 );
