@@ -12,7 +12,7 @@ export interface Wanted {
   readonly loaded: LoadedConfig;
   /** For the record. */
   readonly command: string;
-  /** Called with the lock still held where it did not come about. */
+  /** Called with the lock still held where it did not come about. @throws what could not be undone, in sentences */
   readonly undo?: () => void;
   /** {@linkcode ReconcileRequest.held} */
   readonly held?: ReconcileRequest["held"];
@@ -121,9 +121,7 @@ function undone(error: unknown, undo: (() => void) | undefined): unknown {
       each instanceof Error ? each.message : String(each)
     );
     const code = error instanceof LbError ? error.code : "bug";
-    const message =
-      `${first}\nThe config file could not be put back, and has the new text: ${second}`;
-    return new LbError(code, message, { cause: error });
+    return new LbError(code, `${first}\n${second}`, { cause: error });
   }
 }
 

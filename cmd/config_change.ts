@@ -24,23 +24,51 @@ const NEW_FILE_MODE = 0o644;
  * finished by the next apply; where the kernel refuses, the file is put back, with the lock still held.
  */
 export async function changeConfig(request: ConfigChangeRequest): Promise<Outcome> {
-  const path = request.places.config;
   const outcome = await change({
     ...request,
-    async target(machine) {
-      const { backup, ...wanted } = await request.config(machine);
-      if (request.dryRun) return wanted;
-      const undo = writeConfig(path, wanted.loaded.text, backup);
-      return { ...wanted, undo: () => [undo, wanted.undo].forEach((each) => each?.()) };
+    target: async (machine) => {
+      const wanted = await request.config(machine);
+      return request.dryRun ? wanted : written(request.places.config, wanted);
     },
   });
   return outcome!;
+}
+
+/** With the file written. @throws {LbError} `not-permitted` where it cannot be: all is as it was then */
+export function written(path: string, { backup, ...wanted }: NewConfig): Wanted {
+  try {
+    const undo = writeConfig(path, wanted.loaded.text, backup);
+    return { ...wanted, undo: () => undoBoth(undo, wanted.undo) };
+  } catch (error) {
+    wanted.undo?.();
+    throw error;
+  }
+}
+
+/** One is undone whatever becomes of the other. @throws what could not be, in sentences */
+function undoBoth(file: () => void, records: (() => void) | undefined): void {
+  const told = [
+    ...failure("The config file could not be put back, and has the new text", file),
+    ...failure("What is wanted of backends could not be put back", records),
+  ];
+  if (told.length > 0) throw new Error(told.join("\n"));
+}
+
+function failure(words: string, undo: (() => void) | undefined): string[] {
+  try {
+    undo?.();
+    return [];
+  } catch (error) {
+    return [`${words}: ${error instanceof Error ? error.message : String(error)}`];
+  }
 }
 
 /** @returns puts everything back as it was */
 function writeConfig(path: string, text: string, backup: string | undefined): () => void {
   const { files } = context;
   const before = files.readBytes(path);
+  // Who only drains must not need a file system that can be written.
+  if (backup === undefined && before && textIn(before) === text) return () => {};
   const undo: (() => void)[] = [];
   const undoAll = () => undo.toReversed().forEach((each) => each());
   const write = (file: string, content: string | Uint8Array, mode?: number) => {
@@ -60,6 +88,10 @@ function writeConfig(path: string, text: string, backup: string | undefined): ()
     });
   }
   return undoAll;
+}
+
+function textIn(bytes: Uint8Array): string {
+  return new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes);
 }
 
 /** How a file comes back to what it is now. */
