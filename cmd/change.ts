@@ -66,32 +66,70 @@ async function changeMachine(
 ): Promise<Outcome | undefined> {
   const outcome = await bringAbout(machine, request);
   if (!outcome || request.dryRun || !request.after) return outcome;
-  return await request.after(machine, outcome);
+  const { after } = request;
+  return await orSaid(outcome.health, () => orBlocked(outcome, () => after(machine, outcome)));
+}
+
+/**
+ * What has come about already is told whatever fails after it: no later run tells of it again. That is one more
+ * thing to look at.
+ */
+export async function orBlocked(
+  outcome: Outcome,
+  work: () => Promise<Outcome>,
+): Promise<Outcome> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof LbError)) throw error;
+    return { ...outcome, blocked: [...new Set([...outcome.blocked, error.message])] };
+  }
+}
+
+/** What is on record by now is said where a run fails: no later one tells of it again. */
+async function orSaid<T>(
+  changes: readonly HealthChange[] = [],
+  work: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    for (const { message } of changes) say(`! ${message}`);
+    throw error;
+  }
 }
 
 async function bringAbout(machine: Machine, request: ChangeRequest): Promise<Outcome | undefined> {
   const text = await request.text?.(machine);
   const health = await request.check?.(machine) ?? [];
+  return await orSaid(health, async () => {
+    const outcome = await reconciled(machine, request, text);
+    if (!outcome) return undefined;
+    const told = await withHealth(outcome, health, machine);
+    return request.finish?.(machine, told) ?? told;
+  });
+}
+
+async function reconciled(
+  machine: Machine,
+  request: ChangeRequest,
+  text: string | undefined,
+): Promise<Outcome | undefined> {
   const isTold = text !== undefined && !request.isMove;
   const settled = isTold ? await settledOutcome(machine, text, request) : undefined;
-  if (settled) return await withHealth(settled, health, machine);
+  if (settled) return settled;
   const { reconcile } = await import("../lib/reconcile/reconcile.ts");
   const wanted = await request.target(machine, text);
   if (!wanted) return undefined;
   const { loaded, command, undo, held, intents } = wanted;
   const { dryRun, lockTimeout_ms: patience_ms } = request;
-  let outcome: Outcome;
   try {
     const who = context.who();
     const how = { who, command, dryRun, patience_ms, held, intents };
-    outcome = await reconcile(machine, { loaded, ...how });
+    return await reconcile(machine, { loaded, ...how });
   } catch (error) {
-    // They are on record by now, and no later run tells of them again.
-    for (const { message } of health) say(`! ${message}`);
     throw error instanceof InForceError ? error : undone(error, undo);
   }
-  const told = await withHealth(outcome, health, machine);
-  return request.finish?.(machine, told) ?? told;
 }
 
 /** Most runs of cron end here: nothing has changed since there was nothing to do. */

@@ -1,10 +1,11 @@
 import type { LoadedConfig } from "../lib/config/load.ts";
 import { LbError } from "../lib/model/error.ts";
 import type { HealthChange } from "../lib/model/health.ts";
-import type { Removal } from "../lib/reconcile/drain.ts";
+import type { DrainResult, Removal } from "../lib/reconcile/drain.ts";
 import type { Outcome } from "../lib/reconcile/outcome.ts";
 import type { Machine } from "../lib/reconcile/request.ts";
 import type { Store } from "../lib/store/store.ts";
+import { orBlocked } from "./change.ts";
 import { context, type Places } from "./context.ts";
 
 /** How a run that looks after drains works on. */
@@ -25,17 +26,42 @@ export async function lookAfterDrains(
   run: DrainRun,
 ): Promise<Outcome> {
   if (machine.store.intents.isIdle()) return outcome;
+  return await orBlocked(outcome, async () => {
+    const load = run.load ?? (await import("./applied.ts")).appliedConfig;
+    const loaded = await load(machine.store);
+    return loaded ? await lookAfter(machine, outcome, loaded, run) : outcome;
+  });
+}
+
+async function lookAfter(
+  machine: Machine,
+  outcome: Outcome,
+  loaded: LoadedConfig,
+  run: DrainRun,
+): Promise<Outcome> {
   const { drainPass } = await import("../lib/reconcile/drain.ts");
-  const load = run.load ?? (await import("./applied.ts")).appliedConfig;
-  const loaded = await load(machine.store);
-  if (!loaded) return outcome;
   const result = await drainPass(machine, loaded.config);
-  const { changes, notes, removals, hasEnded, finish } = result;
-  const told = { ...outcome, notes: [...outcome.notes, ...notes] };
-  let sum = await withChanges(told, changes, machine);
-  if (hasEnded) sum = await rerun(machine, sum, loaded, "lb reconcile", run);
-  await finish();
-  return removals.length > 0 ? await removeAll(machine, sum, removals, run) : sum;
+  const notes = [...outcome.notes, ...result.notes];
+  const told = await withChanges({ ...outcome, notes }, result.changes, machine);
+  const sum = await orBlocked(told, () => clearAway(machine, told, loaded, result, run));
+  const { removals } = result;
+  if (removals.length === 0) return sum;
+  return await orBlocked(sum, () => removeAll(machine, sum, removals, run));
+}
+
+/** Engines first; both ends hear of a cut whatever becomes of that. */
+async function clearAway(
+  machine: Machine,
+  told: Outcome,
+  loaded: LoadedConfig,
+  { hasEnded, finish }: DrainResult,
+  run: DrainRun,
+): Promise<Outcome> {
+  try {
+    return hasEnded ? await rerun(machine, told, loaded, "lb reconcile", run) : told;
+  } finally {
+    await finish();
+  }
 }
 
 /** Adds what has changed of backends. */
@@ -58,8 +84,8 @@ async function removeAll(
 ): Promise<Outcome> {
   const { parseConfig } = await import("../lib/config/load.ts");
   const latest = machine.store.revisions.latestApplied()!;
+  const text = await removedText(latest.config_text, removals);
   const notes = await removeFromFile(run.places, removals, latest.config_text);
-  const text = await without(latest.config_text, removals);
   const loaded = await parseConfig(text, `revision ${latest.revision}`);
   const sum = await rerun(machine, outcome, loaded, commandOf(removals), run);
   return { ...sum, notes: [...sum.notes, ...notes] };
@@ -105,7 +131,19 @@ async function removeFromFile(
   }
 }
 
-async function without(text: string, removals: readonly Removal[]): Promise<string> {
+/** @throws {LbError} which names them */
+async function removedText(applied: string, removals: readonly Removal[]): Promise<string> {
+  try {
+    return await without(applied, removals);
+  } catch (error) {
+    if (!(error instanceof LbError)) throw error;
+    const message = `${namesOf(removals)}: drained, and still in the config: ${error.message}`;
+    throw new LbError(error.code, message, { cause: error });
+  }
+}
+
+/** @throws {LbError} as `editConfig` of lib/config/edit/edit.ts */
+export async function without(text: string, removals: readonly Removal[]): Promise<string> {
   if (removals.length === 0) return text;
   const { editConfig } = await import("../lib/config/edit/edit.ts");
   const byService = Map.groupBy(removals, ({ service }) => service);
@@ -129,8 +167,11 @@ async function withoutThose(text: string, removals: readonly Removal[]): Promise
 }
 
 function commandOf(removals: readonly Removal[]): string {
-  const words = removals.map(({ service, address, port }) =>
+  return `lb scale --remove (drained): ${namesOf(removals)}`;
+}
+
+function namesOf(removals: readonly Removal[]): string {
+  return removals.map(({ service, address, port }) =>
     `${service} ${address.text}${port === undefined ? "" : ` port ${port}`}`
-  );
-  return `lb scale --remove (drained): ${words.join(", ")}`;
+  ).join(", ");
 }

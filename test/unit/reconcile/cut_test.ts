@@ -2,57 +2,18 @@
 import assert from "node:assert/strict";
 import { parseConfig } from "../../../lib/config/load.ts";
 import { KernelError } from "../../../lib/model/error.ts";
-import type { RunResult } from "../../../lib/sys/ports.ts";
 import { drainPass } from "../../../lib/reconcile/drain.ts";
 import type { Machine } from "../../../lib/reconcile/request.ts";
+import { DONE, due, FIRST, nftEnds, SECOND, TEXT } from "./cut_rig.ts";
 import { type Rig, withRig } from "./rig.ts";
-
-const FIRST = "198.51.100.11";
-const SECOND = "198.51.100.12";
-
-const TEXT = `[[service]]
-name = "web"
-vip = "192.0.2.10"
-ports = [80]
-[[service.backend]]
-address = "${FIRST}"
-[[service.backend]]
-address = "${SECOND}"
-`;
 
 /** How long the rules of a cut last. */
 const CUT_MS = 10_000;
-
-/** Two connections to a backend that is at its deadline. */
-function due(rig: Rig, address: string): void {
-  const { flows } = rig.host.netfilter;
-  for (const index of [1, 2]) {
-    flows.push({
-      id: flows.length + index,
-      protocol: "tcp",
-      mark: rig.ids()[`web ${address}|`]! << 8,
-      vip: "192.0.2.10",
-      port: 80,
-      answered_by: address,
-    });
-  }
-  const now_ms = rig.host.kernel.clock.now_ms();
-  const row = { service: "web", backend: `${address}|`, intent: "drain", removes: false } as const;
-  rig.store.intents.put([{ ...row, since_ms: now_ms, deadline_ms: now_ms, ended: null }]);
-}
 
 async function pass(rig: Rig, more: Partial<Machine> = {}) {
   const { config } = await parseConfig(TEXT, "lb.toml");
   return await drainPass({ ...rig.machine, ...more }, config);
 }
-
-/** How runs of nft that write the rules of a cut end. */
-function nftEnds(rig: Rig, result: Pick<RunResult, "code" | "stderr">): void {
-  rig.host.answerRun = (argv) =>
-    argv.some((word) => word.endsWith("/cut.nft")) ? { stdout: "", ...result } : undefined;
-}
-
-const DONE = { code: 0, stderr: "" };
 
 function ended(rig: Rig): unknown[] {
   return rig.store.intents.all().map((row) => row.ended);

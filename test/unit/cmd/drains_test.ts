@@ -1,0 +1,81 @@
+/** What comes after a run: drains that end, whatever stands in their way. */
+import assert from "node:assert/strict";
+import { lookAfterDrains } from "../../../cmd/drains.ts";
+import { KernelError } from "../../../lib/model/error.ts";
+import type { Outcome } from "../../../lib/reconcile/outcome.ts";
+import type { Machine } from "../../../lib/reconcile/request.ts";
+import { DONE, due, FIRST, nftEnds, TEXT } from "../reconcile/cut_rig.ts";
+import { type Rig, withRig } from "../reconcile/rig.ts";
+
+/** As `config.md` allows it, and lb cannot edit it. */
+const INLINE = `service = [{ name = "web", vip = "192.0.2.10", ports = [80], backend = [` +
+  `{ address = "${FIRST}" }, { address = "198.51.100.12" }] }]\n`;
+
+const RUN = {
+  places: { config: "/nowhere/lb.toml", state: "", runDir: "" },
+  lockTimeout_ms: 10_000,
+};
+
+/** Looks after drains once, when a run has found this. */
+function look(machine: Machine, outcome: Outcome): Promise<Outcome> {
+  return lookAfterDrains(machine, outcome, RUN);
+}
+
+/** With netlink that is refused once so many calls have come after a drain has ended. */
+function refusing(rig: Rig, calls: number, more: Partial<Machine> = {}): Machine {
+  const { kernel } = rig.machine;
+  let left = calls;
+  const netlink: typeof kernel.sockets.netlink = (protocol) => {
+    if (rig.store.intents.all().some(({ ended }) => ended !== null) && left-- <= 0) {
+      const what = { operation: "list", object: "links", errno: "ENOBUFS" };
+      throw new KernelError({ ...what, message: "testing" });
+    }
+    return kernel.sockets.netlink(protocol);
+  };
+  const sockets = { ...kernel.sockets, netlink };
+  return { ...rig.machine, ...more, kernel: { ...kernel, sockets } };
+}
+
+Deno.test(
+  "what a run has found is told where drains cannot be looked after, and that too",
+  withRig(async (rig) => {
+    const outcome = { ...await rig.run(TEXT), drift: ["sl-web4"] };
+    due(rig, FIRST);
+    nftEnds(rig, DONE);
+    const told = await look(refusing(rig, 0), outcome);
+    assert.deepEqual(told.drift, ["sl-web4"]);
+    assert.match(told.blocked.join(), /ENOBUFS/);
+  }),
+);
+
+Deno.test(
+  "both ends hear of a cut, and it is told, where the engines cannot clear away",
+  withRig(async (rig) => {
+    const outcome = await rig.run(TEXT);
+    due(rig, FIRST);
+    nftEnds(rig, DONE);
+    let sent = 0;
+    const packets = () => ({ send: () => void sent++, close: () => {} });
+    const told = await look(refusing(rig, 1, { packets }), outcome);
+    assert.match(told.blocked.join(), /ENOBUFS/);
+    assert.match(told.health?.[0]?.message ?? "", /2 connections cut/);
+    assert.ok(sent > 0);
+  }),
+);
+
+Deno.test(
+  "a backend that cannot leave the config is one more thing to look at, for every pass",
+  withRig(async (rig) => {
+    const outcome = await rig.run(INLINE);
+    const row = { service: "web", backend: `${FIRST}|`, intent: "drain", removes: true } as const;
+    rig.store.intents.put([{ ...row, since_ms: 0, deadline_ms: null, ended: null }]);
+    const [first, second] = [await look(rig.machine, outcome), await look(rig.machine, outcome)];
+    assert.match(first.health?.[0]?.message ?? "", /is drained/);
+    for (const { blocked } of [first, second]) {
+      assert.match(
+        blocked.join(),
+        /^web 198\.51\.100\.11: drained, and still in the config: .*hand/,
+      );
+    }
+  }),
+);
