@@ -10,7 +10,7 @@ import type { Store } from "../lib/store/store.ts";
 import { report } from "./change.ts";
 import { changeConfig, type NewConfig } from "./config_change.ts";
 import { context, type Places } from "./context.ts";
-import { lookAfterDrains, withChanges } from "./drains.ts";
+import { lookAfterDrains, withChanges, without } from "./drains.ts";
 import {
   collect,
   type Endpoint,
@@ -229,9 +229,20 @@ async function grantAll(
   const before = store.intents.all();
   const { config } = wanted.loaded;
   const { rows, changes } = grant(config, service!, wants, before, clock.now_ms());
+  await tryRemovals(wanted.loaded.text, service!, wants);
   if (isPlan) return { wanted: { ...wanted, intents: rows }, changes };
   store.intents.replace(rows);
   return { wanted: { ...wanted, undo: () => store.intents.replace(before) }, changes };
+}
+
+/** A backend that can never leave the config is refused now, and not when its drain is over. @throws {LbError} */
+async function tryRemovals(
+  text: string,
+  service: string,
+  wants: readonly Wanted[],
+): Promise<void> {
+  const leaving = wants.filter(({ wish }) => wish.kind === "drain" && wish.removes);
+  await without(text, leaving.map(({ address, port }) => ({ service, address, port })));
 }
 
 async function recorded(

@@ -219,6 +219,25 @@ test("an address that fits several backends is a usage error, and nothing is wan
   assert.equal((await statusOf(lab)).intent, "ready");
 });
 
+test("--remove of a backend that lb cannot take out of the config is refused before it drains", async (lab) => {
+  const { address, port } = door(4);
+  const backends = [0, 1].map((index) => {
+    const [host, at] = scaleName(4, index).split(":");
+    return `{ address = "${host}", port = ${at} }`;
+  });
+  const service =
+    `{ name = "web", vip = "${address}", ports = [${port}], backend = [${backends}] }`;
+  await applyText(lab, `service = [${service}]\n`);
+  for (const more of [["--plan"], []]) {
+    const { code, stderr } = await lab.balancer.lb("scale", "web", "--remove", B1, ...more);
+    assert.equal(code, 3, stderr);
+    assert.match(stderr, /cannot edit safely/);
+  }
+  assert.equal((await statusOf(lab)).intent, "ready");
+  await scale(lab, "--drain", B1);
+  assert.equal((await statusOf(lab)).intent, "drain");
+});
+
 test("--tier sets the nodes of lb.toml and applies them", async (lab) => {
   const text = draining("nft", 60, { families: [4], scheduler: "maglev" });
   await applyText(lab, text);
