@@ -22,6 +22,12 @@ export interface Follow {
 const LOOK_MS = 500;
 const LINE_MS = 5_000;
 
+/** A look may read a million connections: the pause after it is so many times as long as it took. */
+const REST = 4;
+
+/** Shorter than anybody notices. */
+const AT_ONCE_MS = 20;
+
 /** Whoever ends first, the drain or its follower. */
 interface Ending {
   readonly interrupted: boolean;
@@ -40,12 +46,17 @@ export async function followDrains(places: Places, follow: Follow): Promise<numb
   const screen = Deno.stderr.isTerminal() ? barScreen() : lineScreen(follow.service);
   let sum = follow.outcome;
   try {
+    let tried_ms = -Infinity;
     while (!isStopped) {
+      const begin_ms = context.clock.now_ms();
       const drains = await drainsOf(places, follow.service, load);
       if (drains.length === 0) break;
       screen.show(drains);
-      await context.clock.sleep(Math.min(LOOK_MS, untilDue_ms(drains)));
-      if (!isStopped && isDue(drains)) sum = await endThem(places, follow, sum);
+      const looked = { begin_ms, now_ms: context.clock.now_ms(), tried_ms };
+      await rest(pause_ms(drains, looked), () => isStopped);
+      const isTried = !isStopped && isDue(drains);
+      tried_ms = isTried ? context.clock.now_ms() : -Infinity;
+      if (isTried) sum = await endThem(places, follow, sum);
     }
   } finally {
     screen.close();
@@ -59,9 +70,14 @@ export async function followDrains(places: Places, follow: Follow): Promise<numb
 function conclude({ outcome, json }: Follow, sum: Outcome, { interrupted }: Ending): number {
   const begun = new Set<HealthChange>(outcome.health);
   const news = (sum.health ?? []).filter((change) => !begun.has(change));
+  const lines = [
+    ...news.map(({ message }) => `! ${message}`),
+    ...sum.blocked.filter((line) => !outcome.blocked.includes(line))
+      .map((line) => `attention: ${line}`),
+  ];
   const paint = stderrPaint();
   if (json) printJson(sum);
-  else for (const { message } of news) say(paint(`! ${message}`, "yellow"));
+  else for (const line of lines) say(paint(line, "yellow"));
   if (!interrupted) return exitCodeOf(sum);
   say('The drain goes on: "lb reconcile" ends it at its deadline, "lb status" shows it.');
   return EXIT_ATTENTION;
@@ -103,10 +119,34 @@ async function isGoingOn(places: Places, service: string, load: Load): Promise<b
   return (await drainsOf(places, service, load)).length > 0;
 }
 
-function untilDue_ms(drains: readonly Followed[]): number {
-  const now_ms = context.clock.now_ms();
-  const times = drains.flatMap(({ deadline_ms }) => deadline_ms ?? []);
-  return Math.max(20, Math.min(Infinity, ...times) - now_ms);
+/** When a look began and ended, and when it was tried before it to end what is over; -Infinity where it was not. */
+interface Looked {
+  readonly begin_ms: number;
+  readonly now_ms: number;
+  readonly tried_ms: number;
+}
+
+/** Until the next look, but not after a deadline. What could not be ended just now is not tried at once again. Pure. */
+export function pause_ms(
+  drains: readonly Pick<Followed, "deadline_ms" | "connections_left">[],
+  { begin_ms, now_ms, tried_ms }: Looked,
+): number {
+  const times = drains.map(({ deadline_ms, connections_left }) => {
+    if (connections_left === 0 && tried_ms === -Infinity) return now_ms;
+    return deadline_ms !== null && deadline_ms > tried_ms ? deadline_ms : Infinity;
+  });
+  const until_ms = Math.min(now_ms + Math.max(LOOK_MS, REST * (now_ms - begin_ms)), ...times);
+  return Math.max(AT_ONCE_MS, until_ms - now_ms);
+}
+
+/** In pieces: whoever presses Ctrl-C does not wait for the end of it. */
+async function rest(ms: number, isStopped: () => boolean): Promise<void> {
+  const until_ms = context.clock.now_ms() + ms;
+  while (!isStopped()) {
+    const left_ms = until_ms - context.clock.now_ms();
+    if (left_ms <= 0) return;
+    await context.clock.sleep(Math.min(left_ms, LOOK_MS));
+  }
 }
 
 function isDue(drains: readonly Followed[]): boolean {
