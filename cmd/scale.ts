@@ -225,10 +225,15 @@ async function grantAll(
   { service, wants }: Order,
   isPlan: boolean,
 ): Promise<{ readonly wanted: NewConfig; readonly changes: readonly HealthChange[] }> {
-  const { grant } = await import("../lib/reconcile/intents.ts");
+  const [{ grant }, { knownStandings }] = await Promise.all([
+    import("../lib/reconcile/intents.ts"),
+    import("../lib/reconcile/health.ts"),
+  ]);
   const before = store.intents.all();
   const { config } = wanted.loaded;
-  const { rows, changes } = grant(config, service!, wants, before, clock.now_ms());
+  const now_ms = clock.now_ms();
+  const standings = knownStandings({ store }, now_ms);
+  const { rows, changes } = grant(config, service!, wants, before, now_ms, standings);
   await tryRemovals(wanted.loaded.text, service!, wants);
   if (isPlan) return { wanted: { ...wanted, intents: rows }, changes };
   store.intents.replace(rows);

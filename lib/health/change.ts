@@ -57,10 +57,29 @@ export function panicChanges(
 /** Who takes a service's connections. */
 type Level = "primaries" | "backups" | "nobody";
 
-const LEVEL_WORDS: Readonly<Record<Level, string>> = {
-  primaries: "a primary is healthy again: backups leave",
-  backups: "no primary is healthy: backups take over",
-  nobody: "no backend is healthy: connections are refused",
+/** How a change of levels is told. */
+interface LevelTold {
+  readonly kind: HealthChange["kind"];
+  readonly words: Readonly<Record<Level, string>>;
+}
+
+const BY_HEALTH: LevelTold = {
+  kind: "health",
+  words: {
+    primaries: "a primary is healthy again: backups leave",
+    backups: "no primary is healthy: backups take over",
+    nobody: "no backend is healthy: connections are refused",
+  },
+};
+
+/** Where somebody wants it so. */
+export const BY_INTENT: LevelTold = {
+  kind: "drain",
+  words: {
+    primaries: "a primary takes connections again: backups leave",
+    backups: "no primary takes connections: backups take over",
+    nobody: "no backend takes connections: they are refused",
+  },
 };
 
 /** That backups enter or leave, or that nobody is left, in each IP version. Pure. */
@@ -68,19 +87,16 @@ export function levelChanges(
   service: Service,
   before: Standings,
   after: Standings,
+  { kind, words }: LevelTold = BY_HEALTH,
 ): HealthChange[] {
   const families = familiesOf(service);
   return FAMILIES.filter((family) => families.includes(family)).flatMap((family) => {
     const was = levelOf(service, family, before);
     const is = levelOf(service, family, after);
     if (was === is) return [];
-    const words = was === "nobody" ? "a backend takes connections again" : LEVEL_WORDS[is];
+    const what = was === "nobody" ? "a backend takes connections again" : words[is];
     const where = families.length > 1 ? ` (IPv${family})` : "";
-    return [{
-      kind: "health",
-      service: service.name,
-      message: `${service.name}: ${words}${where}`,
-    }];
+    return [{ kind, service: service.name, message: `${service.name}: ${what}${where}` }];
   });
 }
 

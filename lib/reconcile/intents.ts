@@ -1,5 +1,7 @@
+import { BY_INTENT, levelChanges } from "../health/change.ts";
 import { intentsOf, type Wish, wished } from "../health/drain.ts";
 import { wishChange } from "../health/intent_change.ts";
+import { NOTHING_TOLD, type Standings } from "../health/standing.ts";
 import { type Address, formatEndpoint } from "../model/address.ts";
 import { LbError } from "../model/error.ts";
 import type { HealthChange } from "../model/health.ts";
@@ -25,6 +27,7 @@ export interface Granted {
  * The intents of all backends after wishes for some of one service's. Pure.
  *
  * @param now_ms milliseconds since 1970
+ * @param standings what is known of health: it tells whether backups enter, or nobody is left
  * @throws {LbError} `usage` where there is not exactly one such backend, or two wishes are for the same one
  */
 export function grant(
@@ -33,6 +36,7 @@ export function grant(
   wants: readonly Wanted[],
   known: readonly IntentRow[],
   now_ms: number,
+  standings: Standings = NOTHING_TOLD,
 ): Granted {
   const service = services.find((one) => one.name === name);
   if (!service) throw new LbError("usage", `there is no service \`${name}\``);
@@ -51,7 +55,20 @@ export function grant(
     else rows.delete(key);
     return wishChange({ ...about, endpoint: endpointOf(backend) }, before, now, now_ms);
   });
-  return { rows: [...rows.values()], changes };
+  const granted = [...rows.values()];
+  const [was, is] = [known, granted].map((each) => heeding(standings, each));
+  const levels = levelChanges(service, was!, is!, BY_INTENT);
+  return { rows: granted, changes: [...changes, ...levels] };
+}
+
+/** Who drains or is in maintenance takes no new connections, however well it is. */
+function heeding(standings: Standings, rows: readonly IntentRow[]): Standings {
+  const intents = intentsOf(rows);
+  return (service, backend) => {
+    const standing = standings(service, backend);
+    const intent = intents(service, backend)?.intent ?? "ready";
+    return intent === "ready" ? standing : { ...standing, isAble: false };
+  };
 }
 
 function findOne(

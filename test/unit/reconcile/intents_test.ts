@@ -6,6 +6,7 @@ import { EVERYBODY, healthPass } from "../../../lib/reconcile/health.ts";
 import { grant, type Wanted } from "../../../lib/reconcile/intents.ts";
 import { settledOutcome } from "../../../lib/reconcile/settled.ts";
 import { parseAddress } from "../../../lib/model/address.ts";
+import type { IntentRow } from "../../../lib/model/intent.ts";
 import { type Rig, withRig } from "./rig.ts";
 
 const ADDRESSES = ["198.51.100.11", "198.51.100.12"] as const;
@@ -159,6 +160,37 @@ Deno.test(
     assert.equal((await rig.run(text)).unwell, undefined);
   }),
 );
+
+/** What is told of a wish for a backend, besides what becomes of it. */
+async function levelsTold(text: string, rows: readonly IntentRow[], address: string, kind: Kind) {
+  const { config: parsed } = await parseConfig(text, "lb.toml");
+  const wants = [{ address: parseAddress(address)!, wish: { kind } }];
+  const granted = grant(parsed, "web", wants, rows, 0);
+  const told = granted.changes.filter(({ backend }) => backend === undefined);
+  assert.ok(told.every((change) => change.kind === "drain"));
+  return { rows: granted.rows, words: told.map(({ message }) => message) };
+}
+
+type Kind = Wanted["wish"]["kind"];
+
+Deno.test("a wish that brings backups in, or leaves nobody, says so, and so does the way back", async () => {
+  const text = config() + "backup = true\n";
+  const told: string[][] = [];
+  let rows: readonly IntentRow[] = [];
+  const steps = [[FIRST, "drain"], [SECOND, "maintenance"], [SECOND, "ready"], [FIRST, "ready"]];
+  for (const [address, kind] of steps) {
+    const granted = await levelsTold(text, rows, address!, kind as Kind);
+    rows = granted.rows;
+    told.push(granted.words);
+  }
+  assert.deepEqual(told, [
+    ["web: no primary takes connections: backups take over"],
+    ["web: no backend takes connections: they are refused"],
+    ["web: a backend takes connections again"],
+    ["web: a primary takes connections again: backups leave"],
+  ]);
+  assert.deepEqual((await levelsTold(config(), [], FIRST, "drain")).words, []);
+});
 
 Deno.test("wishes for nobody, for several or for one twice are usage errors", async () => {
   const text = config("", [FIRST, SECOND]) +
