@@ -75,9 +75,8 @@ test("what is wanted outlives runs, and is told: connections and seconds left", 
 });
 
 test("in maintenance a backend is not checked, and nobody calls it ill", async (lab) => {
-  const text = draining("nft", 60, { families: [4] })
-    .replace('type = "none"', "fall = 1\npanic = 0");
-  await applyText(lab, text);
+  const more = "[service.health]\nfall = 1\npanic = 0";
+  await applyText(lab, draining("nft", 60, { families: [4], more }));
   await scale(lab, "--maintenance", B1);
   const { topology, balancer } = lab;
   const drop = "add table inet t; add chain inet t c { type filter hook input priority 0; }; " +
