@@ -4,11 +4,11 @@ import { backupsOf } from "./backup.ts";
 import { context, type Places } from "./context.ts";
 
 /** What lb makes, by name: somebody may have pointed --state at a folder with other things in it. */
-const OURS = /^(lb\.db(-wal|-shm)?|transaction\.nft|queue\.(json|pid|sock|sockets))$/;
+const OURS = /^(lb\.db(-wal|-shm)?|(transaction|cut)\.nft|queue\.(json|pid|sock|sockets))$/;
 
 /**
- * Removes config, state and what else lb made. Locks (`lock`, `queue.lock`) stay: who waits on one and who makes
- * a new one would both hold it.
+ * Removes config, state and what else lb made. Locks (`lock`, `queue.lock`, `notify.lock`) stay: who waits on one
+ * and who makes a new one would both hold it.
  */
 export function purge({ config, state, runDir }: Places): void {
   const { files } = context;

@@ -270,7 +270,8 @@ apartTest(
   inFolder(async (folder) => {
     Deno.mkdirSync(`${folder}/run`, { mode: 0o700 });
     const worker = ["queue.json", "queue.lock", "queue.pid", "queue.sock", "queue.sockets"];
-    for (const name of ["lock", "transaction.nft", ".lb-1a.new", "theirs", ...worker]) {
+    const drafts = ["transaction.nft", "cut.nft", ".lb-1a.new"];
+    for (const name of ["lock", "notify.lock", ...drafts, "theirs", ...worker]) {
       Deno.writeTextFileSync(`${folder}/run/${name}`, "");
     }
     for (const name of ["lb.toml", "lb.toml.before-rollback", "lb.toml.before-rollback.2"]) {
@@ -279,7 +280,7 @@ apartTest(
     const { exitCode } = await lbApart("uninstall", "--yes", "--purge", ...placed(folder));
     assert.equal(exitCode, 0);
     const left = Array.from(Deno.readDirSync(`${folder}/run`), ({ name }) => name).sort();
-    assert.deepEqual(left, ["lock", "queue.lock", "theirs"]);
+    assert.deepEqual(left, ["lock", "notify.lock", "queue.lock", "theirs"]);
     assert.deepEqual(Array.from(Deno.readDirSync(folder), ({ name }) => name), ["run"]);
   }),
 );
