@@ -53,11 +53,26 @@ export async function runPasses(
     untold += late;
     turn = next;
   }
-  const due_ms = await wakes?.next_ms();
-  if (due_ms !== undefined && due_ms <= begin_ms + turn * every_ms) {
-    await sleepUntil(clock, Math.max(due_ms, begin_ms + for_ms) + 1, wakes);
-  }
+  if (wakes) await stay(clock, begin_ms + for_ms, begin_ms + turn * every_ms, wakes);
   return { passes, skipped };
+}
+
+/** After the last pass: nobody else minds what is due before the next run's first. */
+async function stay(
+  clock: ClockPort,
+  end_ms: number,
+  next_run_ms: number,
+  wakes: Wakes,
+): Promise<void> {
+  const due_ms = await wakes.next_ms();
+  if (due_ms === undefined || due_ms > next_run_ms) return;
+  await sleepUntil(clock, Math.max(due_ms, end_ms), wakes);
+  await actOnDue(clock, wakes);
+}
+
+/** However late the clock woke us. */
+async function actOnDue(clock: ClockPort, wakes: Wakes): Promise<void> {
+  if ((await wakes.next_ms() ?? Infinity) <= clock.now_ms()) await wakes.act();
 }
 
 async function sleepUntil(clock: ClockPort, until_ms: number, wakes?: Wakes): Promise<void> {

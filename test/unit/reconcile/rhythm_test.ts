@@ -45,12 +45,19 @@ Deno.test("none begins once the time is up, and what lies behind it is not count
   assert.deepEqual((await passes(1_000, 0, [10])).count, { passes: 1, skipped: 0 });
 });
 
+/** Timers wake late, and what they wake for takes a moment to be asked for. */
+const LATE_MS = 2;
+
 /** Passes every 5 s for 20 s, and when something is due: by the clock of the passes. */
-async function woken(due: (now_ms: number) => number | undefined, done: (now_ms: number) => void) {
+async function woken(
+  due: (now_ms: number) => number | undefined,
+  done: (now_ms: number) => void,
+  late_ms = 0,
+) {
   let now_ms = 0;
   const clock = {
     now_ms: () => now_ms,
-    sleep: (ms: number) => Promise.resolve(void (now_ms += ms)),
+    sleep: (ms: number) => Promise.resolve(void (now_ms += ms + late_ms)),
   };
   const begun: number[] = [];
   const acts: number[] = [];
@@ -96,6 +103,17 @@ Deno.test("after the last pass it stays for what is due before the next run's fi
   const later = await woken(() => 25_000, () => {});
   assert.deepEqual([later.acts, later.end_ms], [[], 15_000]);
 });
+
+for (const late_ms of [LATE_MS, 700]) {
+  Deno.test(`what is due after the last pass is done by a clock that is ${late_ms} ms late, too`, async () => {
+    for (const due_ms of [17_000, 18_500]) {
+      let left = [due_ms];
+      const { acts } = await woken(() => left[0], () => left = [], late_ms);
+      assert.equal(acts.length, 1);
+      assert.ok(acts[0]! >= due_ms && acts[0]! <= due_ms + 1_000 + late_ms, `${acts[0]}`);
+    }
+  });
+}
 
 Deno.test("what is due and cannot be done is tried again, and not without a pause", async () => {
   const found = await woken(() => 1_000, () => {});
