@@ -103,7 +103,8 @@ function why({ path, whose, state, isRight }: Part): string | undefined {
 }
 
 /**
- * Puts a schedule in place. Nothing happens where it is there already.
+ * Puts a schedule in place. What is there already is not written anew; systemd is told again whatever there is:
+ * that files are right does not mean that it runs what they say.
  *
  * @returns whether anything was written
  * @throws {LbError} `not-permitted` where something is in its way, `kernel-refused` with what systemctl says
@@ -118,13 +119,15 @@ export async function install(host: ScheduleHost, timer: Timer): Promise<boolean
   }
   const wrong = (await look(host, timer)).filter(({ isRight }) => !isRight);
   for (const { path, text } of wrong) host.files.replace(path, text, 0o644);
-  if (wrong.length === 0) return false;
-  if (timer === "systemd") {
-    await systemctl(host, "daemon-reload");
-    await systemctl(host, "enable", ...ENABLED);
-    await systemctl(host, "restart", "lb-reconcile.timer");
-  }
-  return true;
+  if (timer === "systemd") await begin(host, wrong.length > 0);
+  return wrong.length > 0;
+}
+
+/** @param isNew what runs is still of what was there before */
+async function begin(host: ScheduleHost, isNew: boolean): Promise<void> {
+  await systemctl(host, "daemon-reload");
+  await systemctl(host, "enable", ...ENABLED);
+  await systemctl(host, isNew ? "restart" : "start", "lb-reconcile.timer");
 }
 
 /** What became of a removal. */

@@ -110,8 +110,13 @@ test("--timer systemd writes units, enables them, and takes the place of cron's 
     "enable lb-restore.service lb-reconcile.timer",
     "restart lb-reconcile.timer",
   ]);
-  await machine.lb("init", "--timer", "systemd");
-  assert.deepEqual(machine.systemctl(), [], "all is as it should be");
+  const again = await machine.lb("init", "--timer", "systemd");
+  assert.doesNotMatch(again.stderr, /written/);
+  assert.deepEqual(machine.systemctl(), [
+    "daemon-reload",
+    "enable lb-restore.service lb-reconcile.timer",
+    "start lb-reconcile.timer",
+  ], "somebody may have disabled it, and a timer that runs is left to run");
   const uninstalled = await machine.lb("uninstall", "--yes");
   assert.equal(uninstalled.exitCode, 0, uninstalled.stderr);
   assert.deepEqual(machine.names("units"), []);
@@ -143,6 +148,21 @@ for (const what of ["edited", "foreign", "another lb's"]) {
     if (what === "edited") assert.match(words, /attention: .*cron\.d\/lb was edited.*remove it/);
   });
 }
+
+test("what systemctl refused at an init, the next one brings about", async (machine) => {
+  const systemctl = `${machine.folder}/bin/systemctl`;
+  const before = Deno.readTextFileSync(systemctl);
+  Deno.writeTextFileSync(systemctl, "#!/bin/sh\necho refused >&2\nexit 1\n");
+  const refused = await machine.lb("init", "--timer", "systemd");
+  assert.equal(refused.exitCode, 7);
+  assert.match(refused.stderr, /systemctl daemon-reload failed: refused/);
+  Deno.writeTextFileSync(systemctl, before);
+  assert.equal((await machine.lb("init", "--timer", "systemd")).exitCode, 0);
+  assert.deepEqual(machine.systemctl().slice(1), [
+    "enable lb-restore.service lb-reconcile.timer",
+    "start lb-reconcile.timer",
+  ]);
+});
 
 test("an uninstall tells what systemctl refuses, and minds no unit that is gone already", async (machine) => {
   await machine.lb("init", "--timer", "systemd");
