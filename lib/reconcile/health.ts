@@ -33,6 +33,12 @@ export function dueAfter(now_ms: number, slack_ms: number): IsDue {
 /** Somebody waits for `lb apply`: thousands of backends that do not answer must not keep it for minutes. */
 const FIRST_LOOK_MS = 1_000;
 
+/**
+ * Whoever wants the lock, and deadlines of drains, wait for the checks of a pass: none begins later than this, and
+ * who is left out is due in the next pass.
+ */
+const PASS_LOOK_MS = 5_000;
+
 /** Only those of whom nothing is known. */
 const NEVER_SEEN: IsDue = (_, known) => known === undefined;
 
@@ -46,7 +52,11 @@ export async function healthPass(
   config: Pick<Config, "services">,
   isDue: IsDue,
 ): Promise<readonly HealthChange[]> {
-  const changes = await lookAfter(machine, config, { isDue, first: "healthy" });
+  const changes = await lookAfter(machine, config, {
+    isDue,
+    begin_within_ms: PASS_LOOK_MS,
+    first: "healthy",
+  });
   forgetUnchecked(machine, config);
   return changes;
 }
@@ -54,7 +64,7 @@ export async function healthPass(
 /** Whose turn it is, and for how long. */
 interface Looking {
   readonly isDue: IsDue;
-  readonly begin_within_ms?: number;
+  readonly begin_within_ms: number;
   /** What those count as that were never checked. */
   readonly first: HealthState;
   /** Who is not checked whatever his turn, by `nameOf`. */
@@ -72,8 +82,12 @@ async function lookAfter(
   const checked = checkedBackends(asWanted(services, intents));
   const known = { rows: health.all(), panics: health.panics() };
   const find = finder(known.rows);
-  const due = checked.filter((one) =>
-    isDue(one, find(one)) && ![unwatched, left_out].some((names) => names?.has(nameOfChecked(one)))
+  const due = byAge(
+    checked.filter((one) =>
+      isDue(one, find(one)) &&
+      ![unwatched, left_out].some((names) => names?.has(nameOfChecked(one)))
+    ),
+    find,
   );
   const asked = dueToAsk(machine, services, isDue)
     .filter(({ service, key }) => !unwatched.has(nameOf({ service: service.name, backend: key })));
@@ -83,12 +97,23 @@ async function lookAfter(
   const results = await machine.check(targets, { begin_within_ms });
   noteFigures(machine, asked, results.slice(due.length));
   noteTimes(machine, due.map((one, index) => ({ ...one, result: results[index] })));
-  const traffic = await observeTraffic(machine, due, checked);
+  // What became of connections is asked for once: of who is left out, the next pass has to.
+  const looked = due.filter((_, index) => results[index]);
+  const traffic = await observeTraffic(machine, looked, checked);
   const resultOf = new Map(
     due.map((one, index) => [one, withTraffic(results[index], traffic.get(one))]),
   );
   const seen = checked.map((one): Seen => ({ ...one, result: resultOf.get(one) }));
   return record(machine, seen, judge(seen, known, clock.now_ms(), first), known, clock.now_ms());
+}
+
+/** Who was looked at longest ago comes first: where there is no time for all, it is not always the same who wait. */
+function byAge<One>(
+  due: readonly One[],
+  find: (one: One) => { readonly checked_at_ms: number } | undefined,
+): One[] {
+  const age = (one: One) => find(one)?.checked_at_ms ?? 0;
+  return due.toSorted((one, other) => age(one) - age(other));
 }
 
 /** Backends whose turn it is to be asked for their load. */
@@ -105,9 +130,9 @@ function dueToAsk(
       row,
     ]),
   );
-  return asked.filter(({ service, key, target }) =>
-    isDue(target, known.get(nameOf({ service: service.name, backend: key })))
-  );
+  const find = ({ service, key }: AskedBackend) =>
+    known.get(nameOf({ service: service.name, backend: key }));
+  return byAge(asked.filter((one) => isDue(one.target, find(one))), find);
 }
 
 /**

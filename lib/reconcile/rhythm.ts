@@ -42,11 +42,13 @@ export async function runPasses(
   const begin_ms = clock.now_ms();
   const elapsed = () => clock.now_ms() - begin_ms;
   let [passes, skipped, untold] = [0, 0, 0];
-  let turn = 0;
+  let [turn, took_ms] = [0, 0];
   while (turn * every_ms <= for_ms) {
     await sleepUntil(clock, begin_ms + turn * every_ms, wakes);
+    if (wakes) await awaitDeadline(clock, Math.min(took_ms, every_ms), wakes);
+    const from_ms = clock.now_ms();
     const isPass = await pass({ isFirst: passes === 0, skipped: untold });
-    if (isPass) [passes, untold] = [passes + 1, 0];
+    if (isPass) [passes, untold, took_ms] = [passes + 1, 0, clock.now_ms() - from_ms];
     const next = Math.max(turn + 1, Math.ceil(elapsed() / every_ms));
     const late = Math.min(next, Math.floor(for_ms / every_ms) + 1) - turn - 1 + (isPass ? 0 : 1);
     skipped += late;
@@ -55,6 +57,17 @@ export async function runPasses(
   }
   if (wakes) await stay(clock, begin_ms + for_ms, begin_ms + turn * every_ms, wakes);
   return { passes, skipped };
+}
+
+/**
+ * Nothing else is done while a pass checks backends: where something is due before it would be over, it begins
+ * with that.
+ *
+ * @param pass_ms how long a pass takes
+ */
+async function awaitDeadline(clock: ClockPort, pass_ms: number, wakes: Wakes): Promise<void> {
+  const due_ms = await wakes.next_ms() ?? Infinity;
+  if (due_ms <= clock.now_ms() + pass_ms) await sleepUntil(clock, due_ms, wakes);
 }
 
 /** After the last pass: nobody else minds what is due before the next run's first. */

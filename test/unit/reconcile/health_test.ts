@@ -229,6 +229,34 @@ Deno.test(
 );
 
 Deno.test(
+  "where there is no time for all, each pass goes on with those who were left out",
+  withRig(async (rig) => {
+    const text = config();
+    await rig.run(text);
+    const { config: parsed } = await parseConfig(text, "lb.toml");
+    const begun: string[][] = [];
+    const check: Rig["machine"]["check"] = (targets, limits) => {
+      assert.ok(limits!.begin_within_ms! <= 5_000, "who wants the lock waits for it");
+      begun.push(targets.map(({ address }) => address.text));
+      return Promise.resolve(
+        targets.map((_, index) => index === 0 ? { ok: true, reason: "", took_ms: 1 } : undefined),
+      );
+    };
+    for (let time = 0; time < 4; time++) {
+      rig.host.inside.clock.advance(5_000);
+      const due = dueAfter(rig.host.kernel.clock.now_ms(), 2_500);
+      await healthPass({ ...rig.machine, check }, parsed, due);
+    }
+    assert.deepEqual(begun, [
+      [FIRST, SECOND, THIRD],
+      [SECOND, THIRD, FIRST],
+      [THIRD, FIRST, SECOND],
+      [FIRST, SECOND, THIRD],
+    ]);
+  }),
+);
+
+Deno.test(
   "what is known of a removed backend is forgotten, and who comes back is new",
   withRig(async (rig) => {
     const text = config("fall = 1");

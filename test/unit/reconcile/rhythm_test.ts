@@ -52,7 +52,7 @@ const LATE_MS = 2;
 async function woken(
   due: (now_ms: number) => number | undefined,
   done: (now_ms: number) => void,
-  late_ms = 0,
+  { late_ms = 0, takes_ms = 0 } = {},
 ) {
   let now_ms = 0;
   const clock = {
@@ -63,6 +63,7 @@ async function woken(
   const acts: number[] = [];
   const pass = () => {
     begun.push(now_ms);
+    now_ms += takes_ms;
     return Promise.resolve(true);
   };
   const wakes = {
@@ -104,11 +105,25 @@ Deno.test("after the last pass it stays for what is due before the next run's fi
   assert.deepEqual([later.acts, later.end_ms], [[], 15_000]);
 });
 
+Deno.test("a pass that would be under way at a deadline begins at the deadline", async () => {
+  const deadlines = [6_500, 13_000, 15_000];
+  const due = (now_ms: number) => deadlines.find((each) => each > now_ms);
+  const { begun, acts } = await woken(due, () => {}, { takes_ms: 2_000 });
+  assert.deepEqual([begun, acts], [[0, 6_500, 10_000, 15_000], []]);
+});
+
+Deno.test("deadlines one after the other put no pass off by more than a turn", async () => {
+  const due = (now_ms: number) => Math.floor(now_ms / 500 + 1) * 500;
+  const { begun, count } = await woken(due, () => {}, { takes_ms: 7_000 });
+  assert.deepEqual(begun, [0, 10_500]);
+  assert.equal(count.passes, 2);
+});
+
 for (const late_ms of [LATE_MS, 700]) {
   Deno.test(`what is due after the last pass is done by a clock that is ${late_ms} ms late, too`, async () => {
     for (const due_ms of [17_000, 18_500]) {
       let left = [due_ms];
-      const { acts } = await woken(() => left[0], () => left = [], late_ms);
+      const { acts } = await woken(() => left[0], () => left = [], { late_ms });
       assert.equal(acts.length, 1);
       assert.ok(acts[0]! >= due_ms && acts[0]! <= due_ms + 1_000 + late_ms, `${acts[0]}`);
     }
