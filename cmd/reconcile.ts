@@ -8,6 +8,7 @@ import type { Rhythm } from "../lib/reconcile/rhythm.ts";
 import type { Store } from "../lib/store/store.ts";
 import { change, exitCodeOf, report } from "./change.ts";
 import { context, type Places } from "./context.ts";
+import type { DrainRun } from "./drains.ts";
 import { fail, printJson, say } from "./io.ts";
 import { News } from "./news.ts";
 import { type End, examples, lockingCommand, parsePatience, placesOf } from "./options.ts";
@@ -78,6 +79,8 @@ function passOf(places: Places): Pass {
     return known = await appliedConfig(store);
   };
   return async (lockTimeout_ms, { isDue, skipped = 0 }) => {
+    const run: DrainRun = { places, lockTimeout_ms, load: configIn };
+    let early: Outcome | undefined;
     // A state that is empty would only hide that there was none.
     if (!context.hasState(places)) return undefined;
     return await change({
@@ -87,18 +90,47 @@ function passOf(places: Places): Pass {
       text: ({ store }) => Promise.resolve(store.revisions.latestApplied()?.config_text),
       async check(machine) {
         if (skipped > 0) machine.store.passes.skip(skipped);
-        return await checkBackends(machine, configIn, isDue);
+        if (isDue === NOBODY) return [];
+        early = await drainsDue(machine, run);
+        return [...early?.health ?? [], ...await checkBackends(machine, configIn, isDue)];
       },
       async target({ store }) {
         const loaded = await configIn(store);
         return loaded && { loaded, command: "lb reconcile" };
       },
       after: async (machine, outcome) => {
+        if (early) return await withEarly(early, outcome);
         const { lookAfterDrains } = await import("./drains.ts");
-        return await lookAfterDrains(machine, outcome, { places, lockTimeout_ms, load: configIn });
+        return await lookAfterDrains(machine, outcome, run);
       },
     });
   };
+}
+
+/**
+ * Deadlines come before the checks, which may take seconds.
+ *
+ * @returns undefined where nothing was due, or could not be done: drains are looked after once more at the end
+ */
+async function drainsDue(machine: Machine, run: DrainRun): Promise<Outcome | undefined> {
+  if (machine.store.intents.isIdle()) return undefined;
+  const { nextWake } = await import("../lib/reconcile/drain.ts");
+  if ((nextWake(machine.store) ?? Infinity) > context.clock.now_ms()) return undefined;
+  const { lookAfterDrains } = await import("./drains.ts");
+  try {
+    return await lookAfterDrains(machine, await emptyOutcome(), run);
+  } catch (error) {
+    if (error instanceof LbError) return undefined;
+    throw error;
+  }
+}
+
+/** What had changed of health by then was told with what the checks have found. */
+async function withEarly({ health: _, ...early }: Outcome, outcome: Outcome): Promise<Outcome> {
+  const { sumOf } = await import("../lib/reconcile/outcome.ts");
+  const routine = outcome.routine && (early.routine || !early.changed);
+  const blocked = [...new Set([...early.blocked, ...outcome.blocked])];
+  return { ...sumOf(early, outcome), routine, blocked };
 }
 
 /** Nobody is looked after before something was applied. */
@@ -117,6 +149,9 @@ async function checkBackends(
 function tell(outcome: Outcome, json = false): Promise<number> {
   return report(outcome, { json, planned: false, quiet: true });
 }
+
+/** For a pass that is about drains only. */
+const NOBODY: IsDue = () => false;
 
 /** Passes until the time is up. What one of them fails at, the next one tries again. */
 async function goOn(
@@ -162,7 +197,7 @@ async function goOn(
   const wakes = {
     next_ms: () => nextWakeIn(places),
     // For drains only: nobody is checked out of turn.
-    act: async () => void await runOne({ isDue: () => false }),
+    act: async () => void await runOne({ isDue: NOBODY }),
   };
   const count = await runPasses(context.clock, rhythm, onTime, wakes);
   if (json) printJson({ ...sum, ...count });

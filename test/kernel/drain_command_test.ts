@@ -145,6 +145,29 @@ test("a client that was cut comes again from the same port at once, to another b
   assert.match(await must(lab, "nft", "list", "tables"), /inet lb-cut/);
 });
 
+test("a deadline does not wait for checks of backends that do not answer", async (lab) => {
+  const timeout_ms = 5_000 * PATIENCE;
+  const more = `[service.health]\ntimeout = "${timeout_ms}ms"`;
+  await applyText(lab, draining("nft", 1, { families: [4], more }));
+  const connections = await openAll(lab, 4, ONE_LONG);
+  await scale(lab, "--drain", B1);
+  await wait(1_500);
+  const { topology, balancer } = lab;
+  const drop = "add table inet t; add chain inet t c { type filter hook input priority 0; }; " +
+    "add rule inet t c tcp flags & (syn | ack) == syn drop";
+  await topology.run(topology.backends[1]!, ["nft", drop]);
+  try {
+    const begin_ms = performance.now();
+    const pass = balancer.lb("reconcile");
+    while (await heldBy(lab, 0) > 0) await wait(100);
+    assert.ok(performance.now() - begin_ms < timeout_ms, "it was cut only after the checks");
+    assert.match((await pass).stdout, /^! .* is at its deadline: 1 connection cut\n! .*\n$/);
+  } finally {
+    await topology.run(topology.backends[1]!, ["nft", "delete table inet t"]);
+    await connections.close();
+  }
+});
+
 test("with bare cron what is left is cut by the first pass after the deadline, and told once", async (lab) => {
   await applyText(lab, draining("nft", 1, { families: [4] }));
   const connections = await openAll(lab, 4, ONE_LONG);
