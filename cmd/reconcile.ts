@@ -4,7 +4,7 @@ import type { HealthChange } from "../lib/model/health.ts";
 import type { IsDue } from "../lib/reconcile/health.ts";
 import type { Outcome } from "../lib/reconcile/outcome.ts";
 import type { Machine } from "../lib/reconcile/request.ts";
-import type { Rhythm } from "../lib/reconcile/rhythm.ts";
+import type { PassCount, Rhythm } from "../lib/reconcile/rhythm.ts";
 import type { Store } from "../lib/store/store.ts";
 import { change, exitCodeOf, report } from "./change.ts";
 import { context, type Places } from "./context.ts";
@@ -163,12 +163,13 @@ async function goOn(
     readonly lockTimeout_ms: number;
   },
 ): Promise<number> {
-  const [{ runPasses }, { dueAfter }, { sumOf }] = await Promise.all([
+  const [{ runPasses }, { dueAfter }, { OutcomeSum }] = await Promise.all([
     import("../lib/reconcile/rhythm.ts"),
     import("../lib/reconcile/health.ts"),
     import("../lib/reconcile/outcome.ts"),
   ]);
-  let sum = await emptyOutcome();
+  // A document at the end: who reads lines has had them by then.
+  const sum = json ? new OutcomeSum(await emptyOutcome()) : undefined;
   let worst: number = EXIT_OK;
   const news = await News.since(places);
   const { every_ms } = rhythm;
@@ -176,7 +177,7 @@ async function goOn(
     try {
       const outcome = await pass(Math.min(lockTimeout_ms, every_ms), options);
       const last = outcome ?? await nothingInForce(places);
-      sum = sumOf(sum, last);
+      sum?.add(last);
       worst = Math.max(worst, exitCodeOf(last));
       const isNew = await news.isNew(last.blocked.join("\n"));
       if (!json) await tell(isNew ? last : { ...last, blocked: [] });
@@ -200,9 +201,14 @@ async function goOn(
     act: async () => void await runOne({ isDue: NOBODY }),
   };
   const count = await runPasses(context.clock, rhythm, onTime, wakes);
-  if (json) printJson({ ...sum, ...count });
+  if (sum) await printSum(sum.total(), count);
   else await news.keep();
   return worst;
+}
+
+async function printSum(total: Outcome, count: PassCount): Promise<void> {
+  const { outcomeJson } = await import("../lib/report/outcome.ts");
+  printJson({ ...outcomeJson(total), ...count });
 }
 
 /** When something is due for drains; undefined also where the state cannot be read just now. */

@@ -61,3 +61,47 @@ export function sumOf(sum: Outcome, one: Outcome): Outcome {
     ...(sum.health || one.health) && { health: [...sum.health ?? [], ...one.health ?? []] },
   };
 }
+
+/** What many runs did as one; each is added to what there is, and nothing is copied for it. */
+export class OutcomeSum {
+  readonly #done = {
+    changes: [] as Change[],
+    sysctls: [] as SysctlOutcome[],
+    drift: [] as string[],
+    notes: [] as string[],
+    health: [] as HealthChange[],
+  };
+  readonly #standing = new Set<string>();
+  #changed = false;
+  #last: Outcome;
+
+  /** @param last tells how things are as long as nothing is added */
+  constructor(last: Outcome) {
+    this.#last = last;
+  }
+
+  add(one: Outcome): void {
+    const { changes, sysctls, drift, notes, health } = this.#done;
+    for (const change of one.changes) changes.push(change);
+    for (const sysctl of one.sysctls) sysctls.push(sysctl);
+    for (const object of one.drift) drift.push(object);
+    for (const change of one.health ?? []) health.push(change);
+    for (const note of one.notes) if (this.#isNew(note, one)) notes.push(note);
+    this.#changed ||= one.changed;
+    this.#last = one;
+  }
+
+  total(): Outcome {
+    const { health, ...done } = this.#done;
+    const last = { ...this.#last, changed: this.#changed, ...done };
+    return health.length > 0 ? { ...last, health } : last;
+  }
+
+  /** What a run has done is told of each; how things are, once. */
+  #isNew(note: string, { news = [] }: Outcome): boolean {
+    if (news.includes(note)) return true;
+    const isKnown = this.#standing.has(note);
+    this.#standing.add(note);
+    return !isKnown;
+  }
+}

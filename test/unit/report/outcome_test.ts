@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { Change } from "../../../lib/model/change.ts";
-import { type Outcome, sumOf } from "../../../lib/reconcile/outcome.ts";
+import { type Outcome, OutcomeSum, sumOf } from "../../../lib/reconcile/outcome.ts";
 import {
   NOTHING_IN_FORCE,
   outcomeJson,
@@ -171,4 +171,31 @@ Deno.test("two runs as one: all that was done, and how things are in the end", (
   const sum = sumOf(sumOf(NOTHING_IN_FORCE, first), second);
   const { unwell: _, ...done } = first;
   assert.deepEqual(sum, { ...done, revision: 5, blocked: [] });
+});
+
+Deno.test("many runs as one: how things stand is noted once, what was done each time", () => {
+  const sum = new OutcomeSum(NOTHING_IN_FORCE);
+  assert.deepEqual(sum.total(), NOTHING_IN_FORCE);
+  const health = [{ kind: "health", service: "web", backend: "b", message: "m" }] as const;
+  const did = "forgot 1 udp flow of unhealthy backends";
+  const notes = ["engine ipvs would be better", did];
+  sum.add(outcome({ drift: ["chain a"], blocked: ["x"], notes, news: [did], health }));
+  sum.add(outcome({ changed: false, changes: [], sysctls: [], notes, news: [did], revision: 5 }));
+  const { changed, revision, drift, blocked, health: told, notes: noted } = sum.total();
+  assert.deepEqual({ changed, revision, drift, blocked, told, noted }, {
+    changed: true,
+    revision: 5,
+    drift: ["chain a"],
+    blocked: [],
+    told: health,
+    noted: [...notes, did],
+  });
+});
+
+Deno.test("a day of passes is no more to add up for being long", () => {
+  const sum = new OutcomeSum(NOTHING_IN_FORCE);
+  const changes = Array.from({ length: 20 }, () => change("change", "map sl-web4", "weights"));
+  for (let pass = 0; pass < 20_000; pass++) sum.add(outcome({ changes, notes: ["n"] }));
+  assert.equal(sum.total().changes.length, 400_000);
+  assert.deepEqual(sum.total().notes, ["n"]);
 });
