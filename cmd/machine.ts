@@ -11,6 +11,18 @@ import { context, type Places } from "./context.ts";
 import { say } from "./io.ts";
 import { VERSION } from "./version.ts";
 
+let wasSignalled = false;
+
+/** Whether somebody wanted this program to end while something was begun, which was finished first. */
+export function isToEnd(): boolean {
+  return wasSignalled;
+}
+
+function finishFirst(): void {
+  wasSignalled = true;
+  say("lb: finishing what is begun");
+}
+
 /**
  * Runs `work` as the only lb of this run folder, with the state open.
  *
@@ -22,7 +34,7 @@ export async function withMachine<T>(
   work: (machine: Machine) => Promise<T>,
 ): Promise<T> {
   const lock = await context.lock(places, lockTimeout_ms);
-  const release = context.holdSignals(() => say("lb: finishing what is begun"));
+  const release = context.holdSignals(finishFirst);
   try {
     const store = await context.openStore(places);
     try {

@@ -163,10 +163,11 @@ async function goOn(
     readonly lockTimeout_ms: number;
   },
 ): Promise<number> {
-  const [{ runPasses }, { dueAfter }, { OutcomeSum }] = await Promise.all([
+  const [{ runPasses }, { dueAfter }, { OutcomeSum }, { isToEnd }] = await Promise.all([
     import("../lib/reconcile/rhythm.ts"),
     import("../lib/reconcile/health.ts"),
     import("../lib/reconcile/outcome.ts"),
+    import("./machine.ts"),
   ]);
   // A document at the end: who reads lines has had them by then.
   const sum = json ? new OutcomeSum(await emptyOutcome()) : undefined;
@@ -200,7 +201,7 @@ async function goOn(
     // For drains only: nobody is checked out of turn.
     act: async () => void await runOne({ isDue: NOBODY }),
   };
-  const count = await runPasses(context.clock, rhythm, onTime, wakes);
+  const count = await runPasses(context.clock, rhythm, onTime, { wakes, isToEnd });
   if (sum) await printSum(sum.total(), count);
   else await news.keep();
   return worst;

@@ -52,7 +52,7 @@ const LATE_MS = 2;
 async function woken(
   due: (now_ms: number) => number | undefined,
   done: (now_ms: number) => void,
-  { late_ms = 0, takes_ms = 0 } = {},
+  { late_ms = 0, takes_ms = 0, to_end_ms = Infinity } = {},
 ) {
   let now_ms = 0;
   const clock = {
@@ -74,7 +74,10 @@ async function woken(
       return Promise.resolve();
     },
   };
-  const count = await runPasses(clock, { every_ms: 5_000, for_ms: 18_000 }, pass, wakes);
+  const count = await runPasses(clock, { every_ms: 5_000, for_ms: 18_000 }, pass, {
+    wakes,
+    isToEnd: () => now_ms >= to_end_ms,
+  });
   return { begun, acts, count, end_ms: now_ms };
 }
 
@@ -117,6 +120,16 @@ Deno.test("deadlines one after the other put no pass off by more than a turn", a
   const { begun, count } = await woken(due, () => {}, { takes_ms: 7_000 });
   assert.deepEqual(begun, [0, 10_500]);
   assert.equal(count.passes, 2);
+});
+
+Deno.test("who is asked to end meanwhile begins nothing more", async () => {
+  const inPass = await woken(() => undefined, () => {}, { takes_ms: 2_000, to_end_ms: 6_000 });
+  assert.deepEqual([inPass.begun, inPass.end_ms], [[0, 5_000], 7_000]);
+  assert.deepEqual(inPass.count, { passes: 2, skipped: 0 });
+  const inAct = await woken(() => 7_300, () => {}, { to_end_ms: 7_300 });
+  assert.deepEqual([inAct.acts, inAct.begun], [[], [0, 5_000]]);
+  const atLast = await woken(() => 17_500, () => {}, { takes_ms: 100, to_end_ms: 15_050 });
+  assert.deepEqual([atLast.acts, atLast.end_ms], [[], 15_100]);
 });
 
 for (const late_ms of [LATE_MS, 700]) {
