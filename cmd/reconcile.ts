@@ -172,6 +172,7 @@ async function goOn(
   // A document at the end: who reads lines has had them by then.
   const sum = json ? new OutcomeSum(await emptyOutcome()) : undefined;
   let worst: number = EXIT_OK;
+  let busy: LbError | undefined;
   const news = await News.since(places);
   const { every_ms } = rhythm;
   const runOne = async (options: PassOptions) => {
@@ -185,7 +186,10 @@ async function goOn(
       return true;
     } catch (error) {
       // Whoever holds the lock does what there is to do.
-      if (error instanceof LbError && error.code === "busy") return false;
+      if (error instanceof LbError && error.code === "busy") {
+        busy = error;
+        return false;
+      }
       if (!(error instanceof LbError)) throw error;
       worst = Math.max(worst, EXIT_CODES[error.code]);
       if (await news.isNew(error.message)) fail(error, false);
@@ -201,10 +205,29 @@ async function goOn(
     // For drains only: nobody is checked out of turn.
     act: async () => void await runOne({ isDue: NOBODY }),
   };
-  const count = await runPasses(context.clock, rhythm, onTime, { wakes, isToEnd });
-  if (sum) await printSum(sum.total(), count);
-  else await news.keep();
-  return worst;
+  const { untold, ...count } = await runPasses(context.clock, rhythm, onTime, { wakes, isToEnd });
+  if (untold > 0) await recordSkipped(places, untold);
+  const isLockedOut = count.passes === 0 && busy !== undefined;
+  if (isLockedOut && (json || await news.isNew(busy!.message))) fail(busy, json);
+  else if (sum) await printSum(sum.total(), count);
+  if (!json) await news.keep();
+  return isLockedOut ? EXIT_CODES.busy : worst;
+}
+
+/** Of those that were left out after the last pass. Somebody else holds the lock, and this needs none. */
+async function recordSkipped(places: Places, count: number): Promise<void> {
+  if (!context.hasState(places)) return;
+  try {
+    const store = await context.openStore(places);
+    try {
+      store.passes.skip(count);
+    } finally {
+      store.close();
+    }
+  } catch (error) {
+    // What is wrong with the state is told by the passes that need it.
+    if (!(error instanceof LbError)) throw error;
+  }
 }
 
 async function printSum(total: Outcome, count: PassCount): Promise<void> {

@@ -13,6 +13,12 @@ export interface PassCount {
   readonly skipped: number;
 }
 
+/** The same, for who keeps count. */
+export interface PassTally extends PassCount {
+  /** How many of those left out came after the last pass: no pass was told of them. */
+  readonly untold: number;
+}
+
 /** What cannot wait for the next pass: deadlines. */
 export interface Wakes {
   /** When something is due; undefined where nothing is. It may change at any time. Milliseconds since 1970. */
@@ -55,7 +61,7 @@ export async function runPasses(
   { every_ms, for_ms }: Rhythm,
   pass: (at: { readonly isFirst: boolean; readonly skipped: number }) => Promise<boolean>,
   beside: Partial<Beside> = {},
-): Promise<PassCount> {
+): Promise<PassTally> {
   const course: Course = { ...NOTHING, ...beside, clock };
   const begin_ms = clock.now_ms();
   const elapsed = () => clock.now_ms() - begin_ms;
@@ -75,7 +81,7 @@ export async function runPasses(
     turn = next;
   }
   await stay(course, begin_ms + for_ms, begin_ms + turn * every_ms);
-  return { passes, skipped };
+  return { passes, skipped, untold };
 }
 
 /**
