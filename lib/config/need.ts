@@ -1,3 +1,4 @@
+import { HEALTH_DEFAULTS } from "../model/health.ts";
 import { type Draft, type DraftFile, type DraftService, isUnreadable } from "./draft.ts";
 import type { Inspection } from "./inspection.ts";
 import { type Path, type Problem, valueError } from "./problem.ts";
@@ -43,7 +44,10 @@ const SERVICE_NEEDS: readonly Need<Omit<WrittenService, "backend">>[] = [
 export function checkNeeds({ service, path, problems }: Inspection): void {
   const { health, snmp } = service;
   problems.push(...missing(SERVICE_NEEDS, service, path), ...uncheckedForTimes(service, path));
-  if (health) problems.push(...missing(HEALTH_NEEDS, healthOf(service), [...path, "health"]));
+  if (health) {
+    problems.push(...missing(HEALTH_NEEDS, healthOf(service), [...path, "health"]));
+    problems.push(...slowChecks(health, [...path, "health"]));
+  }
   if (snmp) checkSnmp(snmp, path, problems);
   if (health?.snmp) checkSnmp(health.snmp, [...path, "health"], problems);
   service.backend?.forEach((backend, index) => {
@@ -51,21 +55,35 @@ export function checkNeeds({ service, path, problems }: Inspection): void {
     if (!own) return;
     const at = [...path, "backend", index, "health"];
     if (own.snmp) checkSnmp(own.snmp, at, problems);
+    if (own.timeout !== undefined || own.interval !== undefined) {
+      problems.push(...slowChecks({ ...health, ...own }, at));
+    }
     // Without a type of its own it inherits one, and what that one lacks is reported at the service.
     if (own.type === undefined) return;
     problems.push(...missing(HEALTH_NEEDS, { ...healthOf(service), ...own }, at));
   });
 }
 
+/** A check that takes longer than it is until the next one. */
+function slowChecks(health: Draft<WrittenHealth>, path: Path): Problem[] {
+  const { timeout_ms, interval_ms } = HEALTH_DEFAULTS;
+  // What could not be read leaves holes, and nothing follows from it.
+  if (isUnreadable(health, "timeout") || isUnreadable(health, "interval")) return [];
+  const { timeout = timeout_ms, interval = interval_ms } = health;
+  if (timeout <= interval) return [];
+  const message = `a check may take ${timeout / 1_000} s, longer than \`interval\` says ` +
+    `(${interval / 1_000} s): who does not answer is checked less often than that`;
+  return [warning([...path, "timeout" in health ? "timeout" : "interval"], message)];
+}
+
+function warning(path: Path, message: string): Problem {
+  return { ...valueError(path, message), severity: "warning" };
+}
+
 /** A `[notify]` by which nobody is told, or nothing signed. */
 export function notifyWarnings({ notify }: DraftFile): Problem[] {
-  // What could not be read leaves holes, and nothing follows from it.
   if (!notify || Object.values(notify).flat().some((value) => value === undefined)) return [];
   const { webhook, program, secret_file } = notify;
-  const warning = (path: Path, message: string): Problem => ({
-    ...valueError(path, message),
-    severity: "warning",
-  });
   if (webhook === undefined && program === undefined) {
     return [warning(["notify"], "it has neither `webhook` nor `program`: nobody is told")];
   }

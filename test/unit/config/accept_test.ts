@@ -319,6 +319,26 @@ Deno.test("a VIP without a backend of its family is a warning where it stands", 
   );
 });
 
+/** Rows of: keys of a service's check, those of its backend's, and whether that is warned of. */
+const CHECK_TIMES = [
+  ['timeout = "5s"', "", false],
+  ['timeout = "5100ms"', "", true],
+  ['timeout = "8s"\ninterval = "10s"', "", false],
+  ['interval = "1s"', "", true],
+  ['timeout = "8s"\ninterval = "10s"', 'interval = "5s"', true],
+  ["", 'timeout = "8s"', true],
+] as const;
+
+for (const [health, own, isSlow] of CHECK_TIMES) {
+  Deno.test(`${isSlow ? "warned of" : "taken"}: ${health} ${own}`, async () => {
+    const text = MINIMAL.replace("[[service.backend]]", `[service.health]\n${health}\n$&`) +
+      `health = { ${own} }\n`;
+    const { warnings } = await parseConfig(text, "lb.toml");
+    strictEqual(warnings.length, isSlow ? 1 : 0);
+    if (isSlow) match(warnings[0]!.message, /a check may take \d/);
+  });
+}
+
 Deno.test("locate finds what is written, and else the header of its table", async () => {
   const { locate } = await parseConfig(`# one\n${EVERYTHING}${MINIMAL}`, "lb.toml");
   const lines = `# one\n${EVERYTHING}${MINIMAL}`.split("\n");
