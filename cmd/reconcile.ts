@@ -2,7 +2,7 @@ import type { LoadedConfig } from "../lib/config/load.ts";
 import { EXIT_CODES, EXIT_OK, LbError } from "../lib/model/error.ts";
 import type { HealthChange } from "../lib/model/health.ts";
 import type { IsDue } from "../lib/reconcile/health.ts";
-import type { Outcome } from "../lib/reconcile/outcome.ts";
+import type { Outcome, OutcomeSum } from "../lib/reconcile/outcome.ts";
 import type { Machine } from "../lib/reconcile/request.ts";
 import type { PassCount, Rhythm } from "../lib/reconcile/rhythm.ts";
 import type { Store } from "../lib/store/store.ts";
@@ -163,37 +163,20 @@ async function goOn(
     readonly lockTimeout_ms: number;
   },
 ): Promise<number> {
-  const [{ runPasses }, { dueAfter }, { OutcomeSum }, { isToEnd }] = await Promise.all([
+  const [{ runPasses }, { dueAfter }, { isToEnd }] = await Promise.all([
     import("../lib/reconcile/rhythm.ts"),
     import("../lib/reconcile/health.ts"),
-    import("../lib/reconcile/outcome.ts"),
     import("./machine.ts"),
   ]);
-  // A document at the end: who reads lines has had them by then.
-  const sum = json ? new OutcomeSum(await emptyOutcome()) : undefined;
-  let worst: number = EXIT_OK;
-  let busy: LbError | undefined;
-  const news = await News.since(places);
+  const log = await PassLog.begin(places, json);
   const { every_ms } = rhythm;
   const runOne = async (options: PassOptions) => {
     try {
       const outcome = await pass(Math.min(lockTimeout_ms, every_ms), options);
-      const last = outcome ?? await nothingInForce(places);
-      sum?.add(last);
-      worst = Math.max(worst, exitCodeOf(last));
-      const isNew = await news.isNew(last.blocked.join("\n"));
-      if (!json) await tell(isNew ? last : { ...last, blocked: [] });
+      await log.tell(outcome ?? await nothingInForce(places));
       return true;
     } catch (error) {
-      // Whoever holds the lock does what there is to do.
-      if (error instanceof LbError && error.code === "busy") {
-        busy = error;
-        return false;
-      }
-      if (!(error instanceof LbError)) throw error;
-      worst = Math.max(worst, EXIT_CODES[error.code]);
-      if (await news.isNew(error.message)) fail(error, false);
-      return true;
+      return await log.tellError(error);
     }
   };
   const onTime = async ({ isFirst, skipped }: { isFirst: boolean; skipped: number }) => {
@@ -207,11 +190,60 @@ async function goOn(
   };
   const { untold, ...count } = await runPasses(context.clock, rhythm, onTime, { wakes, isToEnd });
   if (untold > 0) await recordSkipped(places, untold);
-  const isLockedOut = count.passes === 0 && busy !== undefined;
-  if (isLockedOut && (json || await news.isNew(busy!.message))) fail(busy, json);
-  else if (sum) await printSum(sum.total(), count);
-  if (!json) await news.keep();
-  return isLockedOut ? EXIT_CODES.busy : worst;
+  return await log.end(count);
+}
+
+/** What a run of passes has to say: lines as it comes, or a document at the end. */
+class PassLog {
+  readonly #news: News;
+  readonly #sum: OutcomeSum | undefined;
+  #worst: number = EXIT_OK;
+  #busy: LbError | undefined;
+
+  private constructor(news: News, sum: OutcomeSum | undefined) {
+    this.#news = news;
+    this.#sum = sum;
+  }
+
+  static async begin(places: Places, json: boolean): Promise<PassLog> {
+    const { OutcomeSum } = await import("../lib/reconcile/outcome.ts");
+    const sum = json ? new OutcomeSum(await emptyOutcome()) : undefined;
+    return new PassLog(await News.since(places), sum);
+  }
+
+  async tell(outcome: Outcome): Promise<void> {
+    this.#sum?.add(outcome);
+    this.#worst = Math.max(this.#worst, exitCodeOf(outcome));
+    const isNew = await this.#news.isNew(outcome.blocked.join("\n"));
+    if (!this.#sum) await tell(isNew ? outcome : { ...outcome, blocked: [] });
+  }
+
+  /** @returns whether it was a pass, though one that has failed */
+  async tellError(error: unknown): Promise<boolean> {
+    if (!(error instanceof LbError)) throw error;
+    if (error.code === "busy") {
+      // Whoever holds the lock does what there is to do.
+      this.#busy = error;
+      return false;
+    }
+    this.#worst = Math.max(this.#worst, EXIT_CODES[error.code]);
+    if (await this.#news.isNew(error.message)) fail(error, false);
+    return true;
+  }
+
+  /** @returns the exit code */
+  async end(count: PassCount): Promise<number> {
+    const isLockedOut = count.passes === 0 && this.#busy !== undefined;
+    if (isLockedOut) await this.#tellBusy(this.#busy!);
+    else if (this.#sum) await printSum(this.#sum.total(), count);
+    if (!this.#sum) await this.#news.keep();
+    return isLockedOut ? EXIT_CODES.busy : this.#worst;
+  }
+
+  async #tellBusy(busy: LbError): Promise<void> {
+    const isNew = await this.#news.isNew(busy.message);
+    if (this.#sum || isNew) fail(busy, this.#sum !== undefined);
+  }
 }
 
 /** Of those that were left out after the last pass. Somebody else holds the lock, and this needs none. */
