@@ -1,5 +1,5 @@
 import type { DrainEnd, IntentRecord, IntentRow } from "../model/intent.ts";
-import { type Backend, backendKey, type Service } from "../model/service.ts";
+import { type Backend, backendKey, fullName, type Service } from "../model/service.ts";
 import { DRAIN_DEADLINE_MS } from "../model/intent.ts";
 import { slowStart } from "./slow_start.ts";
 
@@ -85,12 +85,12 @@ export function lasting(
   const known = new Map(
     services.flatMap((service) =>
       service.backends.map((backend) =>
-        [nameOf(service.name, backendKey(backend)), service] as const
+        [fullName(service.name, backendKey(backend)), service] as const
       )
     ),
   );
   return rows.filter((row) => {
-    const service = known.get(nameOf(row.service, row.backend));
+    const service = known.get(fullName(row.service, row.backend));
     return service !== undefined && (row.intent !== "ready" || isGrowing(row, service, now_ms));
   });
 }
@@ -111,10 +111,6 @@ export const ALL_READY: Intents = () => undefined;
 /** Pure. */
 export function intentsOf(rows: readonly IntentRow[]): Intents {
   if (rows.length === 0) return ALL_READY;
-  const byName = new Map(rows.map((row) => [nameOf(row.service, row.backend), row]));
-  return ({ name }, backend) => byName.get(nameOf(name, backendKey(backend)));
-}
-
-function nameOf(service: string, backend: string): string {
-  return `${service}\n${backend}`;
+  const byName = new Map(rows.map((row) => [fullName(row.service, row.backend), row]));
+  return ({ name }, backend) => byName.get(fullName(name, backendKey(backend)));
 }

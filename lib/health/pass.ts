@@ -5,7 +5,7 @@ import {
   type HealthState,
   type Panic,
 } from "../model/health.ts";
-import type { Service } from "../model/service.ts";
+import { fullName, type Service } from "../model/service.ts";
 import { backendChange, levelChanges, panicChanges } from "./change.ts";
 import type { CheckResult } from "./check/check.ts";
 import { recordSince, step, unbelieved } from "./hysteresis.ts";
@@ -48,12 +48,12 @@ export function judge(
   now_ms: number,
   first: HealthState = "unknown",
 ): Judged {
-  const rowOf = new Map(known.rows.map((row) => [nameOf(row.service, row.backend), row]));
+  const rowOf = new Map(known.rows.map((row) => [fullName(row.service, row.backend), row]));
   const panicOf = new Map(known.panics.map((panic) => [panic.service, panic]));
   const groups = Map.groupBy(seen, ({ service }) => service);
   const judged = Array.from(groups, ([service, group]) => {
     const members = group.map((one) =>
-      memberOf(one, rowOf.get(nameOf(service.name, one.key)), first)
+      memberOf(one, rowOf.get(fullName(service.name, one.key)), first)
     );
     return judgeService(service, members, panicOf.get(service.name), now_ms);
   });
@@ -107,8 +107,4 @@ function rowAfter(
   const before = known ?? recordSince(now_ms, state);
   const record = isHeld ? unbelieved(before, result, now_ms) : step(before, result, health, now_ms);
   return { ...record, service: service.name, backend: key };
-}
-
-function nameOf(service: string, backend: string): string {
-  return `${service}\n${backend}`;
 }

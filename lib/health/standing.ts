@@ -1,5 +1,5 @@
 import type { HealthRow, HealthState, Panic } from "../model/health.ts";
-import { type Backend, backendKey, type Service } from "../model/service.ts";
+import { type Backend, backendKey, fullName, type Service } from "../model/service.ts";
 import { slowStart } from "./slow_start.ts";
 import { healthOf } from "./target.ts";
 
@@ -41,14 +41,14 @@ export function standingsOf(
   now_ms: number,
 ): Standings {
   if (rows.length === 0) return NOTHING_TOLD;
-  const byName = new Map(rows.map((row) => [nameOf(row.service, row.backend), row]));
+  const byName = new Map(rows.map((row) => [fullName(row.service, row.backend), row]));
   const served = new Set(
     rows.filter(({ state }) => state === "healthy").map(({ service }) => service),
   );
   const inPanic = new Set(panics.map(({ service }) => service));
   return (service, backend) => {
     if (!healthOf(service, backend)) return WELL;
-    const row = byName.get(nameOf(service.name, backendKey(backend)));
+    const row = byName.get(fullName(service.name, backendKey(backend)));
     if (!row) return UNTOLD;
     const isPanic = inPanic.has(service.name);
     const isOpen = isPanic && !served.has(service.name);
@@ -58,8 +58,4 @@ export function standingsOf(
     const state = isPanic && row.reason !== "" ? "unhealthy" : row.state;
     return { state, isAble, slow_start, row };
   };
-}
-
-function nameOf(service: string, backend: string): string {
-  return `${service}\n${backend}`;
 }

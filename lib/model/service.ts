@@ -192,6 +192,11 @@ export function addressOfKey(key: string): string {
   return key.split("|", 1)[0]!;
 }
 
+/** One text for a backend of a service, in maps: neither of the names has a line break. @param key its `backendKey` */
+export function fullName(service: string, key: string): string {
+  return `${service}\n${key}`;
+}
+
 /** `198.51.100.11:8080`, as people write what is a `backendKey`. */
 export function nameOfKey(key: string): string {
   const text = addressOfKey(key);

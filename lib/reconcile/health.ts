@@ -6,7 +6,7 @@ import { type Standings, standingsOf } from "../health/standing.ts";
 import { type CheckedBackend, checkedBackends, targetOf } from "../health/target.ts";
 import type { HealthChange, HealthRow, HealthState } from "../model/health.ts";
 import type { IntentRow } from "../model/intent.ts";
-import { type Health, nameOfKey, type Service } from "../model/service.ts";
+import { fullName, type Health, nameOfKey, type Service } from "../model/service.ts";
 import type { Config } from "../model/settings.ts";
 import type { Store } from "../store/store.ts";
 import { noteFigures, noteTimes } from "./measure.ts";
@@ -220,7 +220,7 @@ function nameOfChecked({ service, key }: CheckedBackend): string {
 }
 
 function nameOf({ service, backend }: Pick<HealthRow, "service" | "backend">): string {
-  return `${service}\n${backend}`;
+  return fullName(service, backend);
 }
 
 /** What follows from everything on record. @param now_ms milliseconds since 1970 */

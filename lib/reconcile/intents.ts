@@ -6,7 +6,7 @@ import { type Address, formatEndpoint } from "../model/address.ts";
 import { LbError } from "../model/error.ts";
 import type { HealthChange } from "../model/health.ts";
 import type { IntentRow } from "../model/intent.ts";
-import { type Backend, backendKey, type Service } from "../model/service.ts";
+import { type Backend, backendKey, fullName, type Service } from "../model/service.ts";
 import type { Config } from "../model/settings.ts";
 
 /** What an operator wants of one backend of a service. */
@@ -40,7 +40,7 @@ export function grant(
 ): Granted {
   const service = services.find((one) => one.name === name);
   if (!service) throw new LbError("usage", `there is no service \`${name}\``);
-  const rows = new Map(known.map((row) => [`${row.service}\n${row.backend}`, row]));
+  const rows = new Map(known.map((row) => [fullName(row.service, row.backend), row]));
   const seen = new Set<Backend>();
   const intents = intentsOf(known);
   const changes = wants.flatMap(({ wish, ...place }) => {
@@ -50,7 +50,7 @@ export function grant(
     const before = intents(service, backend);
     const now = wished(wish, service, before, now_ms);
     const about = { service: name, backend: backendKey(backend) };
-    const key = `${about.service}\n${about.backend}`;
+    const key = fullName(about.service, about.backend);
     if (now) rows.set(key, { ...now, ...about });
     else rows.delete(key);
     return wishChange({ ...about, endpoint: endpointOf(backend) }, before, now, now_ms);

@@ -2,7 +2,7 @@ import type { Engine } from "../engine/engine.ts";
 import { effectiveWeight } from "../health/effective_weight.ts";
 import { isFresh } from "../health/load.ts";
 import type { LoadReading, LoadRow } from "../model/load.ts";
-import { backendKey, nameOfKey, type Service } from "../model/service.ts";
+import { backendKey, fullName, nameOfKey, type Service } from "../model/service.ts";
 import type { Config } from "../model/settings.ts";
 import type { PlacedBackend, PlacedService } from "../model/state.ts";
 import { followsLoad, followsMeasure, loadFactors } from "../scheduler/load.ts";
@@ -114,7 +114,7 @@ function readingsOf({ store, kernel }: Rememberer): Readings {
 
 /** What a row is found by. */
 export function loadName({ service, backend }: Pick<LoadRow, "service" | "backend">): string {
-  return `${service}\n${backend}`;
+  return fullName(service, backend);
 }
 
 /** Whose load could not be read at the last look, a sentence for each. */

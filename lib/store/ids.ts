@@ -1,4 +1,5 @@
 import { LbError } from "../model/error.ts";
+import { fullName } from "../model/service.ts";
 
 /** A backend of a service, by its name (`backendKey` of lib/model/service.ts). */
 export interface BackendName {
@@ -171,5 +172,5 @@ function newRow({ service, backend }: BackendName, id: number, now_ms: number): 
 }
 
 function nameOf(name: BackendName): string {
-  return `${name.service}\n${name.backend}`;
+  return fullName(name.service, name.backend);
 }
