@@ -161,9 +161,7 @@ export function forgetUnchecked(
 ): void {
   const { health } = store;
   const checked = checkedBackends(services);
-  const kept = new Set(
-    checked.map(nameOfChecked),
-  );
+  const kept = new Set(checked.map(nameOfChecked));
   const names = new Set(checked.map(({ service: { name } }) => name));
   const gone = health.all().filter((row) => !kept.has(nameOf(row)));
   if (gone.length === 0) return;
@@ -247,10 +245,8 @@ export const RISING = "its last check succeeded, more have to";
 
 /** What is not well, a sentence for each: backends that get no connections, services in panic. */
 function unwell({ health, intents }: Pick<Store, "health" | "intents">): string[] {
-  const resting = new Set(
-    intents.all().filter(({ intent }) => intent === "maintenance").map(nameOf),
-  );
-  const isMissed = (row: HealthRow) => isIll(row) && !resting.has(nameOf(row));
+  const unwatched = resting(intents.all());
+  const isMissed = (row: HealthRow) => isIll(row) && !unwatched.has(nameOf(row));
   const ill = health.all().filter(isMissed).map(({ service, backend, state, reason }) =>
     `${service}: backend ${nameOfKey(backend)} is ${state}: ${reason || RISING}`
   );
