@@ -66,14 +66,13 @@ export function checkNeeds({ service, path, problems }: Inspection): void {
 
 /** A check that takes longer than it is until the next one. */
 function slowChecks(health: Draft<WrittenHealth>, path: Path): Problem[] {
-  const { timeout_ms, interval_ms } = HEALTH_DEFAULTS;
   // What could not be read leaves holes, and nothing follows from it.
   if (isUnreadable(health, "timeout") || isUnreadable(health, "interval")) return [];
-  const { timeout = timeout_ms, interval = interval_ms } = health;
-  if (timeout <= interval) return [];
+  const { timeout, interval = HEALTH_DEFAULTS.interval_ms } = health;
+  if (timeout === undefined || timeout <= interval) return [];
   const message = `a check may take ${timeout / 1_000} s, longer than \`interval\` says ` +
     `(${interval / 1_000} s): who does not answer is checked less often than that`;
-  return [warning([...path, "timeout" in health ? "timeout" : "interval"], message)];
+  return [warning([...path, "timeout"], message)];
 }
 
 function warning(path: Path, message: string): Problem {

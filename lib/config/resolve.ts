@@ -68,7 +68,10 @@ function resolveService(written: WrittenService): Service {
 function healthOf({ health, protocol = "tcp", ports, backend = [] }: WrittenService) {
   const hasPorts = ports !== "all" || backend.every(({ port }) => port !== undefined);
   if (!health && (protocol !== "tcp" || !hasPorts)) return undefined;
-  return { ...HEALTH_DEFAULTS, ...health && resolveHealth(health) };
+  const resolved = { ...HEALTH_DEFAULTS, ...health && resolveHealth(health) };
+  if (health?.timeout !== undefined) return resolved;
+  // Who does not answer is to be asked at each interval all the same.
+  return { ...resolved, timeout_ms: Math.min(resolved.timeout_ms, resolved.interval_ms) };
 }
 
 function resolveBackend(written: WrittenBackend): Backend {

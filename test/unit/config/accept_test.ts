@@ -319,12 +319,22 @@ Deno.test("a VIP without a backend of its family is a warning where it stands", 
   );
 });
 
+Deno.test("a time-out that is not written is no longer than the interval", async () => {
+  const timeoutWith = async (health: string) => {
+    const text = MINIMAL.replace("[[service.backend]]", `[service.health]\n${health}\n$&`);
+    return (await servicesOf(text))[0]?.health?.timeout_ms;
+  };
+  strictEqual(await timeoutWith('interval = "1s"'), 1_000);
+  strictEqual(await timeoutWith('interval = "10s"'), 2_000);
+  strictEqual(await timeoutWith('interval = "1s"\ntimeout = "3s"'), 3_000);
+});
+
 /** Rows of: keys of a service's check, those of its backend's, and whether that is warned of. */
 const CHECK_TIMES = [
   ['timeout = "5s"', "", false],
   ['timeout = "5100ms"', "", true],
   ['timeout = "8s"\ninterval = "10s"', "", false],
-  ['interval = "1s"', "", true],
+  ['interval = "1s"', "", false],
   ['timeout = "8s"\ninterval = "10s"', 'interval = "5s"', true],
   ["", 'timeout = "8s"', true],
 ] as const;
