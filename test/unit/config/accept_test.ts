@@ -1,5 +1,6 @@
 import { deepStrictEqual, match, ok, strictEqual } from "node:assert/strict";
 import { parseConfig } from "../../../lib/config/load.ts";
+import { HEALTH_DEFAULTS } from "../../../lib/model/health.ts";
 import type { Service } from "../../../lib/model/service.ts";
 
 const MINIMAL = `[[service]]
@@ -164,19 +165,6 @@ Deno.test("every key arrives in the model, in its units", async () => {
   });
 });
 
-const TCP_CHECK = {
-  type: "tcp",
-  path: "/",
-  status: [{ first: 200, last: 200 }, { first: 300, last: 399 }],
-  verify: true,
-  passive: false,
-  panic: 50,
-  interval_ms: 5_000,
-  timeout_ms: 2_000,
-  rise: 2,
-  fall: 3,
-};
-
 Deno.test("what is not written has the defaults of the design", async () => {
   const { config, warnings } = await parseConfig(MINIMAL, "lb.toml");
   deepStrictEqual(warnings, []);
@@ -205,7 +193,7 @@ Deno.test("what is not written has the defaults of the design", async () => {
       max_connections: 0,
       max_new_per_second: 0,
       over_limit: "refuse",
-      health: TCP_CHECK,
+      health: HEALTH_DEFAULTS,
       drain: undefined,
       balance: { slow_start_ms: 0, bound: 0 },
       snmp: undefined,
@@ -220,29 +208,6 @@ Deno.test("what is not written has the defaults of the design", async () => {
       }],
     }],
   });
-});
-
-Deno.test("a written health table without type checks by tcp", async () => {
-  const [service] = await servicesOf(
-    MINIMAL.replace("[[service.b", "[service.health]\n[[service.b"),
-  );
-  deepStrictEqual(service?.health, TCP_CHECK);
-});
-
-Deno.test("without a health table nobody is checked whom a tcp connection tells nothing of", async () => {
-  const udp = MINIMAL.replace("ports", 'protocol = "udp"\nports').replace('protocol = "tcp"\n', "");
-  const all = MINIMAL.replace("[80]", '"all"');
-  for (const text of [udp, all]) strictEqual((await servicesOf(text))[0]?.health, undefined);
-  const [service] = await servicesOf(all + "port = 81\n");
-  strictEqual(service?.health?.type, "tcp");
-});
-
-Deno.test("checks come from an address in its canonical form, or from an interface", async () => {
-  for (const [written, source] of [["2001:DB8:0::9", "2001:db8::9"], ["eth0.7", "eth0.7"]]) {
-    const health = `[service.health]\nsource = "${written}"\n[[service.backend]]`;
-    const [service] = await servicesOf(MINIMAL.replace("[[service.backend]]", health));
-    strictEqual(service?.health?.source, source);
-  }
 });
 
 Deno.test("persistence as a text is by whole source address", async () => {
@@ -318,36 +283,6 @@ Deno.test("a VIP without a backend of its family is a warning where it stands", 
     }],
   );
 });
-
-Deno.test("a time-out that is not written is no longer than the interval", async () => {
-  const timeoutWith = async (health: string) => {
-    const text = MINIMAL.replace("[[service.backend]]", `[service.health]\n${health}\n$&`);
-    return (await servicesOf(text))[0]?.health?.timeout_ms;
-  };
-  strictEqual(await timeoutWith('interval = "1s"'), 1_000);
-  strictEqual(await timeoutWith('interval = "10s"'), 2_000);
-  strictEqual(await timeoutWith('interval = "1s"\ntimeout = "3s"'), 3_000);
-});
-
-/** Rows of: keys of a service's check, those of its backend's, and whether that is warned of. */
-const CHECK_TIMES = [
-  ['timeout = "5s"', "", false],
-  ['timeout = "5100ms"', "", true],
-  ['timeout = "8s"\ninterval = "10s"', "", false],
-  ['interval = "1s"', "", false],
-  ['timeout = "8s"\ninterval = "10s"', 'interval = "5s"', true],
-  ["", 'timeout = "8s"', true],
-] as const;
-
-for (const [health, own, isSlow] of CHECK_TIMES) {
-  Deno.test(`${isSlow ? "warned of" : "taken"}: ${health} ${own}`, async () => {
-    const text = MINIMAL.replace("[[service.backend]]", `[service.health]\n${health}\n$&`) +
-      `health = { ${own} }\n`;
-    const { warnings } = await parseConfig(text, "lb.toml");
-    strictEqual(warnings.length, isSlow ? 1 : 0);
-    if (isSlow) match(warnings[0]!.message, /a check may take \d/);
-  });
-}
 
 Deno.test("locate finds what is written, and else the header of its table", async () => {
   const { locate } = await parseConfig(`# one\n${EVERYTHING}${MINIMAL}`, "lb.toml");
