@@ -1,4 +1,5 @@
 import type { Applied } from "../engine/engine.ts";
+import { lasting } from "../health/drain.ts";
 import { JOURNAL_RESOURCES } from "../model/journal.ts";
 import { type BackendRow, foldCounter } from "../store/ids.ts";
 import { stateChange } from "./memory.ts";
@@ -115,4 +116,13 @@ function finishRevision(run: Run, { revision }: Target, { changes }: Outcome, at
   const { who, command } = run.request;
   const message = `revision ${revision} applied by ${who} (${command}): ${detail}`;
   store.events.add({ at_ms, kind: "apply", message });
+  forgetGone(run, at_ms);
+}
+
+/** What is wanted of a backend goes with it, at once: one that comes back is another one. */
+function forgetGone({ machine: { store }, request }: Run, at_ms: number): void {
+  const known = store.intents.all();
+  if (known.length === 0) return;
+  const kept = new Set(lasting(known, request.loaded.config.services, at_ms));
+  store.intents.forget(known.filter((row) => !kept.has(row)));
 }

@@ -16,6 +16,27 @@ const RUN = {
   lockTimeout_ms: 10_000,
 };
 
+/** The same with a file that says what is in force, gone afterwards. */
+function withFile(
+  work: (rig: Rig, run: typeof RUN) => Promise<void>,
+): (rig: Rig) => Promise<void> {
+  return async (rig) => {
+    const config = Deno.makeTempFileSync({ prefix: `lb-drains-${Deno.pid}-` });
+    try {
+      Deno.writeTextFileSync(config, TEXT);
+      await work(rig, { ...RUN, places: { ...RUN.places, config } });
+    } finally {
+      Deno.removeSync(config);
+    }
+  };
+}
+
+/** A backend that is to leave, and has no connection. */
+function leaving(rig: Rig): void {
+  const row = { service: "web", backend: `${FIRST}|`, intent: "drain", removes: true } as const;
+  rig.store.intents.put([{ ...row, since_ms: 0, deadline_ms: null, ended: null }]);
+}
+
 /** Looks after drains once, when a run has found this. */
 function look(machine: Machine, outcome: Outcome): Promise<Outcome> {
   return lookAfterDrains(machine, outcome, RUN);
@@ -67,8 +88,7 @@ Deno.test(
   "a backend that cannot leave the config is one more thing to look at, for every pass",
   withRig(async (rig) => {
     const outcome = await rig.run(INLINE);
-    const row = { service: "web", backend: `${FIRST}|`, intent: "drain", removes: true } as const;
-    rig.store.intents.put([{ ...row, since_ms: 0, deadline_ms: null, ended: null }]);
+    leaving(rig);
     const [first, second] = [await look(rig.machine, outcome), await look(rig.machine, outcome)];
     assert.match(first.health?.[0]?.message ?? "", /is drained/);
     for (const { blocked } of [first, second]) {
@@ -78,4 +98,19 @@ Deno.test(
       );
     }
   }),
+);
+
+Deno.test(
+  "a backend that was removed and is added again stays",
+  withRig(withFile(async (rig, run) => {
+    const outcome = await rig.run(TEXT);
+    leaving(rig);
+    const told = await lookAfterDrains(rig.machine, outcome, run);
+    assert.deepEqual(told.blocked, []);
+    assert.doesNotMatch(Deno.readTextFileSync(run.places.config), new RegExp(FIRST));
+    assert.equal(rig.store.intents.isIdle(), true, "forgotten with the backend, in the same run");
+    const again = await lookAfterDrains(rig.machine, await rig.run(TEXT), run);
+    assert.deepEqual(again.changes.filter(({ op }) => op === "remove"), []);
+    assert.ok(`web ${FIRST}|` in rig.ids());
+  })),
 );
