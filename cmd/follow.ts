@@ -1,6 +1,8 @@
 import type { LoadedConfig } from "../lib/config/load.ts";
 import { EXIT_ATTENTION, LbError } from "../lib/model/error.ts";
 import type { HealthChange } from "../lib/model/health.ts";
+import type { IntentRow } from "../lib/model/intent.ts";
+import type { Fates } from "../lib/reconcile/fate.ts";
 import type { Outcome } from "../lib/reconcile/outcome.ts";
 import type { DrainProgress } from "../lib/report/drain.ts";
 import { drainBar, drainLines, totals } from "../lib/report/drain.ts";
@@ -12,6 +14,8 @@ import { printJson, say, stderrPaint } from "./io.ts";
 /** What is followed, and how it is told. */
 export interface Follow {
   readonly service: string;
+  /** The drains that were asked for, as they began. */
+  readonly waited: readonly IntentRow[];
   readonly lockTimeout_ms: number;
   readonly json: boolean;
   /** What began the drains. */
@@ -37,7 +41,7 @@ interface Ending {
  * Follows the drains of a service until none is under way, and ends them on time. A bar on a terminal, lines
  * elsewhere, both on stderr. Ctrl-C ends the following only.
  *
- * @returns the exit code: 1 where somebody stopped it
+ * @returns the exit code: 1 where somebody stopped it, or called a drain off that was asked for
  */
 export async function followDrains(places: Places, follow: Follow): Promise<number> {
   let isStopped = false;
@@ -62,10 +66,40 @@ export async function followDrains(places: Places, follow: Follow): Promise<numb
     screen.close();
     release();
   }
-  return conclude(follow, sum, {
-    interrupted: isStopped && await isGoingOn(places, follow.service, load),
-  });
+  const interrupted = isStopped && await isGoingOn(places, follow.service, load);
+  if (!interrupted) sum = await withFates(places, follow, sum, load);
+  return conclude(follow, sum, { interrupted });
 }
+
+/** That a drain is under way no more is not to say that it has come to its end. */
+async function withFates(
+  places: Places,
+  follow: Follow,
+  sum: Outcome,
+  load: Load,
+): Promise<Outcome> {
+  const { isLeaving } = await fatesOf(places, follow, load);
+  // Another run has ended it: with the lock that is over, or what stands in the way is said.
+  if (isLeaving) sum = await endThem(places, follow, sum);
+  const { calledOff } = await fatesOf(places, follow, load);
+  return { ...sum, blocked: [...sum.blocked, ...calledOff] };
+}
+
+async function fatesOf(places: Places, { waited }: Follow, load: Load): Promise<Fates> {
+  const store = await context.readStore(places);
+  try {
+    if (!store) return { calledOff: [GONE], isLeaving: false };
+    const [{ drainFates }, loaded] = await Promise.all([
+      import("../lib/reconcile/fate.ts"),
+      load(store),
+    ]);
+    return drainFates(store, loaded?.config ?? { services: [] }, waited);
+  } finally {
+    store?.close();
+  }
+}
+
+const GONE = "the state is gone: what has become of the drain is not known";
 
 function conclude({ outcome, json }: Follow, sum: Outcome, { interrupted }: Ending): number {
   const begun = new Set<HealthChange>(outcome.health);

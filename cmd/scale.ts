@@ -3,7 +3,9 @@ import type { Wish } from "../lib/health/drain.ts";
 import { formatEndpoint } from "../lib/model/address.ts";
 import { EXIT_OK, LbError } from "../lib/model/error.ts";
 import type { HealthChange } from "../lib/model/health.ts";
-import type { Wanted } from "../lib/reconcile/intents.ts";
+import type { IntentRow } from "../lib/model/intent.ts";
+import { addressOfKey, backendKey } from "../lib/model/service.ts";
+import type { Granted, Wanted } from "../lib/reconcile/intents.ts";
 import type { Outcome } from "../lib/reconcile/outcome.ts";
 import type { Machine } from "../lib/reconcile/request.ts";
 import type { Store } from "../lib/store/store.ts";
@@ -99,6 +101,7 @@ export function scaleCommand(end: End) {
       const notes: string[] = [];
       const { lockTimeout: lockTimeout_ms, json, plan } = options;
       let changes: readonly HealthChange[] = [];
+      let waited: readonly IntentRow[] = [];
       const outcome = await changeConfig({
         places,
         lockTimeout_ms,
@@ -108,6 +111,9 @@ export function scaleCommand(end: End) {
           if (order.wants.length === 0) return wanted;
           const granted = await grantAll(machine, wanted, order, plan);
           changes = granted.changes;
+          waited = granted.rows.filter((row) =>
+            order.wants.some((want) => isDrainOf(want, row, service))
+          );
           return granted.wanted;
         },
         async after(machine, outcome) {
@@ -123,7 +129,8 @@ export function scaleCommand(end: End) {
       const exitCode = isLater ? EXIT_OK : await report(told, { json, planned: plan });
       if (!isFollowed) return end(exitCode);
       const { followDrains } = await import("./follow.ts");
-      end(await followDrains(places, { service: service!, lockTimeout_ms, json, outcome: told }));
+      const follow = { service: service!, waited, lockTimeout_ms, json, outcome: told };
+      end(await followDrains(places, follow));
     });
 }
 
@@ -224,7 +231,7 @@ async function grantAll(
   wanted: NewConfig,
   { service, wants }: Order,
   isPlan: boolean,
-): Promise<{ readonly wanted: NewConfig; readonly changes: readonly HealthChange[] }> {
+): Promise<Granted & { readonly wanted: NewConfig }> {
   const [{ grant }, { knownStandings }] = await Promise.all([
     import("../lib/reconcile/intents.ts"),
     import("../lib/reconcile/health.ts"),
@@ -235,9 +242,16 @@ async function grantAll(
   const standings = knownStandings({ store }, now_ms);
   const { rows, changes } = grant(config, service!, wants, before, now_ms, standings);
   await tryRemovals(wanted.loaded.text, service!, wants);
-  if (isPlan) return { wanted: { ...wanted, intents: rows }, changes };
+  if (isPlan) return { wanted: { ...wanted, intents: rows }, rows, changes };
   store.intents.replace(rows);
-  return { wanted: { ...wanted, undo: () => store.intents.replace(before) }, changes };
+  return { wanted: { ...wanted, undo: () => store.intents.replace(before) }, rows, changes };
+}
+
+/** Whether a drain on record is the one that is wanted. */
+function isDrainOf({ address, port, wish }: Wanted, row: IntentRow, service?: string): boolean {
+  const key = backendKey({ address, port });
+  return row.service === service && row.intent === "drain" && wish.kind === "drain" &&
+    (port === undefined ? addressOfKey(row.backend) === address.text : row.backend === key);
 }
 
 /** A backend that can never leave the config is refused now, and not when its drain is over. @throws {LbError} */

@@ -51,9 +51,17 @@ function drainWords(now: IntentRecord, now_ms: number): string {
 /** That a drain has come to its end. Pure. @param count of connections that were cut */
 export function endChange(about: About, ended: DrainEnd, count: number): HealthChange {
   const words = ended === "drained"
-    ? "is drained: no connection is left"
-    : `is at its deadline: ${count} ${count === 1 ? "connection" : "connections"} cut`;
+    ? `${DRAINED} no connection is left`
+    : `${DEADLINE} ${count} ${count === 1 ? "connection" : "connections"} cut`;
   return changeOf(about, words);
+}
+
+const DRAINED = "is drained:";
+const DEADLINE = "is at its deadline:";
+
+/** Whether an event of a backend is that its drain has come to its end. Pure. */
+export function tellsEnd({ kind, message }: Pick<HealthChange, "message"> & { kind: string }) {
+  return kind === "drain" && [DRAINED, DEADLINE].some((words) => message.includes(` ${words} `));
 }
 
 function changeOf({ service, backend, endpoint }: About, words: string): HealthChange {

@@ -218,6 +218,22 @@ test("Ctrl-C ends the waiting and not the drain", async (lab) => {
   await connections.close();
 });
 
+test("--wait of a drain that is called off meanwhile says so, exit 1", async (lab) => {
+  await applyText(lab, draining("nft", 60, { families: [4] }));
+  const connections = await openAll(lab, 4, ONE_LONG);
+  const argv = lab.balancer.argv("scale", "web", "--drain", B1, "--wait");
+  const script = 'exec "$@" 2>&1';
+  const child = lab.traffic.program(lab.topology.balancer, ["sh", "-c", script, "sh", ...argv]);
+  const lines: string[] = [];
+  for await (const line of child.lines) {
+    lines.push(line);
+    if (/1 connection left, \d+ s$/.test(line)) await scale(lab, "--ready", B1);
+  }
+  assert.equal((await child.ended).code, 1);
+  assert.match(lines.at(-1) ?? "", /^attention: web .* is ready again: its drain was called off$/);
+  await connections.close();
+});
+
 test("on a terminal --wait draws a bar, and takes it away again", async (lab) => {
   await applyText(lab, draining("nft", 2, { families: [4] }));
   const connections = await openAll(lab, 4, ONE_LONG);
