@@ -75,7 +75,10 @@ export async function withChanges(
   return withHealth({ ...outcome, health: [...outcome.health ?? [], ...changes] }, [], machine);
 }
 
-/** Backends whose drain is over leave the config in force, and the file. */
+/**
+ * Backends whose drain is over leave the file, then the config in force. Where the file cannot be edited just now
+ * they stay in both, without connections: the next apply would bring them back. Each pass tries it anew.
+ */
 async function removeAll(
   machine: Machine,
   outcome: Outcome,
@@ -84,11 +87,12 @@ async function removeAll(
 ): Promise<Outcome> {
   const { parseConfig } = await import("../lib/config/load.ts");
   const latest = machine.store.revisions.latestApplied()!;
-  const text = await removedText(latest.config_text, removals);
-  const notes = await removeFromFile(run.places, removals, latest.config_text);
+  const applied = latest.config_text;
+  const text = await orStay(removals, "", () => without(applied, removals));
+  const why = ", for the file cannot be edited";
+  await orStay(removals, why, () => removeFromFile(run.places, removals, applied));
   const loaded = await parseConfig(text, `revision ${latest.revision}`);
-  const sum = await rerun(machine, outcome, loaded, commandOf(removals), run);
-  return { ...sum, notes: [...sum.notes, ...notes] };
+  return await rerun(machine, outcome, loaded, commandOf(removals), run);
 }
 
 /** Engines have something to clear away. @returns both runs as one */
@@ -115,50 +119,55 @@ async function removeFromFile(
   places: Places,
   removals: readonly Removal[],
   applied: string,
-): Promise<string[]> {
-  if (removals.length === 0) return [];
-  try {
-    const found = await context.readConfig(places);
-    const text = found === applied
-      ? await without(applied, removals)
-      : await withoutThose(found, removals);
-    if (text !== found) context.files.replace(places.config, text);
-    return [];
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    const names = removals.map(({ address }) => address.text).join(", ");
-    return [`${places.config} still has ${names}: take it out by hand, for ${reason}`];
-  }
+): Promise<void> {
+  const found = await context.readConfig(places);
+  const text = found === applied
+    ? await without(applied, removals)
+    : await withoutThose(found, removals, places.config);
+  if (text !== found) context.files.replace(places.config, text);
 }
 
-/** @throws {LbError} which names them */
-async function removedText(applied: string, removals: readonly Removal[]): Promise<string> {
+/** @param why they stay, as far as that is known before it is tried @throws {LbError} which names them */
+async function orStay<T>(
+  removals: readonly Removal[],
+  why: string,
+  work: () => Promise<T>,
+): Promise<T> {
   try {
-    return await without(applied, removals);
+    return await work();
   } catch (error) {
-    if (!(error instanceof LbError)) throw error;
-    const message = `${namesOf(removals)}: drained, and still in the config: ${error.message}`;
-    throw new LbError(error.code, message, { cause: error });
+    const reason = error instanceof Error ? error.message : String(error);
+    const code = error instanceof LbError ? error.code : "not-permitted";
+    const message = `${namesOf(removals)}: drained, and still in the config${why}: ${reason}`;
+    throw new LbError(code, message, { cause: error });
   }
 }
 
 /** @throws {LbError} as `editConfig` of lib/config/edit/edit.ts */
-export async function without(text: string, removals: readonly Removal[]): Promise<string> {
+export async function without(
+  text: string,
+  removals: readonly Removal[],
+  file?: string,
+): Promise<string> {
   if (removals.length === 0) return text;
   const { editConfig } = await import("../lib/config/edit/edit.ts");
   const byService = Map.groupBy(removals, ({ service }) => service);
   for (const some of byService.values()) {
     const edits = some.map((one) => ({ kind: "remove" as const, ...one }));
-    text = (await editConfig(text, edits)).text;
+    text = (await editConfig(text, edits, file)).text;
   }
   return text;
 }
 
 /** The same of a file from which somebody may have taken some of them already. */
-async function withoutThose(text: string, removals: readonly Removal[]): Promise<string> {
+async function withoutThose(
+  text: string,
+  removals: readonly Removal[],
+  file: string,
+): Promise<string> {
   for (const removal of removals) {
     try {
-      text = await without(text, [removal]);
+      text = await without(text, [removal], file);
     } catch (error) {
       if (!(error instanceof LbError && error.code === "usage")) throw error;
     }

@@ -1,3 +1,4 @@
+import { formatEndpoint } from "../lib/model/address.ts";
 import { EXIT_ATTENTION, EXIT_OK, LbError } from "../lib/model/error.ts";
 import type { ServiceStatus, Status } from "../lib/reconcile/status.ts";
 import type { Store } from "../lib/store/store.ts";
@@ -67,10 +68,24 @@ async function statusOf(store: Store, places: Places): Promise<Status> {
     const applied = loaded && facts && { loaded, facts };
     const about = { config_text: await configText(places) };
     const worker = context.worker(kernel);
-    return await readStatus({ kernel, store, host, version: VERSION, worker }, applied, about);
+    const onlooker = { kernel, store, host, version: VERSION, worker };
+    const status = await readStatus(onlooker, applied, about);
+    return { ...status, blocked: [...status.blocked, ...removalsDue(status)] };
   } finally {
     store.close();
   }
+}
+
+/** Whose drain is over leaves with the run that ends it, unless something stands in the way. */
+function removalsDue({ services }: Status): string[] {
+  return services.flatMap(({ service, backends }) =>
+    backends.filter(({ drain }) => drain?.removes && drain.ended !== null).map(({ backend }) =>
+      `${service.name} ${
+        formatEndpoint(backend.address, backend.port)
+      }: drained, and still in the ` +
+      'config; "lb reconcile" takes it out, or says what is in the way'
+    )
+  );
 }
 
 /** What is in force is told whatever has become of the file. */

@@ -112,6 +112,28 @@ test("--remove waits for the last connection, then the backend is out of the con
   assert.deepEqual((await connections.close()).map(({ end }) => end), ["whole", "whole"]);
 });
 
+test("a removal whose drain ends while lb.toml is broken is told by every pass and by lb status, and made up for", async (lab) => {
+  const { balancer } = lab;
+  const text = draining("nft", 60, { families: [4] });
+  await applyText(lab, text);
+  const connections = await openAll(lab, 4, ONE_LONG);
+  await scale(lab, "--remove", B1);
+  balancer.writeConfig("[[");
+  await connections.close();
+  await wait(300 * PATIENCE);
+  for (let pass = 0; pass < 2; pass++) {
+    const { code, stderr } = await balancer.lb("reconcile");
+    assert.equal(code, 1);
+    assert.match(stderr, /^attention: web .*: drained, and still in the config, .* edited: /);
+  }
+  const { blocked } = await balancer.json<{ blocked: string[] }>(1, "status");
+  assert.match(blocked.join(), /drained, and still in the config/);
+  balancer.writeConfig(text);
+  assert.equal((await balancer.lb("reconcile")).code, 0);
+  assert.doesNotMatch(balancer.readConfig(), new RegExp(first(4).address));
+  await balancer.json(0, "status");
+});
+
 for (const [name, more] of [["", ""], [", with masquerade", "masquerade = true"]] as const) {
   test(`--remove --cut resets what is established at once, and an uninstall leaves nothing of it${name}`, async (lab) => {
     await applyText(lab, draining("nft", 60, { families: [4], more }));

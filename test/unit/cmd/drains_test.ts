@@ -26,6 +26,7 @@ function withFile(
       Deno.writeTextFileSync(config, TEXT);
       await work(rig, { ...RUN, places: { ...RUN.places, config } });
     } finally {
+      Deno.writeTextFileSync(config, "");
       Deno.removeSync(config);
     }
   };
@@ -114,3 +115,35 @@ Deno.test(
     assert.ok(`web ${FIRST}|` in rig.ids());
   })),
 );
+
+/** Rows of: what has become of lb.toml by the end of a drain, and what is said. */
+const FILES = [
+  ["deleted", (file: string) => Deno.removeSync(file), /edited: no config file at/],
+  [
+    "broken",
+    (file: string) => Deno.writeTextFileSync(file, `${TEXT}[[`),
+    /edited: .*:9:3: error: /,
+  ],
+] as const;
+
+for (const [how, spoil, words] of FILES) {
+  Deno.test(
+    `a backend whose drain ends while lb.toml is ${how} stays, every pass says so, and one takes it out`,
+    withRig(withFile(async (rig, run) => {
+      const outcome = await rig.run(TEXT);
+      leaving(rig);
+      spoil(run.places.config);
+      for (let pass = 0; pass < 2; pass++) {
+        const { blocked } = await lookAfterDrains(rig.machine, outcome, run);
+        assert.match(blocked.join(), /^web 198\.51\.100\.11: drained, and still in the config, /);
+        assert.match(blocked.join(), words);
+        assert.ok(`web ${FIRST}|` in rig.ids(), "not in force any more, an apply brought it back");
+      }
+      Deno.writeTextFileSync(run.places.config, TEXT);
+      const { blocked } = await lookAfterDrains(rig.machine, outcome, run);
+      assert.deepEqual(blocked, []);
+      assert.doesNotMatch(Deno.readTextFileSync(run.places.config), new RegExp(FIRST));
+      assert.equal(`web ${FIRST}|` in rig.ids(), false);
+    })),
+  );
+}
