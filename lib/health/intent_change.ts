@@ -11,14 +11,18 @@ interface About {
   readonly endpoint: string;
 }
 
+/** What keeps connections from a backend that is ready; undefined where nothing does. */
+export type Obstacle = "weight" | "health" | "backup" | undefined;
+
 /** What a wish has changed of a backend, for people; nothing where it is as before. Pure. */
 export function wishChange(
   about: About,
   before: IntentRecord | undefined,
   now: IntentRecord | undefined,
   now_ms: number,
+  obstacle?: Obstacle,
 ): HealthChange[] {
-  const words = wordsFor(before, now, now_ms);
+  const words = wordsFor(before, now, now_ms, obstacle);
   return words === undefined ? [] : [changeOf(about, words)];
 }
 
@@ -26,10 +30,11 @@ function wordsFor(
   before: IntentRecord | undefined,
   now: IntentRecord | undefined,
   now_ms: number,
+  obstacle: Obstacle,
 ): string | undefined {
   const [was, is] = [before?.intent ?? "ready", now?.intent ?? "ready"];
   if (is === "ready") {
-    return was === "ready" ? undefined : "is ready again: it gets connections now";
+    return was === "ready" ? undefined : `is ready again: ${readyWords(obstacle)}`;
   }
   if (is === "maintenance") {
     return was === is
@@ -39,6 +44,19 @@ function wordsFor(
   const isAsBefore = was === is && before?.removes === now?.removes &&
     before?.deadline_ms === now?.deadline_ms;
   return isAsBefore ? undefined : drainWords(now!, now_ms);
+}
+
+function readyWords(obstacle: Obstacle): string {
+  switch (obstacle) {
+    case "weight":
+      return "it gets no connections, for its weight is 0";
+    case "health":
+      return "it gets connections when its checks succeed";
+    case "backup":
+      return "it gets connections when no primary does";
+    case undefined:
+      return "it gets connections now";
+  }
 }
 
 function drainWords(now: IntentRecord, now_ms: number): string {

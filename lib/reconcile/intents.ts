@@ -1,6 +1,6 @@
 import { BY_INTENT, levelChanges } from "../health/change.ts";
 import { intentsOf, type Wish, wished } from "../health/drain.ts";
-import { wishChange } from "../health/intent_change.ts";
+import { type Obstacle, wishChange } from "../health/intent_change.ts";
 import { NOTHING_TOLD, type Standings } from "../health/standing.ts";
 import { type Address, formatEndpoint } from "../model/address.ts";
 import { LbError } from "../model/error.ts";
@@ -53,12 +53,20 @@ export function grant(
     const key = fullName(about.service, about.backend);
     if (now) rows.set(key, { ...now, ...about });
     else rows.delete(key);
-    return wishChange({ ...about, endpoint: endpointOf(backend) }, before, now, now_ms);
+    const whom = { ...about, endpoint: endpointOf(backend) };
+    return wishChange(whom, before, now, now_ms, obstacleFor(service, backend, standings));
   });
   const granted = [...rows.values()];
   const [was, is] = [known, granted].map((each) => heeding(standings, each));
   const levels = levelChanges(service, was!, is!, BY_INTENT);
   return { rows: granted, changes: [...changes, ...levels] };
+}
+
+/** Of a backup, that it serves is told in a line of its own. */
+function obstacleFor(service: Service, backend: Backend, standings: Standings): Obstacle {
+  if (backend.weight === 0) return "weight";
+  if (!standings(service, backend).isAble) return "health";
+  return backend.backup ? "backup" : undefined;
 }
 
 /** Who drains or is in maintenance takes no new connections, however well it is. */

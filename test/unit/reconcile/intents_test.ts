@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { parseConfig } from "../../../lib/config/load.ts";
 import { drainPass, nextWake } from "../../../lib/reconcile/drain.ts";
+import type { Standings } from "../../../lib/health/standing.ts";
 import { EVERYBODY, healthPass } from "../../../lib/reconcile/health.ts";
 import { grant, type Wanted } from "../../../lib/reconcile/intents.ts";
 import { settledOutcome } from "../../../lib/reconcile/settled.ts";
@@ -190,6 +191,31 @@ Deno.test("a wish that brings backups in, or leaves nobody, says so, and so does
     ["web: a primary takes connections again: backups leave"],
   ]);
   assert.deepEqual((await levelsTold(config(), [], FIRST, "drain")).words, []);
+});
+
+Deno.test("who is ready again is said to get connections only where it does", async () => {
+  const text = config().replace(`"${FIRST}"`, `"${FIRST}"\nweight = 0`) +
+    'backup = true\n[[service.backend]]\naddress = "198.51.100.13"\n' +
+    '[[service.backend]]\naddress = "198.51.100.14"\n';
+  const { config: parsed } = await parseConfig(text, "lb.toml");
+  const addresses = [...ADDRESSES, "198.51.100.13", "198.51.100.14"];
+  const wants = (kind: Kind) =>
+    addresses.map((one) => ({ address: parseAddress(one)!, wish: { kind } }));
+  const ill: Standings = (_, { address }) => ({
+    state: "unhealthy",
+    isAble: address.text !== "198.51.100.13",
+    slow_start: 1,
+  });
+  const { rows } = grant(parsed, "web", wants("maintenance"), [], 0, ill);
+  const { changes } = grant(parsed, "web", wants("ready"), rows, 1_000, ill);
+  const told = changes.filter(({ backend }) => backend !== undefined)
+    .map(({ message }) => message.replace(/^.* is ready again: /, ""));
+  assert.deepEqual(told, [
+    "it gets no connections, for its weight is 0",
+    "it gets connections when no primary does",
+    "it gets connections when its checks succeed",
+    "it gets connections now",
+  ]);
 });
 
 Deno.test("wishes for nobody, for several or for one twice are usage errors", async () => {
