@@ -1,4 +1,6 @@
 import { EXIT_ATTENTION, EXIT_OK } from "../lib/model/error.ts";
+import type { IntentRow } from "../lib/model/intent.ts";
+import { nameOfKey } from "../lib/model/service.ts";
 import type { Outcome } from "../lib/reconcile/outcome.ts";
 import type { Remnant } from "../lib/store/remains.ts";
 import { change, printNothing, report } from "./change.ts";
@@ -68,6 +70,7 @@ async function uninstall(
     import("./purge.ts"),
   ]);
   let elsewhere: readonly Remnant[] = [];
+  let forgotten: readonly string[] = [];
   const outcome = await change({
     places,
     lockTimeout_ms,
@@ -75,6 +78,7 @@ async function uninstall(
     async check(machine) {
       const { endCut } = await import("../lib/reconcile/drain.ts");
       await endCut(machine, Infinity);
+      forgotten = forgottenNotes(machine.store.intents.all());
       return [];
     },
     async target(machine) {
@@ -93,7 +97,15 @@ async function uninstall(
       return { ...outcome, blocked: [...blocked, ...kept] };
     },
   });
-  return outcome!;
+  return { ...outcome!, notes: [...outcome!.notes, ...forgotten] };
+}
+
+/** An apply brings all backends back as ready: who works on one of them had better know. */
+function forgottenNotes(rows: readonly IntentRow[]): string[] {
+  const names = rows.filter(({ intent }) => intent !== "ready")
+    .map(({ service, backend, intent }) => `${service} ${nameOfKey(backend)} (${intent})`);
+  if (names.length === 0) return [];
+  return [`forgot what was wanted of backends, "lb apply" has them serve: ${names.join(", ")}`];
 }
 
 function unknownPast({ state }: Places): string {

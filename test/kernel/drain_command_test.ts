@@ -94,6 +94,15 @@ test("in maintenance a backend is not checked, and nobody calls it ill", async (
   }
 });
 
+test("an uninstall says of whom it forgets that they were in maintenance", async (lab) => {
+  await applyText(lab, draining("nft", 60, { families: [4] }));
+  await scale(lab, "--maintenance", B1);
+  const { notes } = await lab.balancer.json<Told>(0, "uninstall", "--yes");
+  assert.match(notes.join(), /^forgot .* serve: web 198\.51\.100\.11:8080 \(maintenance\)$/);
+  await lab.balancer.json(0, "apply");
+  assert.equal((await statusOf(lab)).intent, "ready");
+});
+
 test("--remove waits for the last connection, then the backend is out of the config, comments kept", async (lab) => {
   const { balancer } = lab;
   const text = `# mine\n${draining("nft", 60, { families: [4] })}`;
