@@ -285,9 +285,23 @@ async function editedConfig(
   const { parseConfig } = await import("../lib/config/load.ts");
   const found = await context.readConfig(places);
   notes.push(...await unappliedNotes(store, found, places.config));
+  refuseLeaving(store, order);
   const { text, document } = await editedText(found, order, places.config);
   const loaded = await parseConfig(text, places.config, document);
   return { loaded, command: order.command };
+}
+
+/** Who is to leave is in the file still, and may have been taken out of it by hand. @throws {LbError} `usage` */
+function refuseLeaving({ intents }: Pick<Store, "intents">, { service, edits }: Order): void {
+  const leaving = intents.all().filter((row) => row.removes && row.service === service)
+    .map(({ backend }) => backend);
+  const added = edits.find((edit) => edit.kind === "add" && leaving.includes(backendKey(edit)));
+  if (!added) return;
+  const name = formatEndpoint(added.address, added.port);
+  throw new LbError(
+    "usage",
+    `service \`${service}\`: ${name} is being removed; "lb scale ${service} --ready ${name}" keeps it`,
+  );
 }
 
 async function editedText(text: string, { edits, tier }: Order, file: string) {

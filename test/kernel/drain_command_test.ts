@@ -276,6 +276,18 @@ test("on a terminal --wait draws a bar, and takes it away again", async (lab) =>
   assert.equal((await connections.close()).find(({ backend }) => backend === "b1")?.end, "reset");
 });
 
+test("who adds a backend that is being removed is told so, and how to keep it", async (lab) => {
+  await applyText(lab, draining("nft", 60, { families: [4] }));
+  const connections = await openAll(lab, 4, ONE_LONG);
+  await scale(lab, "--remove", B1);
+  const { code, stderr } = await lab.balancer.lb("scale", "web", "--add", B1);
+  assert.equal(code, 2);
+  assert.match(stderr, /:8080 is being removed; "lb scale web --ready .*:8080" keeps it/);
+  await scale(lab, "--ready", B1);
+  assert.equal((await statusOf(lab)).intent, "ready");
+  await connections.close();
+});
+
 test("an address that fits several backends is a usage error, and nothing is wanted then", async (lab) => {
   const more = `\n[[service.backend]]\naddress = "${first(4).address}"\nport = 8000\n`;
   await applyText(lab, draining("nft", 60, { families: [4] }) + more);
