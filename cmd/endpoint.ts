@@ -15,9 +15,10 @@ export interface WeightedEndpoint extends Endpoint {
 const WEIGHT_MAX = 65_535;
 const PORT_MAX = 65_535;
 
-/** `ADDR`, `ADDR:PORT` or `[V6]:PORT`. @throws {InvalidArgumentError} */
+/** `ADDR`, `ADDR:PORT`, `[V6]:PORT` or `[V6]`. @throws {InvalidArgumentError} */
 export function parseEndpoint(text: string): Endpoint {
-  const plain = parseAddress(text);
+  // Whoever leaves the port out of a name that lb itself has printed leaves the brackets.
+  const plain = parseAddress(/^\[(.*:.*)\]$/.exec(text)?.[1] ?? text);
   if (plain) return { address: plain };
   const match = /^(?:\[([^\]]+)\]|([^:]+)):(\d+)$/.exec(text);
   const address = parseAddress(match?.[1] ?? match?.[2] ?? "");
