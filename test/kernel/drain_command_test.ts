@@ -116,6 +116,8 @@ test("--remove waits for the last connection, then the backend is out of the con
   assert.doesNotMatch(balancer.readConfig(), new RegExp(address));
   assert.match(balancer.readConfig(), /^# mine\n/);
   assert.deepEqual(await newOnes(lab, 4), ["b2"]);
+  await scale(lab, "--add", `${B1}=1`);
+  assert.deepEqual(await newOnes(lab, 4), ["b1", "b2"], "who comes back stays");
   const { changed } = await balancer.json<{ changed: boolean }>(0, "apply");
   assert.equal(changed, false, "the file says what is in force");
   assert.deepEqual((await connections.close()).map(({ end }) => end), ["whole", "whole"]);
