@@ -20,7 +20,7 @@ export function backendChange(
 }
 
 function wordsFor(
-  { fall, rise }: Health,
+  { rise }: Health,
   before: HealthRecord | undefined,
   { state, reason }: HealthRecord,
   isHeld: boolean,
@@ -31,7 +31,11 @@ function wordsFor(
     return `gets no connections yet: its first check failed: ${reason}`;
   }
   if (before?.state === state) return undefined;
-  if (state === "unhealthy") return `is unhealthy: ${reason} (${counted(fall, "failed check")})`;
+  if (state === "unhealthy") {
+    // In a panic they may have been more than it takes.
+    const failed = (before?.streak ?? 0) + 1;
+    return `is unhealthy: ${reason} (${counted(failed, "failed check")})`;
+  }
   if (before?.state === "unknown") return "is healthy: it gets connections now";
   const needed = neededToRise({ rise }, before?.flaps ?? 0);
   return `is healthy again (${counted(needed, "good check")})`;
@@ -42,15 +46,24 @@ export function panicChanges(
   { name }: Service,
   before: Panic | undefined,
   now: Panic | undefined,
-  { held, of, panic }: { readonly held: number; readonly of: number; readonly panic: number },
+  { held, of, panic, lasting }: {
+    readonly held: number;
+    readonly of: number;
+    readonly panic: number;
+    /** Who fails still, and leaves with the next failed check. */
+    readonly lasting: number;
+  },
 ): HealthChange[] {
   if (!before === !now) return [];
+  const leaving = lasting > 0
+    ? `; ${counted(lasting, "backend")} that failed once more will leave with the next failed check`
+    : "";
   const message = now
     ? `${name}: ${held} of ${
       counted(of, "backend")
     } failed within one pass, which is not believed ` +
       `(panic = ${panic}): connections go where they went before`
-    : `${name}: no panic any more, checks are believed again`;
+    : `${name}: no panic any more, checks are believed again${leaving}`;
   return [{ kind: "panic", service: name, message }];
 }
 

@@ -28,13 +28,16 @@ export function step(
   return failed(before, limits, now_ms);
 }
 
-/** What was seen of a backend whose result is not believed: its state stays as it is. Pure. */
+/**
+ * Takes a failure that is not believed: the state stays as it is, but the failure counts, for when failures
+ * are believed again. Pure.
+ */
 export function unbelieved(
   known: HealthRecord,
-  result: CheckResult,
+  failure: CheckResult,
   now_ms: number,
 ): HealthRecord {
-  return observed(known, result, now_ms);
+  return { ...observed(known, failure, now_ms), streak: known.streak + 1 };
 }
 
 /** Successes in a row that bring an unhealthy backend back. Pure. */

@@ -84,18 +84,34 @@ function judgeService(
   // Of whom nothing is known, nothing follows for the others.
   const told = members.filter(({ known, seen: { result } }) => known || result);
   const held = new Set(unbelievable(told, panic));
+  const isLifted = before !== undefined && held.size === 0;
   const stepped = members.map((member) => ({
     member,
-    row: rowAfter(member, held.has(member), now_ms),
+    row: rowAfter(member, held.has(member) || isLifted && isSpared(member), now_ms),
   }));
   const panics = held.size > 0 ? [before ?? { service: service.name, since_ms: now_ms }] : [];
+  const lasting = stepped.filter(({ member, row }) => row && isLeaving(member, row)).length;
+  const about = { held: held.size, of: members.length, panic, lasting };
   const changes = [
-    ...panicChanges(service, before, panics[0], { held: held.size, of: members.length, panic }),
+    ...panicChanges(service, before, panics[0], about),
     ...stepped.flatMap(({ member, row }) =>
       row ? backendChange(member.seen, member.known, row, held.has(member)) : []
     ),
   ];
   return { rows: stepped.flatMap(({ row }) => row ?? []), panics, changes };
+}
+
+/**
+ * The checks of a pass are not all of one moment: where the way heals in the midst of it, some still fail. So the
+ * pass that ends a panic condemns nobody yet; the next one does, who has failed for long by then.
+ */
+function isSpared({ state, ok }: Member): boolean {
+  return !ok && state !== "unhealthy";
+}
+
+/** Whether its next failed check is the last that it takes. */
+function isLeaving({ seen: { health } }: Member, { state, reason, streak }: HealthRow): boolean {
+  return state === "healthy" && reason !== "" && streak + 1 >= health.fall;
 }
 
 function rowAfter(

@@ -40,10 +40,13 @@ Deno.test("since and the time of rising are those of the change, not of the last
   assert.equal(walk("++").record.risen_at_ms, null, "who never fell has not risen");
 });
 
-Deno.test("a result that is not believed leaves the state and the count as they were", () => {
+Deno.test("a failure that is not believed leaves the state as it was, and counts all the same", () => {
   const { record } = walk("+--");
   const after = unbelieved(record, { ok: false, reason: "silent", took_ms: 7 }, 9_000);
-  assert.deepEqual(after, { ...record, reason: "silent", check_ms: 7, checked_at_ms: 9_000 });
+  const seen = { streak: 3, reason: "silent", check_ms: 7, checked_at_ms: 9_000 };
+  assert.deepEqual(after, { ...record, ...seen });
+  assert.equal(walk("-", after).seen, "u", "believed again, it falls at once");
+  assert.equal(walk("+--", after).seen, "hhh", "a success in between, and it counts anew");
 });
 
 Deno.test("the first falls are forgiven; who goes on falling has to be well for longer each time", () => {

@@ -68,6 +68,33 @@ Deno.test("in a panic, who fails is told to be unhealthy, and takes connections 
   assert.deepEqual(told, [held, held, held, ["healthy", true]]);
 });
 
+Deno.test("after a panic, who has failed all along leaves with the next failed check", async () => {
+  const { seen, told } = await follow(["++++", "---+", "---+", "---+", "+--+", "+--+"]);
+  assert.deepEqual(seen.slice(1), ["++++", "++++", "++++", "++++", "+--+"]);
+  assert.deepEqual(told.slice(4), [
+    [
+      "web: no panic any more, checks are believed again; " +
+      "2 backends that failed once more will leave with the next failed check",
+    ],
+    [
+      "web 198.51.100.2:80 is unhealthy: refused (5 failed checks)",
+      "web 198.51.100.3:80 is unhealthy: refused (5 failed checks)",
+    ],
+  ]);
+});
+
+Deno.test("nobody falls where the way heals in the midst of a pass, however long it was broken", async () => {
+  const broken = Array.from({ length: 20 }, () => "-----");
+  const { seen, told } = await follow(["+++++", ...broken, "++-+-", "+++++", "--+++", "--+++"]);
+  assert.deepEqual(new Set(seen), new Set(["+++++"]));
+  assert.equal(told.flat().length, 2, "that a panic began, and that it ended");
+});
+
+Deno.test("a panic that comes again goes on counting", async () => {
+  const { seen } = await follow(["+++++", "---++", "--+++", "---++", "--+++", "--+++"]);
+  assert.deepEqual(seen.slice(1), ["+++++", "+++++", "+++++", "+++++", "--+++"]);
+});
+
 Deno.test("in a panic, who was ill stays out and who recovers comes in", async () => {
   const { seen } = await follow([
     ...["+++++", "-++++", "-++++", "-++++"],
