@@ -55,8 +55,11 @@ export interface BackendStatus {
   readonly bytes_out: number | null;
   /** Time of the last check, in milliseconds. */
   readonly check_ms: number | null;
-  /** When its health changed last, or it was added. Milliseconds since 1970. */
-  readonly changed_at_ms: number;
+  /**
+   * When its health changed last, or it was added. Milliseconds since 1970. null where it fails and is not
+   * believed: when it began to is on no record.
+   */
+  readonly changed_at_ms: number | null;
   /** Choices of the worker's since it began; null where it does not choose, or does not answer. */
   readonly chosen: number | null;
 }
@@ -257,8 +260,13 @@ function backendStatus(
     bytes_in: counters?.bytes_in ?? null,
     bytes_out: counters?.bytes_out ?? null,
     check_ms: standing.row?.check_ms ?? null,
-    changed_at_ms: standing.row?.since_ms ?? row.added_at_ms,
+    changed_at_ms: changedAt(standing, row),
   };
+}
+
+function changedAt({ state, row }: Standing, { added_at_ms }: BackendRow): number | null {
+  if (!row) return added_at_ms;
+  return row.state === state ? row.since_ms : null;
 }
 
 function intentStatus(

@@ -63,7 +63,7 @@ function serviceJson(
       ...rest,
       drain: drain && drainJson(drain),
       ...(chosen !== null && { chosen }),
-      changed_at: isoTime(changed_at_ms),
+      changed_at: changed_at_ms === null ? null : isoTime(changed_at_ms),
     })),
   };
 }
@@ -167,7 +167,8 @@ function healthText(
   if (health === "healthy") {
     return check_ms === null || reason ? health + reason : `${health} ${milliseconds(check_ms)}`;
   }
-  const since = check_ms === null ? "" : ` since ${isoTime(changed_at_ms)}`;
+  const isTimed = check_ms !== null && changed_at_ms !== null;
+  const since = isTimed ? ` since ${isoTime(changed_at_ms)}` : "";
   return paint(`${health}${reason}${since}`, "yellow");
 }
 

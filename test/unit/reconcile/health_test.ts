@@ -3,8 +3,9 @@ import assert from "node:assert/strict";
 import { parseConfig } from "../../../lib/config/load.ts";
 import { dueAfter, EVERYBODY, healthPass, type IsDue } from "../../../lib/reconcile/health.ts";
 import { settledOutcome } from "../../../lib/reconcile/settled.ts";
+import { readStatus } from "../../../lib/reconcile/status.ts";
 import type { Outcome } from "../../../lib/reconcile/outcome.ts";
-import { type Rig, withRig } from "./rig.ts";
+import { FACTS, type Rig, withRig } from "./rig.ts";
 
 const ADDRESSES = ["198.51.100.11", "198.51.100.12", "198.51.100.13"];
 
@@ -193,6 +194,24 @@ Deno.test(
     assert.deepEqual(shares, shares.toSorted((a, b) => a - b));
     assert.ok(shares[0]! < 0.1 && Math.abs(shares.at(-1)! - 1 / 3) < 0.02, shares.join());
     assert.ok(new Set(shares).size > 3, shares.join());
+  }),
+);
+
+Deno.test(
+  "in a panic, since when somebody fails is not told by when it came to be healthy",
+  withRig(async (rig) => {
+    const loaded = await parseConfig(config(), "lb.toml");
+    await rig.run(config());
+    const [well] = rig.store.health.all();
+    fail(rig, FIRST, SECOND);
+    await pass(rig, config());
+    const applied = { loaded, facts: FACTS };
+    const { services: [web] } = await readStatus(rig.machine, applied, { config_text: config() });
+    assert.deepEqual(web?.backends.map(({ changed_at_ms }) => changed_at_ms), [
+      null,
+      null,
+      well?.since_ms,
+    ]);
   }),
 );
 

@@ -228,6 +228,19 @@ Deno.test("health is shown with the time of the check, or with why and since whe
   );
 });
 
+Deno.test("who fails and is not believed has no time since when", () => {
+  const held = {
+    health: "unhealthy",
+    health_reason: "refused; not believed",
+    check_ms: 1,
+    changed_at_ms: null,
+  } as const;
+  const status = statusOf([backendStatus(0, held)]);
+  assert.match(statusText(status, plain), / unhealthy \(refused; not believed\) +617/);
+  const [json] = statusJson(status).services as { backends: Record<string, unknown>[] }[];
+  assert.equal(json?.backends[0]?.changed_at, null);
+});
+
 Deno.test("a panic is told with since when it is", () => {
   const status = statusOf();
   const services = [{ ...status.services[0]!, panic_since_ms: APPLIED }];
