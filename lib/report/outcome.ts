@@ -1,5 +1,7 @@
 import type { Change } from "../model/change.ts";
+import type { HealthChange } from "../model/health.ts";
 import { JOURNAL_RESOURCES } from "../model/journal.ts";
+import { nameOfKey } from "../model/service.ts";
 import { driftWords, type Outcome } from "../reconcile/outcome.ts";
 import { columns, type Paint } from "./table.ts";
 
@@ -7,8 +9,15 @@ const SIGNS = { add: "+", change: "~", remove: "-" } as const;
 const SIGN_STYLES = { add: "green", change: "yellow", remove: "red" } as const;
 
 /** `lb apply --json`, `lb reconcile --json`, … (docs/cli.md). */
-export function outcomeJson({ news: _, ...outcome }: Outcome): Record<string, unknown> {
-  return outcome;
+export function outcomeJson(
+  { news: _, health, ...outcome }: Outcome,
+): Record<string, unknown> {
+  return { ...outcome, ...health && { health: health.map(healthJson) } };
+}
+
+/** People and scripts know no `backendKey`: backends are called as in notifications. */
+function healthJson({ backend, ...change }: HealthChange) {
+  return { ...change, ...backend !== undefined && { backend: nameOfKey(backend) } };
 }
 
 /** What there is to report where lb has nothing in force: the same keys as always. */

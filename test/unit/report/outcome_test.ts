@@ -165,6 +165,21 @@ Deno.test("what changed of health is told, a line for each", () => {
   assert.match(outcomeText(outcome({ health }), false, plain), /^! web 198\.51\.100\.11:80 is un/m);
 });
 
+Deno.test("JSON calls backends as notifications do, not by lb's own keys", () => {
+  const keys = ["198.51.100.12|8080", "2001:db8:b::11|8080", "2001:db8:b::11|", undefined];
+  const health = keys.map((backend) =>
+    ({ kind: "health", service: "web", backend, message: "m" }) as const
+  );
+  const told = outcomeJson(outcome({ health })).health as { readonly backend?: string }[];
+  assert.deepEqual(told.map(({ backend }) => backend), [
+    "198.51.100.12:8080",
+    "[2001:db8:b::11]:8080",
+    "2001:db8:b::11",
+    undefined,
+  ]);
+  assert.ok(!("health" in outcomeJson(outcome())));
+});
+
 Deno.test("two runs as one: all that was done, and how things are in the end", () => {
   const first = outcome({ drift: ["chain a"], blocked: ["x"], unwell: ["y"], notes: ["n"] });
   const second = outcome({ changed: false, changes: [], sysctls: [], revision: 5 });
