@@ -12,7 +12,7 @@ export interface AskedBackend {
   readonly target: CheckTarget;
 }
 
-/** Who cannot be read keeps its factor for so long, and for so many intervals at least. */
+/** Of who cannot be read, what was known counts for so long, and for so many intervals at least. */
 const STALE_MS = 180_000;
 const STALE_INTERVALS = 3;
 

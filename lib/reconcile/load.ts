@@ -127,11 +127,12 @@ export function unreadLoads(
   return store.loads.all().flatMap((row) => {
     const service = byName.get(row.service);
     if (!service || row.reason === "" || row.scheduler !== service.scheduler) return [];
+    // Its weight goes on to what the last one asks for, beside those of the others.
     const follows = isFresh(service, row, now_ms)
-      ? "keeps its weight for now"
-      : "counts as average";
+      ? "the last one read counts for now"
+      : "it counts as average";
     const name = nameOfKey(row.backend);
-    return [`${row.service}: the load of ${name} cannot be read (${row.reason}): it ${follows}`];
+    return [`${row.service}: the load of ${name} cannot be read (${row.reason}): ${follows}`];
   });
 }
 

@@ -173,7 +173,7 @@ async function notes(rig: Rig, text: string) {
 }
 
 Deno.test(
-  "cpu: slots follow what agents say; whoever does not answer keeps its own for a while, then counts as average",
+  "cpu: slots follow what agents say; what one said last counts for a while, then it counts as average",
   withRig(async (rig) => {
     say(rig, { [FIRST]: 1, [SECOND]: 0.33 });
     await rig.run(ASKED);
@@ -184,11 +184,26 @@ Deno.test(
     assert.ok(ratio(rig) < 0.4, "it is believed a minute later");
     const [, unread] = rig.store.loads.all();
     assert.equal(unread?.reason, "connection refused");
-    const words = `web: the load of ${SECOND} cannot be read (connection refused): it`;
-    assert.deepEqual(await notes(rig, ASKED), [`${words} keeps its weight for now`]);
+    const words = `web: the load of ${SECOND} cannot be read (connection refused):`;
+    assert.deepEqual(await notes(rig, ASKED), [`${words} the last one read counts for now`]);
     for (let run = 0; run < 10; run++) await pass(rig, ASKED);
     assert.ok(Math.abs(ratio(rig) - 1) < 0.02, `${ratio(rig)}`);
-    assert.deepEqual(await notes(rig, ASKED), [`${words} counts as average`]);
+    assert.deepEqual(await notes(rig, ASKED), [`${words} it counts as average`]);
+  }),
+);
+
+Deno.test(
+  "cpu: the weight of who does not answer any more goes on to what it said last, and so it is told",
+  withRig(async (rig) => {
+    say(rig, { [FIRST]: 1, [SECOND]: 0.1 });
+    await rig.run(ASKED);
+    await pass(rig, ASKED);
+    const before = ratio(rig);
+    say(rig, { [FIRST]: 1 });
+    await pass(rig, ASKED);
+    assert.ok(ratio(rig) < before * 0.9, `${before}, ${ratio(rig)}`);
+    const [note = ""] = await notes(rig, ASKED);
+    assert.match(note, /: the last one read counts for now$/);
   }),
 );
 
