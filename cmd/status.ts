@@ -66,7 +66,7 @@ async function statusOf(store: Store, places: Places): Promise<Status> {
     const loaded = await appliedConfig(store);
     const facts = loaded && await readFacts(kernel, store, host);
     const applied = loaded && facts && { loaded, facts };
-    const about = { config_text: await configText(places) };
+    const about = await configFound(places);
     const worker = context.worker(kernel);
     const onlooker = { kernel, store, host, version: VERSION, worker };
     const status = await readStatus(onlooker, applied, about);
@@ -89,11 +89,15 @@ function removalsDue({ services }: Status): string[] {
 }
 
 /** What is in force is told whatever has become of the file. */
-async function configText(places: Places): Promise<string | undefined> {
+async function configFound(
+  places: Places,
+): Promise<{ readonly config_text: string } | { readonly config_trouble: string }> {
   try {
-    return await context.peekConfig(places);
+    const config_text = await context.peekConfig(places);
+    if (config_text !== undefined) return { config_text };
+    return { config_trouble: `there is no ${places.config}` };
   } catch (error) {
-    if (error instanceof LbError) return undefined;
+    if (error instanceof LbError) return { config_trouble: error.message };
     throw error;
   }
 }

@@ -90,8 +90,10 @@ export interface Status {
   readonly drifted: readonly string[];
   /** What is wanted and cannot be brought about, each with what the operator can do. */
   readonly blocked: readonly string[];
-  /** The config file is not what was applied last. */
+  /** The config file is not what was applied last, or there is none. */
   readonly config_edited: boolean;
+  /** Why the config file cannot be compared with what was applied; undefined where it can. */
+  readonly config_trouble?: string;
   /** As it is wanted, but maybe not as it was meant. */
   readonly notes: readonly string[];
   readonly services: readonly ServiceStatus[];
@@ -106,14 +108,16 @@ export type Onlooker = Omit<Machine, "facts" | "check" | "packets">;
 export async function readStatus(
   machine: Onlooker,
   applied: { readonly loaded: LoadedConfig; readonly facts: Facts } | undefined,
-  about: { readonly config_text: string | undefined },
+  about: { readonly config_text: string } | { readonly config_trouble: string },
 ): Promise<Status> {
   const latest = machine.store.revisions.latestApplied();
+  const compared = { config_text: undefined, config_trouble: undefined, ...about };
+  const isEdited = Boolean(latest?.config_text) && latest?.config_text !== compared.config_text;
   const base = {
     version: machine.version,
     // After an uninstall nothing is applied, and the file waits for the next apply as it should.
-    config_edited: Boolean(latest?.config_text) && about.config_text !== undefined &&
-      latest?.config_text !== about.config_text,
+    config_edited: isEdited,
+    ...isEdited && { config_trouble: compared.config_trouble },
     revision: latest?.revision ?? null,
     applied_at_ms: latest?.finished_at_ms ?? null,
     drift_last_pass: machine.store.passes.last()?.drift ?? 0,

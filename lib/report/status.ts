@@ -80,20 +80,13 @@ export function statusText(status: Status, paint: Paint): string {
       'Nothing was applied yet: write the config ("lb init" makes a sample), then "lb apply".';
   }
   const head = `revision ${status.revision}, applied ${isoTime(status.applied_at_ms!)}`;
-  const edited = status.config_edited
-    ? [
-      paint(
-        '! the config file has edits that are not applied; "lb apply --plan" shows them',
-        "yellow",
-      ),
-    ]
-    : [];
+  const edited = status.config_edited ? [paint(`! ${editedText(status)}`, "yellow")] : [];
   const drifted = status.drifted.map((object) =>
     paint(`! ${object} is not as it was applied; "lb reconcile" puts it right`, "yellow")
   );
   const notes = status.notes.map((note) => `· ${note}`);
   if (status.services.length === 0) {
-    return [head, ...drifted, ...blocked, ...notes, "No service is applied."].join("\n");
+    return [head, ...edited, ...drifted, ...blocked, ...notes, "No service is applied."].join("\n");
   }
   return [
     head,
@@ -105,6 +98,13 @@ export function statusText(status: Status, paint: Paint): string {
     ...status.services.map((one) => serviceText(one, paint)),
   ]
     .join("\n");
+}
+
+function editedText({ config_trouble, revision }: Status): string {
+  if (config_trouble === undefined) {
+    return 'the config file has edits that are not applied; "lb apply --plan" shows them';
+  }
+  return `${config_trouble}; "lb history ${revision}" prints what is applied`;
 }
 
 function workerText(report: WorkerReport, paint: Paint): string {

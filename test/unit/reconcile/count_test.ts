@@ -157,10 +157,13 @@ Deno.test(
 
 /** What `lb status` would tell. */
 async function statusOf(rig: Rig, config_text?: string) {
+  const about = config_text === undefined
+    ? { config_trouble: "there is no file" }
+    : { config_text };
   const latest = rig.store.revisions.latestApplied();
   const applied = latest &&
     { loaded: await parseConfig(latest.config_text, "revision"), facts: FACTS };
-  return await readStatus(rig.machine, applied, { config_text });
+  return await readStatus(rig.machine, applied, about);
 }
 
 Deno.test(
@@ -190,12 +193,15 @@ Deno.test(
   withRig(async (rig) => {
     const before = await statusOf(rig);
     assert.deepEqual([before.revision, before.applied_at_ms, before.services], [null, null, []]);
+    assert.equal(before.config_edited, false);
     await rig.run(single());
     rig.host.nft.edit("flush chain inet lb refuse");
     rig.host.network.addresses.delete("eth0 192.0.2.10/32");
     const { drifted, config_edited } = await statusOf(rig, `${single()}# edited`);
     assert.deepEqual(drifted, ["chain refuse", "eth0 192.0.2.10/32"]);
     assert.equal(config_edited, true);
+    const gone = await statusOf(rig);
+    assert.deepEqual([gone.config_edited, gone.config_trouble], [true, "there is no file"]);
     await rig.run(single());
     const after = await statusOf(rig, single());
     assert.deepEqual([after.drifted, after.drift_last_pass, after.config_edited], [[], 2, false]);

@@ -209,6 +209,17 @@ Deno.test("drift and waiting edits are told first, with what to do", () => {
   assert.deepEqual([drifted, config_edited], [["chain s-web4"], true]);
 });
 
+Deno.test("a config file that is gone is told, and where to find what was in it", () => {
+  const config_trouble = "there is no /etc/lb/lb.toml";
+  const status = statusOf(undefined, { config_edited: true, config_trouble });
+  const [, line] = statusText(status, plain).split("\n");
+  assert.equal(
+    line,
+    '! there is no /etc/lb/lb.toml; "lb history 7" prints what is applied',
+  );
+  assert.equal(statusJson(status).config_edited, true);
+});
+
 Deno.test("health is shown with the time of the check, or with why and since when it is not well", () => {
   const ill = {
     health: "unhealthy",
