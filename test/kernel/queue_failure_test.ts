@@ -1,6 +1,6 @@
 /** Supervisors that fail at the wrong moment. */
 import assert from "node:assert/strict";
-import { observeWorker, startWorker } from "../../lib/host/worker/worker.ts";
+import { observeWorker, startWorker, writeTable } from "../../lib/host/worker/worker.ts";
 import { workerPlaces } from "../../lib/model/worker.ts";
 import { files } from "../../lib/sys/files.ts";
 import { kernelTests, type Lab, LB } from "./harness.ts";
@@ -50,6 +50,30 @@ workerTest(
     assert.deepEqual([after.pid, after.worker_pid], [before.pid, before.worker_pid]);
   },
 );
+
+for (const isHung of [false, true]) {
+  workerTest(
+    `a run folder that is emptied and filled again at once: the ${
+      isHung ? "hung" : "old"
+    } worker is replaced without a gap`,
+    async (lab) => {
+      const before = await statusOf(lab);
+      const { runDir } = hostOf(lab).kernel;
+      const pair = [before.pid, before.worker_pid];
+      if (isHung) { for (const pid of pair) Deno.kill(pid, "SIGSTOP"); }
+      Deno.removeSync(runDir, { recursive: true });
+      files.mkdir(runDir, 0o700);
+      writeTable(hostOf(lab), tableOf("two", 3));
+      assert.equal(await observeWorker(hostOf(lab)), undefined, "the folder tells of nobody");
+      const after = await startWorker(hostOf(lab));
+      assert.equal(after.token, "two");
+      await until(() => processesOf(lab).length === 2, "the old pair is gone", 10_000);
+      assert.ok(!processesOf(lab).some((pid) => pair.includes(pid)));
+      allAnswered(await send(lab, { doors: [DOOR], count: 20 }));
+      assert.equal(await kernelChoices(lab), 0);
+    },
+  );
+}
 
 workerTest("a run folder whose path is too long for a socket is refused in words", async (lab) => {
   const runDir = `/run/lb-${"x".repeat(100)}`;

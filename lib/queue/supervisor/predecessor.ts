@@ -1,4 +1,5 @@
 import { type Estate, estateHolders, readEstate } from "../../kernel/worker_identity.ts";
+import { findEstate } from "./found_estate.ts";
 import type {
   ClockPort,
   DaemonsPort,
@@ -27,7 +28,9 @@ export class Predecessor {
 
   constructor(ports: PredecessorPorts) {
     this.#ports = ports;
-    this.#estate = readEstate(ports.files, ports.runDir);
+    const { files, runDir } = ports;
+    // Where somebody has emptied the folder, and another run filled it again before its holder saw that.
+    this.#estate = readEstate(files, runDir) ?? findEstate(files, runDir);
   }
 
   /** Its processes that are there: what has such a number and is no worker of this folder is not one. */
