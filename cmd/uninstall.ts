@@ -2,6 +2,7 @@ import { EXIT_ATTENTION, EXIT_OK } from "../lib/model/error.ts";
 import type { IntentRow } from "../lib/model/intent.ts";
 import { nameOfKey } from "../lib/model/service.ts";
 import type { Outcome } from "../lib/reconcile/outcome.ts";
+import type { Machine } from "../lib/reconcile/request.ts";
 import type { Remnant } from "../lib/store/remains.ts";
 import { change, printNothing, report } from "./change.ts";
 import { context, type Places } from "./context.ts";
@@ -89,7 +90,8 @@ async function uninstall(
     finish(machine, outcome) {
       // What was wanted of backends goes with them.
       machine.store.intents.replace([]);
-      const unknown = isKnown ? [] : [unknownPast(places)];
+      const unknown = isKnown ? pastOf(machine) : [unknownPast(places)];
+      machine.store.takeOvers.forget(machine.host);
       const blocked = [...outcome.blocked, ...unknown];
       if (!purges) return { ...outcome, blocked };
       const kept = whyKept(machine, elsewhere, outcome.blocked.length > 0);
@@ -111,6 +113,28 @@ function forgottenNotes(rows: readonly IntentRow[]): string[] {
 function unknownPast({ state }: Places): string {
   return `there was no state in ${state}: which sysctls and addresses lb set here is not known, and ` +
     "nothing was done to them; a reboot ends them, or you put them back by hand";
+}
+
+/** Of rules that were taken over nothing told what else was set with them. */
+function pastOf({ store, host }: Machine): string[] {
+  const takeOver = store.takeOvers.of(host);
+  if (!takeOver) return [];
+  const at = new Date(takeOver.at_ms).toISOString();
+  const vips = takeOver.vips.length > 0
+    ? `addresses (such as ${named(takeOver.vips)})`
+    : "addresses";
+  return [
+    `at ${at} rules were taken over that an lb had left and no state told of: which sysctls and ${vips} ` +
+    "it had set is not known, and nothing was done to them; a reboot ends them, or you put them back by hand",
+  ];
+}
+
+/** More than these say no more. */
+const NAMED_MAX = 6;
+
+function named(vips: readonly string[]): string {
+  const others = vips.length - NAMED_MAX;
+  return [...vips.slice(0, NAMED_MAX), ...others > 0 ? [`${others} more`] : []].join(", ");
 }
 
 /** There is nothing to put back, but maybe a config and what a killed run left. */

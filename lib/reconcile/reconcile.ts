@@ -1,5 +1,6 @@
 import { unusedEngines } from "../capability/unused.ts";
 import { StalePlanError } from "../engine/engine.ts";
+import { formatPrefix } from "../model/address.ts";
 import { InForceError, KernelError, LbError } from "../model/error.ts";
 import type { HealthChange } from "../model/health.ts";
 import { carryOut, loadModules } from "./carry_out.ts";
@@ -89,6 +90,7 @@ async function attempt(run: Run): Promise<Outcome | undefined> {
   const isBehind = plan.target.isNew || isHostBehind(plan.host) ||
     plan.tasks.some(({ isRecordBehind }) => isRecordBehind);
   if (plan.outcome.changed || isBehind) {
+    noteTakeOver(run, plan);
     const outcome = await carryOut(run, plan);
     if (stamps) await settleAfterChange(run, plan, outcome, stamps);
     return told(outcome);
@@ -100,14 +102,28 @@ async function attempt(run: Run): Promise<Outcome | undefined> {
 }
 
 /** What is replaced may be another lb's that is at work here: left and owned look the same. */
-function takeovers({ request }: Run, { tasks }: RunPlan): string[] {
-  if (request.loaded.config.services.length === 0) return [];
-  const goes = request.dryRun ? "would go" : "are gone";
-  return tasks.filter(({ have, memory }) => isUnknown(have, memory)).map(({ engine }) =>
+function takeovers(run: Run, plan: RunPlan): string[] {
+  const goes = run.request.dryRun ? "would go" : "are gone";
+  return takenOver(run, plan).map(({ engine }) =>
     `${engine.name}: there are rules that nothing on record here tells of; services in them that this ` +
     `config does not have ${goes}. If another lb (with its state elsewhere) owns them, give it ` +
     "a network namespace of its own"
   );
+}
+
+/** Engines whose rules nothing on record tells of; none where they are only removed. */
+function takenOver({ request }: Run, { tasks }: RunPlan): RunPlan["tasks"] {
+  if (request.loaded.config.services.length === 0) return [];
+  return tasks.filter(({ have, memory }) => isUnknown(have, memory));
+}
+
+/** Whoever made these rules has placed addresses and set sysctls, too: those are in no journal, for as long as they last. */
+function noteTakeOver(run: Run, plan: RunPlan): void {
+  if (takenOver(run, plan).length === 0) return;
+  const { machine: { store, host }, request: { loaded: { config } }, now_ms } = run;
+  const placed = config.services.filter(({ vip_on }) => vip_on !== "none");
+  const vips = [...new Set(placed.flatMap(({ vip }) => vip.map(formatPrefix)))];
+  store.takeOvers.note(host, { at_ms: now_ms, vips });
 }
 
 /**

@@ -17,6 +17,7 @@ import { Passes } from "./passes.ts";
 import { Remains } from "./remains.ts";
 import { Revisions } from "./revisions.ts";
 import { SettledState } from "./settled.ts";
+import { TakeOvers } from "./taken_over.ts";
 
 /** The database's name inside the state folder. */
 export const DATABASE_NAME = "lb.db";
@@ -36,6 +37,7 @@ export class Store {
   readonly outbox: Outbox;
   readonly loads: Loads;
   readonly opened: Opened;
+  readonly takeOvers: TakeOvers;
   readonly #db: Database;
 
   constructor(db: Database) {
@@ -53,6 +55,7 @@ export class Store {
     this.outbox = new Outbox(db);
     this.loads = new Loads(db);
     this.opened = new Opened(db);
+    this.takeOvers = new TakeOvers(db);
   }
 
   /** The journal of what was changed on this boot, in this network namespace. */

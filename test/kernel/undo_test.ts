@@ -182,6 +182,17 @@ test("with the state gone, uninstall removes the rules and says what it cannot k
   await uninstall(lab, "--purge");
 });
 
+test("after a state was lost and its rules taken over, uninstall says what it cannot know, once", async (lab) => {
+  const { balancer, topology } = lab;
+  await apply(lab, { weights: [1], more: 'vip_on = "front"' });
+  Deno.removeSync(`${topology.folder}/state`, { recursive: true });
+  assert.equal((await balancer.lb("apply")).code, 0);
+  const { code, stderr } = await balancer.lb("uninstall", "--yes");
+  assert.equal(code, 1, stderr);
+  assert.match(stderr, /rules were taken over .* no state told of: .*such as 203\.0\.113\.10, /);
+  await uninstall(lab, "--purge");
+});
+
 test('sysctl = "check" reports and changes none', async (lab) => {
   await pristine(lab);
   const before = (await look(lab)).sysctls;

@@ -10,6 +10,7 @@ import { health } from "./009_health.ts";
 import { intents } from "./010_intents.ts";
 import { outbox } from "./011_outbox.ts";
 import { load } from "./012_load.ts";
+import { takenOver } from "./013_taken_over.ts";
 import type { Migration } from "./migration.ts";
 
 /** Every step, oldest first. */
@@ -26,6 +27,7 @@ export const MIGRATIONS: readonly Migration[] = [
   intents,
   outbox,
   load,
+  takenOver,
 ];
 
 /** The schema this lb works with. */

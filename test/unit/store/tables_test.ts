@@ -153,6 +153,23 @@ Deno.test(
 );
 
 Deno.test(
+  "a take-over is known on this boot and in this namespace, until it was told of",
+  inStore(({ takeOvers }) => {
+    const first = { at_ms: 7, vips: ["192.0.2.10/32", "2001:db8::10/128"] };
+    const others = [{ ...HOST, boot_id: "other" }, { ...HOST, netns: "other" }] as const;
+    for (const host of [HOST, ...others]) takeOvers.note(host, first);
+    takeOvers.note(HOST, { at_ms: 8, vips: [] });
+    assert.deepEqual(takeOvers.of(HOST), first);
+    takeOvers.forget(HOST);
+    assert.deepEqual([HOST, ...others].map((host) => takeOvers.of(host)), [
+      undefined,
+      undefined,
+      first,
+    ]);
+  }),
+);
+
+Deno.test(
   "a journalled change is open until it is undone, in the order it was made",
   inStore((store) => {
     const journal = store.journal(HOST, () => 77);
