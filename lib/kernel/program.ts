@@ -1,11 +1,9 @@
 import { KernelError } from "../model/error.ts";
+import { CODE_TIMED_OUT } from "../model/exit_code.ts";
 import type { ProcessPort } from "../sys/ports.ts";
 
 /** 10,000 services take nft some ten seconds; a hung program must not hang a cron job. */
 const TIMEOUT_MS = 120_000;
-
-/** ProcessPort's, of a program that was killed for its time. */
-const CODE_TIMED_OUT = 124;
 
 /** The words that nft and iptables print for an errno (strerror of glibc and musl). */
 const ERRNO_BY_WORDS: readonly (readonly [RegExp, string])[] = [

@@ -1,4 +1,5 @@
 import { whyUnsafe } from "../kernel/file_safety.ts";
+import { endInWords } from "../model/exit_code.ts";
 import { tame } from "../model/text.ts";
 import type { RunResult } from "../sys/ports.ts";
 import type { Channel, Teller } from "./channel.ts";
@@ -8,9 +9,6 @@ const TIMEOUT_MS = 5_000;
 
 /** Enough for the first line of what it says. */
 const OUTPUT_BYTES_MAX = 16 * 1024;
-
-/** The code of timeout(1). */
-const CODE_TIMED_OUT = 124;
 
 /** Runs a program for each event, without a shell: JSON on its standard input, the like in its environment. */
 export function program(argv: readonly string[], { ports, config, version }: Teller): Channel {
@@ -54,10 +52,6 @@ function environmentOf(message: Message): Record<string, string> {
 function refuse({ code, stdout, stderr }: RunResult, timeout_ms: number): void {
   if (code === 0) return;
   const words = tame(stderr) || tame(stdout);
-  const how = code === CODE_TIMED_OUT
-    ? `no end within ${timeout_ms / 1000} s`
-    : code > 128
-    ? `ended by signal ${code - 128}`
-    : `exit code ${code}`;
+  const how = endInWords(code, timeout_ms);
   throw new Error(words === "" ? how : `${how}: ${words}`);
 }

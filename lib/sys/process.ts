@@ -1,10 +1,8 @@
+import { CODE_TIMED_OUT } from "../model/exit_code.ts";
 import type { ProcessPort, RunOptions, RunResult } from "./ports.ts";
 import { startProgram } from "./program.ts";
 
 const TIMEOUT_MS = 60_000;
-
-/** The code of timeout(1). */
-const CODE_TIMED_OUT = 124;
 
 /** Real programs. */
 export const process: ProcessPort = { run };

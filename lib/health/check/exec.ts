@@ -1,4 +1,5 @@
 import { whyUnsafe } from "../../kernel/file_safety.ts";
+import { endInWords } from "../../model/exit_code.ts";
 import { tame } from "../../model/text.ts";
 import type { RunResult } from "../../sys/ports.ts";
 import { type Call, sourceOf } from "./call.ts";
@@ -23,7 +24,7 @@ export async function checkExec(call: Call): Promise<void> {
     isApart: true,
   });
   if (peers.now_ms() >= call.until_ms) throw new Unwell(`no end within ${spell(timeout_ms)}`);
-  judge(result);
+  judge(result, timeout_ms);
 }
 
 function environmentOf(call: Call): Record<string, string> {
@@ -39,10 +40,9 @@ function environmentOf(call: Call): Record<string, string> {
 }
 
 /** What monitoring plugins have to say is on standard output, and what went wrong on the other. */
-function judge({ code, stdout, stderr }: RunResult): void {
+function judge({ code, stdout, stderr }: RunResult, timeout_ms: number): void {
   if (code === 0) return;
   const words = tame(stdout) || tame(stderr);
-  // 128 and the number of the signal, as a shell has it.
-  const how = code > 128 ? `ended by signal ${code - 128}` : `exit code ${code}`;
+  const how = endInWords(code, timeout_ms);
   throw new Unwell(words === "" ? how : `${how}: ${words}`);
 }
