@@ -68,7 +68,7 @@ export async function followDrains(places: Places, follow: Follow): Promise<numb
   }
   const interrupted = isStopped && await isGoingOn(places, follow.service, load);
   if (!interrupted) sum = await withFates(places, follow, sum, load);
-  return conclude(follow, sum, { interrupted });
+  return await conclude(follow, sum, { interrupted });
 }
 
 /** That a drain is under way no more is not to say that it has come to its end. */
@@ -101,7 +101,11 @@ async function fatesOf(places: Places, { waited }: Follow, load: Load): Promise<
 
 const GONE = "the state is gone: what has become of the drain is not known";
 
-function conclude({ outcome, json }: Follow, sum: Outcome, { interrupted }: Ending): number {
+async function conclude(
+  { outcome, json }: Follow,
+  sum: Outcome,
+  { interrupted }: Ending,
+): Promise<number> {
   const begun = new Set<HealthChange>(outcome.health);
   const news = (sum.health ?? []).filter((change) => !begun.has(change));
   const lines = [
@@ -110,7 +114,7 @@ function conclude({ outcome, json }: Follow, sum: Outcome, { interrupted }: Endi
       .map((line) => `attention: ${line}`),
   ];
   const paint = stderrPaint();
-  if (json) printJson(sum);
+  if (json) printJson((await import("../lib/report/outcome.ts")).outcomeJson(sum));
   else for (const line of lines) say(paint(line, "yellow"));
   if (!interrupted) return exitCodeOf(sum);
   say('The drain goes on: "lb reconcile" ends it at its deadline, "lb status" shows it.');
