@@ -8,6 +8,6 @@ export const CODE_TIMED_OUT = 124;
  * @param timeout_ms after which it was killed
  */
 export function endInWords(code: number, timeout_ms: number): string {
-  if (code === CODE_TIMED_OUT) return `no end within ${timeout_ms / 1000} s`;
+  if (code === CODE_TIMED_OUT) return `no end within ${Number((timeout_ms / 1000).toFixed(1))} s`;
   return code > 128 ? `ended by signal ${code - 128}` : `exit code ${code}`;
 }
