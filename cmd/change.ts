@@ -145,7 +145,7 @@ async function withHealth(
   machine: Machine,
 ): Promise<Outcome> {
   if (changes.length === 0 && machine.store.health.isEmpty()) return outcome;
-  const { withHealth } = await import("../lib/reconcile/health.ts");
+  const { withHealth } = await import("../lib/reconcile/health/health.ts");
   return withHealth(outcome, changes, machine);
 }
 

@@ -1,7 +1,7 @@
 import type { LoadedConfig } from "../lib/config/load.ts";
 import { LbError } from "../lib/model/error.ts";
 import type { HealthChange } from "../lib/model/health.ts";
-import type { DrainResult, Removal } from "../lib/reconcile/drain.ts";
+import type { DrainResult, Removal } from "../lib/reconcile/drain/drain.ts";
 import type { Outcome } from "../lib/reconcile/outcome.ts";
 import type { Machine } from "../lib/reconcile/request.ts";
 import type { Store } from "../lib/store/store.ts";
@@ -39,7 +39,7 @@ async function lookAfter(
   loaded: LoadedConfig,
   run: DrainRun,
 ): Promise<Outcome> {
-  const { drainPass } = await import("../lib/reconcile/drain.ts");
+  const { drainPass } = await import("../lib/reconcile/drain/drain.ts");
   const result = await drainPass(machine, loaded.config);
   const notes = [...outcome.notes, ...result.notes];
   const told = await withChanges({ ...outcome, notes }, result.changes, machine);
@@ -71,7 +71,7 @@ export async function withChanges(
   machine: Machine,
 ): Promise<Outcome> {
   if (changes.length === 0) return outcome;
-  const { withHealth } = await import("../lib/reconcile/health.ts");
+  const { withHealth } = await import("../lib/reconcile/health/health.ts");
   return withHealth({ ...outcome, health: [...outcome.health ?? [], ...changes] }, [], machine);
 }
 

@@ -2,7 +2,7 @@ import type { LoadedConfig } from "../lib/config/load.ts";
 import { EXIT_ATTENTION, LbError } from "../lib/model/error.ts";
 import type { HealthChange } from "../lib/model/health.ts";
 import type { IntentRow } from "../lib/model/intent.ts";
-import type { Fates } from "../lib/reconcile/fate.ts";
+import type { Fates } from "../lib/reconcile/drain/fate.ts";
 import type { Outcome } from "../lib/reconcile/outcome.ts";
 import type { DrainProgress } from "../lib/report/drain.ts";
 import { drainBar, drainLines, totals } from "../lib/report/drain.ts";
@@ -90,7 +90,7 @@ async function fatesOf(places: Places, { waited }: Follow, load: Load): Promise<
   try {
     if (!store) return { calledOff: [GONE], isLeaving: false };
     const [{ drainFates }, loaded] = await Promise.all([
-      import("../lib/reconcile/fate.ts"),
+      import("../lib/reconcile/drain/fate.ts"),
       load(store),
     ]);
     return drainFates(store, loaded?.config ?? { services: [] }, waited);
@@ -142,7 +142,7 @@ async function drainsOf(places: Places, service: string, load: Load): Promise<Fo
   const store = await context.readStore(places);
   try {
     if (!store) return [];
-    const { openDrains } = await import("../lib/reconcile/drain.ts");
+    const { openDrains } = await import("../lib/reconcile/drain/drain.ts");
     const loaded = await load(store);
     if (!loaded) return [];
     const host = context.hostIdentity();

@@ -1,7 +1,7 @@
 import type { LoadedConfig } from "../lib/config/load.ts";
 import { EXIT_CODES, EXIT_OK, LbError } from "../lib/model/error.ts";
 import type { HealthChange } from "../lib/model/health.ts";
-import type { IsDue } from "../lib/reconcile/health.ts";
+import type { IsDue } from "../lib/reconcile/health/health.ts";
 import type { Outcome, OutcomeSum } from "../lib/reconcile/outcome.ts";
 import type { Machine } from "../lib/reconcile/request.ts";
 import type { PassCount, Rhythm } from "../lib/reconcile/rhythm.ts";
@@ -114,7 +114,7 @@ function passOf(places: Places): Pass {
  */
 async function drainsDue(machine: Machine, run: DrainRun): Promise<Outcome | undefined> {
   if (machine.store.intents.isIdle()) return undefined;
-  const { nextWake } = await import("../lib/reconcile/drain.ts");
+  const { nextWake } = await import("../lib/reconcile/drain/drain.ts");
   if ((nextWake(machine.store) ?? Infinity) > context.clock.now_ms()) return undefined;
   const { lookAfterDrains } = await import("./drains.ts");
   try {
@@ -140,7 +140,7 @@ async function checkBackends(
   isDue?: IsDue,
 ): Promise<readonly HealthChange[]> {
   if (machine.store.revisions.latestApplied() === undefined) return [];
-  const { EVERYBODY, healthPass } = await import("../lib/reconcile/health.ts");
+  const { EVERYBODY, healthPass } = await import("../lib/reconcile/health/health.ts");
   const loaded = await configIn(machine.store);
   return loaded ? await healthPass(machine, loaded.config, isDue ?? EVERYBODY) : [];
 }
@@ -165,7 +165,7 @@ async function goOn(
 ): Promise<number> {
   const [{ runPasses }, { dueAfter }, { isToEnd }] = await Promise.all([
     import("../lib/reconcile/rhythm.ts"),
-    import("../lib/reconcile/health.ts"),
+    import("../lib/reconcile/health/health.ts"),
     import("./machine.ts"),
   ]);
   const log = await PassLog.begin(places, json);
@@ -273,7 +273,7 @@ async function nextWakeIn(places: Places): Promise<number | undefined> {
     const store = await context.readStore(places);
     try {
       if (!store || store.intents.isIdle()) return undefined;
-      const { nextWake } = await import("../lib/reconcile/drain.ts");
+      const { nextWake } = await import("../lib/reconcile/drain/drain.ts");
       return nextWake(store);
     } finally {
       store?.close();

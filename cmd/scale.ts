@@ -5,7 +5,7 @@ import { EXIT_OK, LbError } from "../lib/model/error.ts";
 import type { HealthChange } from "../lib/model/health.ts";
 import type { IntentRow } from "../lib/model/intent.ts";
 import { addressOfKey, backendKey } from "../lib/model/service.ts";
-import type { Granted, Wanted } from "../lib/reconcile/intents.ts";
+import type { Granted, Wanted } from "../lib/reconcile/drain/intents.ts";
 import type { Outcome } from "../lib/reconcile/outcome.ts";
 import type { Machine } from "../lib/reconcile/request.ts";
 import type { Store } from "../lib/store/store.ts";
@@ -233,8 +233,8 @@ async function grantAll(
   isPlan: boolean,
 ): Promise<Granted & { readonly wanted: NewConfig }> {
   const [{ grant }, { knownStandings }] = await Promise.all([
-    import("../lib/reconcile/intents.ts"),
-    import("../lib/reconcile/health.ts"),
+    import("../lib/reconcile/drain/intents.ts"),
+    import("../lib/reconcile/health/health.ts"),
   ]);
   const before = store.intents.all();
   const { config } = wanted.loaded;
@@ -270,7 +270,7 @@ async function recorded(
   changes: readonly HealthChange[],
 ): Promise<Outcome> {
   if (changes.length === 0) return outcome;
-  const { recordChanges } = await import("../lib/reconcile/drain.ts");
+  const { recordChanges } = await import("../lib/reconcile/drain/drain.ts");
   recordChanges(machine.store, changes, machine.kernel.clock.now_ms());
   return await withChanges(outcome, changes, machine);
 }

@@ -77,7 +77,7 @@ async function uninstall(
     lockTimeout_ms,
     dryRun: false,
     async check(machine) {
-      const { endCut } = await import("../lib/reconcile/drain.ts");
+      const { endCut } = await import("../lib/reconcile/drain/drain.ts");
       await endCut(machine, Infinity);
       forgotten = forgottenNotes(machine.store.intents.all());
       return [];

@@ -1,11 +1,11 @@
 import { flushUdp, type Gone } from "../host/conntrack/flush.ts";
-import { flushUnbalanced } from "../host/conntrack/unbalanced.ts";
 import { freePorts } from "../host/conntrack/reopen.ts";
+import { flushUnbalanced } from "../host/conntrack/unbalanced.ts";
 import { type MarkLayout, markLayout } from "../model/mark.ts";
 import { addressOfKey } from "../model/service.ts";
 import type { PlacedService } from "../model/state.ts";
 import type { BackendRow } from "../store/ids.ts";
-import { knownStandings } from "./health.ts";
+import { knownStandings } from "./health/health.ts";
 import type { EngineTask, RunPlan } from "./plan.ts";
 import type { Machine, Run } from "./request.ts";
 import { retiredBackends } from "./tracking.ts";

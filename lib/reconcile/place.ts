@@ -14,8 +14,8 @@ import type { Config } from "../model/settings.ts";
 import type { DesiredState, PlacedBackend, PlacedService } from "../model/state.ts";
 import { followsLoad, followsMeasure } from "../scheduler/load.ts";
 import { type BackendName, type BackendRow, rowFinder } from "../store/ids.ts";
+import { isFollowed, type Loads, NO_LOADS, underLoad } from "./health/load.ts";
 import { type Links, NO_LINKS } from "./links.ts";
-import { isFollowed, type Loads, NO_LOADS, underLoad } from "./load.ts";
 import { trackingOf, type Watch } from "./tracking.ts";
 
 /** The names under which the store keeps the ids of all configured backends. */

@@ -8,7 +8,8 @@ import { LbError } from "../model/error.ts";
 import type { DesiredState, PlacedService } from "../model/state.ts";
 import { allocateIds, type BackendRow } from "../store/ids.ts";
 import { findDrift, markOf } from "./drift.ts";
-import { knownStandings } from "./health.ts";
+import { knownStandings } from "./health/health.ts";
+import { isFollowed, observeLoads } from "./health/load.ts";
 import {
   hostChanges,
   hostDrift,
@@ -18,16 +19,15 @@ import {
   planHost,
 } from "./host.ts";
 import { type Links, observeLinks, obstacles, refuseOffLink } from "./links.ts";
-import { isFollowed, observeLoads } from "./load.ts";
-import { trackingNotes, type Watch } from "./tracking.ts";
 import { type Memory, recall, type View, viewOf, type ViewOptions } from "./memory.ts";
-import type { Outcome } from "./outcome.ts";
 import { isAwaited, moveNotes, movesOf, watchTranslated } from "./move.ts";
+import type { Outcome } from "./outcome.ts";
 import { backendNames, placeServices, servicesOn } from "./place.ts";
+import { planQueue, type QueueStage } from "./queue.ts";
 import type { Run } from "./request.ts";
 import { enginesHere } from "./selection.ts";
-import { planQueue, type QueueStage } from "./queue.ts";
 import { newToken } from "./token.ts";
+import { trackingNotes, type Watch } from "./tracking.ts";
 
 /** The config text that is being brought about. */
 export interface Target {

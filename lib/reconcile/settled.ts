@@ -8,12 +8,12 @@ import type { Address } from "../model/address.ts";
 import { KernelError } from "../model/error.ts";
 import type { EngineName } from "../model/service.ts";
 import type { PlacedService } from "../model/state.ts";
+import { isFollowed } from "./health/load.ts";
 import { hostChanges, hostWant, planHost } from "./host.ts";
 import { directBackends } from "./links.ts";
-import { isFollowed } from "./load.ts";
 import type { Outcome } from "./outcome.ts";
-import { queueInputs } from "./queue.ts";
 import type { RunPlan } from "./plan.ts";
+import { queueInputs } from "./queue.ts";
 import type { Machine, Run } from "./request.ts";
 import { enginesHere } from "./selection.ts";
 

@@ -1,27 +1,27 @@
+import type { Facts } from "../capability/facts.ts";
+import type { LoadedConfig } from "../config/load.ts";
 import type { BackendCounters, Engine } from "../engine/engine.ts";
 import { ENGINES } from "../engine/registry.ts";
-import type { LoadedConfig } from "../config/load.ts";
-import type { Facts } from "../capability/facts.ts";
+import { type Intents, intentsOf, secondsLeft } from "../health/drain.ts";
 import type { Standing, Standings } from "../health/standing.ts";
 import { HASTY_MS } from "../host/neighbour/observe.ts";
-import { type Intents, intentsOf, secondsLeft } from "../health/drain.ts";
-import type { DrainEnd, Intent, IntentRecord } from "../model/intent.ts";
 import type { HealthState } from "../model/health.ts";
+import type { DrainEnd, Intent, IntentRecord } from "../model/intent.ts";
 import type { EngineName } from "../model/service.ts";
 import type { DesiredState, PlacedBackend, PlacedService } from "../model/state.ts";
 import { type BackendRow, foldCounter } from "../store/ids.ts";
 import { findDrift } from "./drift.ts";
-import { knownStandings, RISING } from "./health.ts";
+import { knownStandings, RISING } from "./health/health.ts";
+import { observeLoads, unreadLoads } from "./health/load.ts";
 import { hostDrift, hostWant, planHost } from "./host.ts";
 import { observeLinks } from "./links.ts";
-import { observeLoads, unreadLoads } from "./load.ts";
 import { committedOf, isUntouched, type Memory, recall } from "./memory.ts";
 import { betterNotes } from "./move.ts";
-import { planQueue, reportWorker, type WorkerReport } from "./queue.ts";
-import { committedTracking } from "./tracking.ts";
 import { placeServices, servicesOn, weightReason } from "./place.ts";
+import { planQueue, reportWorker, type WorkerReport } from "./queue.ts";
 import type { Machine } from "./request.ts";
 import { type Chosen, heldEngines, selectAll } from "./selection.ts";
+import { committedTracking } from "./tracking.ts";
 
 /** A drain as it is now. */
 export interface DrainStatus {

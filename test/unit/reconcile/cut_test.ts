@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { parseConfig } from "../../../lib/config/load.ts";
 import { KernelError } from "../../../lib/model/error.ts";
-import { drainPass } from "../../../lib/reconcile/drain.ts";
+import { drainPass } from "../../../lib/reconcile/drain/drain.ts";
 import type { Machine } from "../../../lib/reconcile/request.ts";
 import { DONE, due, FIRST, nftEnds, SECOND, TEXT } from "./cut_rig.ts";
 import { type Rig, withRig } from "./rig.ts";

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { parseConfig } from "../../../lib/config/load.ts";
 import { endChange } from "../../../lib/health/intent_change.ts";
 import type { IntentRow } from "../../../lib/model/intent.ts";
-import { drainFates } from "../../../lib/reconcile/fate.ts";
+import { drainFates } from "../../../lib/reconcile/drain/fate.ts";
 import { FIRST, TEXT } from "./cut_rig.ts";
 import { withRig } from "./rig.ts";
 

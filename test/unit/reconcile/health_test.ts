@@ -1,7 +1,12 @@
 /** What checks find, down to the kernel: the one path with checks that a test answers. */
 import assert from "node:assert/strict";
 import { parseConfig } from "../../../lib/config/load.ts";
-import { dueAfter, EVERYBODY, healthPass, type IsDue } from "../../../lib/reconcile/health.ts";
+import {
+  dueAfter,
+  EVERYBODY,
+  healthPass,
+  type IsDue,
+} from "../../../lib/reconcile/health/health.ts";
 import { settledOutcome } from "../../../lib/reconcile/settled.ts";
 import { readStatus } from "../../../lib/reconcile/status.ts";
 import type { Outcome } from "../../../lib/reconcile/outcome.ts";

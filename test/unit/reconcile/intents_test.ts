@@ -1,10 +1,10 @@
 /** What operators want of backends, down to the kernel: the one path with intents on record. */
 import assert from "node:assert/strict";
 import { parseConfig } from "../../../lib/config/load.ts";
-import { drainPass, nextWake } from "../../../lib/reconcile/drain.ts";
+import { drainPass, nextWake } from "../../../lib/reconcile/drain/drain.ts";
 import type { Standings } from "../../../lib/health/standing.ts";
-import { EVERYBODY, healthPass } from "../../../lib/reconcile/health.ts";
-import { grant, type Wanted } from "../../../lib/reconcile/intents.ts";
+import { EVERYBODY, healthPass } from "../../../lib/reconcile/health/health.ts";
+import { grant, type Wanted } from "../../../lib/reconcile/drain/intents.ts";
 import { settledOutcome } from "../../../lib/reconcile/settled.ts";
 import { parseAddress } from "../../../lib/model/address.ts";
 import type { IntentRow } from "../../../lib/model/intent.ts";

@@ -1,8 +1,13 @@
 /** Weights that follow connections on nft, from one run to the next. */
 import assert from "node:assert/strict";
 import { parseConfig } from "../../../lib/config/load.ts";
-import { dueAfter, EVERYBODY, healthPass, type IsDue } from "../../../lib/reconcile/health.ts";
-import { unreadLoads } from "../../../lib/reconcile/load.ts";
+import {
+  dueAfter,
+  EVERYBODY,
+  healthPass,
+  type IsDue,
+} from "../../../lib/reconcile/health/health.ts";
+import { unreadLoads } from "../../../lib/reconcile/health/load.ts";
 import type { Rig } from "./rig.ts";
 import { withRig } from "./rig.ts";
 

@@ -1,7 +1,7 @@
 /** What becomes of connections tells of backends, down to conntrack. */
 import assert from "node:assert/strict";
 import { parseConfig } from "../../../lib/config/load.ts";
-import { EVERYBODY, healthPass } from "../../../lib/reconcile/health.ts";
+import { EVERYBODY, healthPass } from "../../../lib/reconcile/health/health.ts";
 import { type Rig, withRig } from "./rig.ts";
 
 const [FIRST, SECOND, THIRD] = ["198.51.100.11", "198.51.100.12", "198.51.100.13"] as const;

@@ -1,13 +1,13 @@
-import type { Engine } from "../engine/engine.ts";
-import { effectiveWeight } from "../health/effective_weight.ts";
-import { isFresh } from "../health/load.ts";
-import type { LoadReading, LoadRow } from "../model/load.ts";
-import { backendKey, fullName, nameOfKey, type Service } from "../model/service.ts";
-import type { Config } from "../model/settings.ts";
-import type { PlacedBackend, PlacedService } from "../model/state.ts";
-import { followsLoad, followsMeasure, loadFactors } from "../scheduler/load.ts";
-import type { Memory, Rememberer } from "./memory.ts";
-import type { PathService } from "./place.ts";
+import type { Engine } from "../../engine/engine.ts";
+import { effectiveWeight } from "../../health/effective_weight.ts";
+import { isFresh } from "../../health/load.ts";
+import type { LoadReading, LoadRow } from "../../model/load.ts";
+import { backendKey, fullName, nameOfKey, type Service } from "../../model/service.ts";
+import type { Config } from "../../model/settings.ts";
+import type { PlacedBackend, PlacedService } from "../../model/state.ts";
+import { followsLoad, followsMeasure, loadFactors } from "../../scheduler/load.ts";
+import type { Memory, Rememberer } from "../memory.ts";
+import type { PathService } from "../place.ts";
 
 /** Looks up what is known of a backend's load; undefined where that is nothing, or long ago. */
 export type Readings = (

@@ -1,14 +1,14 @@
-import type { Engine } from "../engine/engine.ts";
-import { ENGINES } from "../engine/registry.ts";
-import { beyondHabit, leastResetting, type Traffic } from "../health/passive.ts";
-import type { CheckedBackend } from "../health/target.ts";
-import { fitsMark } from "../model/mark.ts";
-import { backendKey } from "../model/service.ts";
-import type { DesiredState } from "../model/state.ts";
-import { dumpFailed, type FailedConnection } from "../netlink/conntrack/failed.ts";
-import type { OpenedRow } from "../store/opened.ts";
+import type { Engine } from "../../engine/engine.ts";
+import { ENGINES } from "../../engine/registry.ts";
+import { beyondHabit, leastResetting, type Traffic } from "../../health/passive.ts";
+import type { CheckedBackend } from "../../health/target.ts";
+import { fitsMark } from "../../model/mark.ts";
+import { backendKey } from "../../model/service.ts";
+import type { DesiredState } from "../../model/state.ts";
+import { dumpFailed, type FailedConnection } from "../../netlink/conntrack/failed.ts";
+import type { OpenedRow } from "../../store/opened.ts";
+import type { Machine } from "../request.ts";
 import { committedServices, loadName } from "./load.ts";
-import type { Machine } from "./request.ts";
 
 type Watcher = Pick<Machine, "store" | "host" | "kernel">;
 

@@ -1,17 +1,17 @@
-import { endings, lasting, nextDeadline, secondsLeft } from "../health/drain.ts";
-import { endChange } from "../health/intent_change.ts";
-import { findFlows, type Flow, type Sought } from "../host/cut/flow.ts";
-import { removeCut } from "../host/cut/rules.ts";
-import { formatEndpoint } from "../model/address.ts";
-import type { HealthChange } from "../model/health.ts";
-import type { DrainEnd, IntentRow } from "../model/intent.ts";
-import { type Backend, backendKey, portRanges, type Service } from "../model/service.ts";
-import type { Config } from "../model/settings.ts";
-import { rowFinder } from "../store/ids.ts";
-import type { Store } from "../store/store.ts";
+import { endings, lasting, nextDeadline, secondsLeft } from "../../health/drain.ts";
+import { endChange } from "../../health/intent_change.ts";
+import { findFlows, type Flow, type Sought } from "../../host/cut/flow.ts";
+import { removeCut } from "../../host/cut/rules.ts";
+import { formatEndpoint } from "../../model/address.ts";
+import type { HealthChange } from "../../model/health.ts";
+import type { DrainEnd, IntentRow } from "../../model/intent.ts";
+import { type Backend, backendKey, portRanges, type Service } from "../../model/service.ts";
+import type { Config } from "../../model/settings.ts";
+import { rowFinder } from "../../store/ids.ts";
+import type { Store } from "../../store/store.ts";
+import { knownLayouts } from "../flows.ts";
+import type { Machine } from "../request.ts";
 import { type Cut, prepareCut } from "./cut.ts";
-import { knownLayouts } from "./flows.ts";
-import type { Machine } from "./request.ts";
 
 /** What a drain's pass has come to. */
 export interface DrainResult {

@@ -1,8 +1,8 @@
-import { tellsEnd } from "../health/intent_change.ts";
-import type { IntentRow } from "../model/intent.ts";
-import { backendKey, fullName, nameOfKey } from "../model/service.ts";
-import type { Config } from "../model/settings.ts";
-import type { Store } from "../store/store.ts";
+import { tellsEnd } from "../../health/intent_change.ts";
+import type { IntentRow } from "../../model/intent.ts";
+import { backendKey, fullName, nameOfKey } from "../../model/service.ts";
+import type { Config } from "../../model/settings.ts";
+import type { Store } from "../../store/store.ts";
 
 /** What became of drains that somebody has waited for. */
 export interface Fates {

@@ -1,10 +1,10 @@
-import { type Flow, withEntries } from "../host/cut/flow.ts";
-import { closeInIpvs, provoke } from "../host/cut/provoke.ts";
-import { type CutTuple, writeCut } from "../host/cut/rules.ts";
-import { KernelError, LbError } from "../model/error.ts";
-import { PROTOCOL_NUMBERS } from "../model/service.ts";
-import { deleteEntries } from "../netlink/conntrack/delete.ts";
-import type { Machine } from "./request.ts";
+import { type Flow, withEntries } from "../../host/cut/flow.ts";
+import { closeInIpvs, provoke } from "../../host/cut/provoke.ts";
+import { type CutTuple, writeCut } from "../../host/cut/rules.ts";
+import { KernelError, LbError } from "../../model/error.ts";
+import { PROTOCOL_NUMBERS } from "../../model/service.ts";
+import { deleteEntries } from "../../netlink/conntrack/delete.ts";
+import type { Machine } from "../request.ts";
 
 /** So long resets answer what comes of the connections: a lost packet is sent again by then, and again. */
 const CUT_MS = 10_000;

@@ -1,18 +1,18 @@
-import { intentsOf } from "../health/drain.ts";
-import { type AskedBackend, askedBackends } from "../health/load.ts";
-import { judge, type Judged, type Known, type Seen } from "../health/pass.ts";
-import { withTraffic } from "../health/passive.ts";
-import { type Standings, standingsOf } from "../health/standing.ts";
-import { type CheckedBackend, checkedBackends, targetOf } from "../health/target.ts";
-import type { HealthChange, HealthRow, HealthState } from "../model/health.ts";
-import type { IntentRow } from "../model/intent.ts";
-import { fullName, type Health, nameOfKey, type Service } from "../model/service.ts";
-import type { Config } from "../model/settings.ts";
-import type { Store } from "../store/store.ts";
+import { intentsOf } from "../../health/drain.ts";
+import { type AskedBackend, askedBackends } from "../../health/load.ts";
+import { judge, type Judged, type Known, type Seen } from "../../health/pass.ts";
+import { withTraffic } from "../../health/passive.ts";
+import { type Standings, standingsOf } from "../../health/standing.ts";
+import { type CheckedBackend, checkedBackends, targetOf } from "../../health/target.ts";
+import type { HealthChange, HealthRow, HealthState } from "../../model/health.ts";
+import type { IntentRow } from "../../model/intent.ts";
+import { fullName, type Health, nameOfKey, type Service } from "../../model/service.ts";
+import type { Config } from "../../model/settings.ts";
+import type { Store } from "../../store/store.ts";
+import type { Outcome } from "../outcome.ts";
+import type { Machine } from "../request.ts";
 import { noteFigures, noteTimes } from "./measure.ts";
-import type { Outcome } from "./outcome.ts";
 import { observeTraffic } from "./passive.ts";
-import type { Machine } from "./request.ts";
 
 /** Whose turn it is, by what is known of it. */
 export type IsDue = (

@@ -1,13 +1,13 @@
-import { BY_INTENT, levelChanges } from "../health/change.ts";
-import { intentsOf, type Wish, wished } from "../health/drain.ts";
-import { type Obstacle, wishChange } from "../health/intent_change.ts";
-import { NOTHING_TOLD, type Standings } from "../health/standing.ts";
-import { type Address, formatEndpoint } from "../model/address.ts";
-import { LbError } from "../model/error.ts";
-import type { HealthChange } from "../model/health.ts";
-import type { IntentRow } from "../model/intent.ts";
-import { type Backend, backendKey, fullName, type Service } from "../model/service.ts";
-import type { Config } from "../model/settings.ts";
+import { BY_INTENT, levelChanges } from "../../health/change.ts";
+import { intentsOf, type Wish, wished } from "../../health/drain.ts";
+import { type Obstacle, wishChange } from "../../health/intent_change.ts";
+import { NOTHING_TOLD, type Standings } from "../../health/standing.ts";
+import { type Address, formatEndpoint } from "../../model/address.ts";
+import { LbError } from "../../model/error.ts";
+import type { HealthChange } from "../../model/health.ts";
+import type { IntentRow } from "../../model/intent.ts";
+import { type Backend, backendKey, fullName, type Service } from "../../model/service.ts";
+import type { Config } from "../../model/settings.ts";
 
 /** What an operator wants of one backend of a service. */
 export interface Wanted {

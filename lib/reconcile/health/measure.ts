@@ -1,23 +1,23 @@
-import { ENGINES } from "../engine/registry.ts";
-import type { CheckResult } from "../health/check/check.ts";
-import { type AskedBackend, loadAfter } from "../health/load.ts";
-import type { CheckedBackend } from "../health/target.ts";
-import type { LoadReading, LoadRow } from "../model/load.ts";
-import { fitsMark, type MarkLayout } from "../model/mark.ts";
-import { backendKey, type EngineName, type Service } from "../model/service.ts";
-import type { Config } from "../model/settings.ts";
-import type { PlacedService } from "../model/state.ts";
-import { countActive } from "../netlink/conntrack/count.ts";
+import { ENGINES } from "../../engine/registry.ts";
+import type { CheckResult } from "../../health/check/check.ts";
+import { type AskedBackend, loadAfter } from "../../health/load.ts";
+import type { CheckedBackend } from "../../health/target.ts";
+import type { LoadReading, LoadRow } from "../../model/load.ts";
+import { fitsMark, type MarkLayout } from "../../model/mark.ts";
+import { backendKey, type EngineName, type Service } from "../../model/service.ts";
+import type { Config } from "../../model/settings.ts";
+import type { PlacedService } from "../../model/state.ts";
+import { countActive } from "../../netlink/conntrack/count.ts";
 import {
   costOfConnections,
   costOfFigure,
   costOfTime,
   followsLoad,
   followsMeasure,
-} from "../scheduler/load.ts";
+} from "../../scheduler/load.ts";
+import { servicesOn } from "../place.ts";
+import type { Machine } from "../request.ts";
 import { committedServices, factorsOf, isCounted, loadName } from "./load.ts";
-import { servicesOn } from "./place.ts";
-import type { Machine } from "./request.ts";
 
 /** What a look at a backend's load has found: what it costs, or why that could not be told. */
 interface Found {
