@@ -24,7 +24,7 @@ export function statusCommand(end: End) {
     )
     .action(async (name, options) => {
       context.needRoot("status");
-      const status = await currentStatus(placesOf(options));
+      const status = await calmStatus(placesOf(options));
       const shown = name === undefined ? status : await onlyService(status, name);
       const { statusJson, statusText } = await import("../lib/report/status.ts");
       if (options.json) printJson(statusJson(shown));
@@ -44,6 +44,28 @@ function isUnwell({ backends, panic_since_ms }: ServiceStatus): boolean {
     backends.some(({ health, check_ms, intent }) =>
       health !== "healthy" && check_ms !== null && intent !== "maintenance"
     );
+}
+
+/** A run is over by then, as a rule. */
+const RUN_MS_MAX = 2_000;
+
+/**
+ * What a run that is under way has written is not on record yet, and looks like a change behind lb's back: before
+ * that is said, it is looked at once more while nobody writes.
+ */
+async function calmStatus(places: Places): Promise<Status> {
+  const status = await currentStatus(places);
+  if (status.drifted.length === 0 || !context.files.stat(`${places.runDir}/lock`)) return status;
+  const lock = await context.lock(places, RUN_MS_MAX).catch((error: unknown) => {
+    if (error instanceof LbError) return undefined;
+    throw error;
+  });
+  if (!lock) return status;
+  try {
+    return await currentStatus(places);
+  } finally {
+    lock.release();
+  }
 }
 
 async function currentStatus(places: Places): Promise<Status> {
