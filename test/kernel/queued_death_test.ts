@@ -90,20 +90,25 @@ test("SIGSTOP, ten times: nothing fails, and nothing is later than two retransmi
   assert.ok(result.slowest_ms < TWO_RETRANSMISSIONS_MS, `${result.slowest_ms} ms`);
 });
 
+/** What runs in the balancer's namespace, a line each: its number, its age in seconds, its state and its command line. */
+async function processesOf(lab: Lab): Promise<string> {
+  const { stdout } = await process.run(["ip", "netns", "pids", lab.topology.balancer]);
+  if (stdout.trim() === "") return "";
+  const pids = stdout.trim().split(/\s+/).join(",");
+  return (await process.run(["ps", "-o", "pid=,ppid=,etimes=,stat=,args=", "-p", pids])).stdout;
+}
+
 test("an uninstall in the middle of a revival leaves no process behind", async (lab) => {
   await apply(lab, { weights: WEIGHTS, more: 'engine = "nfqueue"' });
   const { worker } = await statusOf(lab);
   await must(lab, "kill", "-KILL", `${worker.pid}`);
   const { code, stderr } = await lab.balancer.lb("uninstall", "--yes");
   assert.equal(code, 0, stderr);
-  await eventually("all have ended", async () => {
-    const { stdout } = await process.run(["ip", "netns", "pids", lab.topology.balancer]);
-    return stdout.trim() === "";
-  });
+  await eventually("all have ended", async () => await processesOf(lab) === "")
+    .catch(async (error) => assert.fail(`${error.message}:\n${await processesOf(lab)}`));
   // Nor does one come later.
   await must(lab, "sleep", "2");
-  const { stdout } = await process.run(["ip", "netns", "pids", lab.topology.balancer]);
-  assert.equal(stdout.trim(), "");
+  assert.equal(await processesOf(lab), "");
 });
 
 test("a supervisor that is stopped is replaced by a reconcile, and nothing fails", async (lab) => {

@@ -68,7 +68,7 @@ export async function runSupervisor(start: SupervisorStart): Promise<void> {
     } finally {
       lock.release();
     }
-    if (life) await live(life, listener, runDir, log);
+    if (life) await live(life, listener, log);
   } finally {
     listener.close();
   }
@@ -96,7 +96,7 @@ async function takeOver(
     await supervisor.stop();
     throw error;
   }
-  // Told to stop in the middle of it.
+  // Told to stop in the middle of it, or not wanted any more.
   await ended;
 }
 
@@ -104,7 +104,6 @@ async function takeOver(
 async function live(
   { supervisor, ended }: Life,
   listener: Listener,
-  runDir: string,
   log: Log,
 ): Promise<void> {
   const manager = serviceManager();
@@ -117,7 +116,7 @@ async function live(
     );
     manager?.tell("READY=1");
     const every_ms = Math.min(LIVE_EVERY_MS, (manager?.watchdog_ms ?? Infinity) / 2);
-    timer = setInterval(() => look(supervisor, runDir, manager, log), every_ms);
+    timer = setInterval(() => look(supervisor, manager, log), every_ms);
     await ended;
   } finally {
     await supervisor.stop();
@@ -128,16 +127,14 @@ async function live(
 
 function look(
   supervisor: Supervisor,
-  runDir: string,
   manager: ServiceManager | undefined,
   log: Log,
 ): void {
   try {
     const status = supervisor.status();
     manager?.tell("WATCHDOG=1", `STATUS=${describe(status, supervisor.isServing)}`);
-    // Who removes the folder, or what we choose by, has done with us, whether or not he knows of us.
-    const path = status.token !== "" ? workerPlaces(runDir).table : runDir;
-    if (!files.stat(path)) void supervisor.stop();
+    // Whether or not whoever removed it knows of us.
+    if (!supervisor.isWanted) void supervisor.stop();
   } catch (error) {
     log(`${error}`);
   }

@@ -76,6 +76,12 @@ export class Supervisor implements Controlled {
     return this.#table === undefined || this.#link?.isServing === true;
   }
 
+  /** Whether there still is what we choose by, or at least the folder to find it in: who removes that has done with us. */
+  get isWanted(): boolean {
+    const { files, runDir } = this.#ports;
+    return files.stat(this.#table ? workerPlaces(runDir).table : runDir) !== undefined;
+  }
+
   /** Says by the run folder's files that the queues are ours. A predecessor that ends leaves them to us. */
   takeCharge(): void {
     const { files, pid, runDir } = this.#ports;

@@ -44,15 +44,17 @@ export async function takeQueues(way: TakeOver): Promise<void> {
 /**
  * Ends the predecessor as soon as somebody of ours serves.
  *
- * @returns whether the queues are ours now: not where we were told to stop before
+ * @returns whether the queues are ours now: not where we were told to stop before, or are not wanted any more
  * @throws {LbError} `kernel-refused` where nobody comes to serve; the predecessor goes on then
  */
 export async function succeed(
   { supervisor, predecessor, queues, clock }: TakeOver,
 ): Promise<boolean> {
   const until_ms = clock.now_ms() + START_MS_MAX;
-  const waits = () => !supervisor.isServing && !supervisor.isStopping;
+  const waits = () => !supervisor.isServing && !supervisor.isStopping && supervisor.isWanted;
   while (waits() && clock.now_ms() < until_ms) await clock.sleep(LOOK_EVERY_MS);
+  // Whoever uninstalls knows of our predecessor alone, and our worker finds no table to begin with.
+  if (!supervisor.isWanted) await supervisor.stop();
   if (supervisor.isStopping) return false;
   if (!supervisor.isServing && predecessor.pids.length > 0) {
     throw new LbError("kernel-refused", "no worker starts; the one that there is goes on");

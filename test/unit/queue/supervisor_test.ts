@@ -2,7 +2,9 @@ import assert from "node:assert/strict";
 import type { QueueTable } from "../../../lib/engine/nfqueue/table.ts";
 import { DEFAULT_MARK_MASK, markLayout } from "../../../lib/model/mark.ts";
 import { QueueSet } from "../../../lib/queue/queue_set.ts";
+import type { Predecessor } from "../../../lib/queue/supervisor/predecessor.ts";
 import { Supervisor } from "../../../lib/queue/supervisor/supervisor.ts";
+import { succeed } from "../../../lib/queue/supervisor/take_over.ts";
 import type {
   AdoptedSocketsPort,
   HeldSocket,
@@ -228,4 +230,14 @@ Deno.test("a reload whose table was replaced meanwhile ends with the later one's
   files.replace(TABLE, tableOf("two"));
   assert.equal(await supervisor.reload(), "three");
   await supervisor.stop();
+});
+
+Deno.test("whoever takes over ends when what it was to choose by is removed before it serves", async () => {
+  const { supervisor, queues, files, clock, workers, state, closed } = rig(tableOf("one"), 1);
+  state.startable = false;
+  const began_ms = clock.now_ms();
+  files.remove(TABLE);
+  const predecessor = { pids: [] } as unknown as Predecessor;
+  assert.equal(await succeed({ supervisor, queues, predecessor, clock }), false);
+  assert.deepEqual([clock.now_ms() - began_ms, workers.length, closed], [0, 0, [21]]);
 });
