@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { type Outcome, readOutcomes } from "../../runner/junit.ts";
 import { ELSEWHERE, kernelFiles } from "../../runner/kernels.ts";
-import { matrix } from "../../runner/matrix.ts";
+import { type Cell, matrix } from "../../runner/matrix.ts";
 import { allGood, failures, skipped, summary } from "../../runner/report.ts";
+import { recovered, secondTries } from "../../runner/second_try.ts";
 import { chooseSuites, picked, SUITES } from "../../runner/suites.ts";
 
 /** The shape of Deno 2.9's report: one passed, one failed, one skipped, one with two steps. */
@@ -136,4 +137,22 @@ Deno.test("without a name every usual suite runs, and a wrong name is told the r
   assert.deepEqual(chooseSuites([]), SUITES.filter(({ name }) => name !== "bench"));
   assert.deepEqual(chooseSuites(["bench", "unit"]).map(({ name }) => name), ["unit", "bench"]);
   assert.throws(() => chooseSuites(["untit"]), /no suite untit; there are ok, unit/);
+});
+
+Deno.test("a few files that failed are tried once more, many are not", () => {
+  const cell = (file: string, result: Outcome["result"], seconds = 10): Cell => ({
+    ...{ file, on: "own", seconds },
+    outcomes: [{ name: file, result, failure: "" }],
+  });
+  const files = (cells: readonly Cell[]) => secondTries(cells).map(({ file }) => file);
+  assert.deepEqual(files([cell("a", "passed"), cell("b", "failed"), cell("c", "skipped")]), ["b"]);
+  assert.deepEqual(files([..."abcde"].map((name) => cell(name, "failed"))), []);
+  assert.deepEqual(files([cell("a", "failed", 200)]), []);
+});
+
+Deno.test("what passed at its second try is told by name", () => {
+  const outcome = (name: string, result: Outcome["result"]) => ({ name, result, failure: "" });
+  const before = [outcome("x", "failed"), outcome("y", "failed"), outcome("z", "passed")];
+  const after = [outcome("x", "passed"), outcome("y", "failed"), outcome("z", "passed")];
+  assert.deepEqual(recovered(before, after), ["PASSED AT THE SECOND TRY, alone: x"]);
 });
