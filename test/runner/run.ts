@@ -77,7 +77,11 @@ async function replaced(
     const machine = MACHINES.find(({ name }) => name === before.on)!;
     const step = steps.find(({ name, on }) => name === before.file && on === before.on)!;
     const found = await prepare(machine);
-    const after = await runCell(machine, step, found, { limit_ms: GUEST_LIMIT_MS, signal, verbose });
+    const after = await runCell(machine, step, found, {
+      limit_ms: GUEST_LIMIT_MS,
+      signal,
+      verbose,
+    });
     tell([...recovered(before.outcomes, after.outcomes), ...failures(after.outcomes)]);
     done.set(before, after);
   }
