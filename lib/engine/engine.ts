@@ -142,7 +142,12 @@ export interface Engine<
   apply(kernel: Kernel, plan: Plan, stamp: string): Promise<Applied>;
   /** New connections by backend id, as far as the snapshot counts them. Pure. */
   totals(have: Snapshot): ReadonlyMap<number, number>;
-  counters(kernel: Kernel, state: DesiredState): Promise<BackendCounters[]>;
+  /** @param how.withoutActive leaves active connections at null where all of conntrack would be read for them */
+  counters(
+    kernel: Kernel,
+    state: DesiredState,
+    how?: { readonly withoutActive?: boolean },
+  ): Promise<BackendCounters[]>;
   /** Connections of queued services that the kernel chose for in the worker's place, by service. */
   fallbacks(kernel: Kernel, state: DesiredState): ReadonlyMap<string, number>;
 }

@@ -16,6 +16,7 @@ import { Outbox } from "./outbox.ts";
 import { Passes } from "./passes.ts";
 import { Remains } from "./remains.ts";
 import { Revisions } from "./revisions.ts";
+import { Samples } from "./samples.ts";
 import { SettledState } from "./settled.ts";
 import { TakeOvers } from "./taken_over.ts";
 
@@ -38,6 +39,7 @@ export class Store {
   readonly loads: Loads;
   readonly opened: Opened;
   readonly takeOvers: TakeOvers;
+  readonly samples: Samples;
   readonly #db: Database;
 
   constructor(db: Database) {
@@ -56,6 +58,7 @@ export class Store {
     this.loads = new Loads(db);
     this.opened = new Opened(db);
     this.takeOvers = new TakeOvers(db);
+    this.samples = new Samples(db);
   }
 
   /** The journal of what was changed on this boot, in this network namespace. */

@@ -143,16 +143,24 @@ function fallbacks(kernel: Kernel, state: DesiredState): Map<string, number> {
   }));
 }
 
-async function counters(kernel: Kernel, state: DesiredState): Promise<BackendCounters[]> {
+async function counters(
+  kernel: Kernel,
+  state: DesiredState,
+  { withoutActive = false }: { readonly withoutActive?: boolean } = {},
+): Promise<BackendCounters[]> {
   const counted = countsOf(listCounters(kernel, state));
   const isTracked = state.services.some(({ forward }) => forward !== "dr");
-  const active = isTracked ? countActive(kernel.sockets, state.marks) : new Map<number, number>();
+  const active = isTracked && !withoutActive
+    ? countActive(kernel.sockets, state.marks)
+    : new Map<number, number>();
   return await Promise.resolve(
     state.services.flatMap((service) =>
       service.backends.map(({ id }) => ({
         id,
         new_connections: isCounted(service) ? counted.get(id) ?? 0 : null,
-        active_connections: isMarked(service, state.marks, id) ? active.get(id) ?? 0 : null,
+        active_connections: !withoutActive && isMarked(service, state.marks, id)
+          ? active.get(id) ?? 0
+          : null,
         // Byte counts would take conntrack accounting, which costs memory per connection (nf_conntrack_acct).
         bytes_in: null,
         bytes_out: null,

@@ -11,6 +11,7 @@ import { intents } from "./010_intents.ts";
 import { outbox } from "./011_outbox.ts";
 import { load } from "./012_load.ts";
 import { takenOver } from "./013_taken_over.ts";
+import { samples } from "./014_samples.ts";
 import type { Migration } from "./migration.ts";
 
 /** Every step, oldest first. */
@@ -28,6 +29,7 @@ export const MIGRATIONS: readonly Migration[] = [
   outbox,
   load,
   takenOver,
+  samples,
 ];
 
 /** The schema this lb works with. */
