@@ -4,7 +4,12 @@ import { type Paint, painter } from "../lib/report/table.ts";
 
 /** stdout carries the answer; everything said beside it goes to stderr. */
 export function print(text: string): void {
-  writeAll(Deno.stdout, text + "\n");
+  offer(text);
+}
+
+/** The same. @returns whether somebody took it: whoever prints again and again ends where nobody does */
+export function offer(text: string): boolean {
+  return writeAll(Deno.stdout, text + "\n");
 }
 
 /** A line for people, on stderr. */
@@ -77,7 +82,7 @@ const FULL_PIPE_MS_MAX = 5_000;
 const FULL_PIPE_PAUSE_MS = 20;
 
 /** Output that nobody takes is lost, and no reason to fail: what was to be done is done. */
-function writeAll(stream: { writeSync(bytes: Uint8Array): number }, text: string): void {
+function writeAll(stream: { writeSync(bytes: Uint8Array): number }, text: string): boolean {
   const bytes = new TextEncoder().encode(text);
   const deadline_ms = performance.now() + FULL_PIPE_MS_MAX;
   for (let at = 0; at < bytes.length;) {
@@ -86,8 +91,11 @@ function writeAll(stream: { writeSync(bytes: Uint8Array): number }, text: string
     } catch (error) {
       // A pipe that does not block and is full; any other error (the reader has gone, the disk is full)
       // does not go away.
-      if (!(error instanceof Deno.errors.WouldBlock) || performance.now() > deadline_ms) return;
+      if (!(error instanceof Deno.errors.WouldBlock) || performance.now() > deadline_ms) {
+        return false;
+      }
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, FULL_PIPE_PAUSE_MS);
     }
   }
+  return true;
 }

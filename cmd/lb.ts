@@ -7,6 +7,7 @@ import { deliveries } from "./deliveries.ts";
 import { doctorCommand } from "./doctor.ts";
 import { historyCommand } from "./history.ts";
 import { initCommand } from "./init.ts";
+import { eventsCommand } from "./events.ts";
 import { fail, printJson } from "./io.ts";
 import { notifyCommand } from "./notify.ts";
 import { type End, examples } from "./options.ts";
@@ -24,6 +25,7 @@ const COMMANDS: readonly ((end: End) => Command)[] = [
   applyCommand,
   statusCommand,
   scaleCommand,
+  eventsCommand,
   historyCommand,
   rollbackCommand,
   reconcileCommand,

@@ -61,6 +61,16 @@ export function parsePatience(text: string): number {
   throw new InvalidArgumentError('write a time such as "500ms", "5s", "2m" or "1h".');
 }
 
+/** The same for a pause between two looks, which takes some time. @throws {InvalidArgumentError} */
+export function parsePause(text: string): number {
+  const pause_ms = parseDuration(text) ?? 0;
+  if (pause_ms >= PAUSE_MS_MIN) return pause_ms;
+  throw new InvalidArgumentError('write a time from 200ms on, such as "2s".');
+}
+
+/** Who looks more often looks at what the looking costs. */
+const PAUSE_MS_MIN = 200;
+
 /** Number of a revision, as `lb history` lists it. @throws {InvalidArgumentError} */
 export function parseRevision(text: string): number {
   return parseWhole(text, "the number of a revision, as lb history lists it");

@@ -99,8 +99,8 @@ function passOf(places: Places): Pass {
         return loaded && { loaded, command: "lb reconcile" };
       },
       after: async (machine, outcome) => {
-        const { takeSamples } = await import("../lib/reconcile/sample.ts");
-        await takeSamples(machine);
+        const { recordPassage } = await import("../lib/reconcile/sample.ts");
+        await recordPassage(machine);
         if (early) return await withEarly(early, outcome);
         const { lookAfterDrains } = await import("./drains.ts");
         return await lookAfterDrains(machine, outcome, run);

@@ -1,10 +1,11 @@
+import { Option } from "@commander-js/extra-typings";
 import { formatEndpoint } from "../lib/model/address.ts";
-import { EXIT_ATTENTION, EXIT_OK, LbError } from "../lib/model/error.ts";
+import { LbError } from "../lib/model/error.ts";
 import type { ServiceStatus, Status } from "../lib/reconcile/status.ts";
 import type { Store } from "../lib/store/store.ts";
 import { context, type Places } from "./context.ts";
-import { print, printJson, stdoutPaint } from "./io.ts";
-import { type End, examples, placedCommand, placesOf } from "./options.ts";
+import { type End, examples, parsePause, placedCommand, placesOf, plainPath } from "./options.ts";
+import type { StatusLook } from "./status_output.ts";
 import { VERSION } from "./version.ts";
 
 /** `lb status` */
@@ -14,23 +15,38 @@ export function statusCommand(end: End) {
     .description("Shows every service with its backends, weights and connections.")
     .argument("[service]", "only this one")
     .option("--once", "print once and exit (always so in this version)", false)
+    .option("--prometheus", "metrics, in the text format of Prometheus", false)
+    .addOption(
+      new Option("--output <file>", "write there instead, at once and whole (mode 0644)")
+        .argParser(plainPath),
+    )
+    .option("--watch <time>", 'print again every so often ("2s"), until Ctrl-C', parsePause)
     .addHelpText(
       "after",
       examples(
         ["lb status", "all services"],
         ["lb status web", "one service"],
+        ["lb status --watch 2s", "again and again, on any terminal"],
         ["lb status --json | jq '.services[].backends'", "for scripts"],
+        [
+          "lb status --prometheus --output /var/lib/prometheus/node-exporter/lb.prom",
+          "for node-exporter's textfile collector",
+        ],
       ),
     )
     .action(async (name, options) => {
       context.needRoot("status");
-      const status = await calmStatus(placesOf(options));
-      const shown = name === undefined ? status : await onlyService(status, name);
-      const { statusJson, statusText } = await import("../lib/report/status.ts");
-      if (options.json) printJson(statusJson(shown));
-      else print(statusText(shown, stdoutPaint()));
-      end(needsAttention(shown) ? EXIT_ATTENTION : EXIT_OK);
+      const { tellStatus } = await import("./status_output.ts");
+      const look = () => lookAt(placesOf(options), name);
+      end(await tellStatus(look, options));
     });
+}
+
+/** One look. */
+async function lookAt(places: Places, name: string | undefined): Promise<StatusLook> {
+  const status = await calmStatus(places);
+  const shown = name === undefined ? status : await onlyService(status, name);
+  return { status: shown, needsAttention: needsAttention(shown) };
 }
 
 /** Something differs, is in the way, or is not well. */
@@ -129,6 +145,7 @@ const NOTHING_APPLIED: Status = {
   revision: null,
   applied_at_ms: null,
   drift_last_pass: 0,
+  last_pass_at_ms: null,
   skipped_passes: 0,
   drifted: [],
   blocked: [],

@@ -38,6 +38,10 @@ export const SOURCES: Readonly<Record<string, Source>> = {
   "history revision": (_, places) => revisions(places, false),
   "history --diff": (_, places) => revisions(places, false),
   "history --limit": unknown,
+  "events --since": unknown,
+  "events --limit": unknown,
+  "status --watch": unknown,
+  "status --output": files,
   "rollback revision": (_, places) => revisions(places, true),
 };
 

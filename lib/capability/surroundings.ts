@@ -1,6 +1,7 @@
 import { FAMILIES, type Family } from "../model/address.ts";
 import type { MarkLayout } from "../model/mark.ts";
 import type { Kernel } from "../sys/ports.ts";
+import { type ConntrackFill, conntrackFill } from "./conntrack_fill.ts";
 import { moduleIndex } from "./detect.ts";
 import { statefulRules } from "./stateful.ts";
 
@@ -14,12 +15,6 @@ export interface ListedChain {
   readonly prio?: number;
   /** What becomes of a packet that no rule of a base chain decides on. */
   readonly policy?: string;
-}
-
-/** How full the kernel's table of connections is. */
-export interface ConntrackFill {
-  readonly count: number;
-  readonly max: number;
 }
 
 /** What else is on this machine that lb's own rules meet. */
@@ -47,7 +42,7 @@ const CONNTRACK_FULL_RATIO = 0.8;
 export async function lookAround(kernel: Kernel): Promise<Surroundings> {
   return {
     chains: await foreignChains(kernel),
-    conntrack: conntrackFill(kernel),
+    conntrack: conntrackFill(kernel.files),
     watched: await watchedBy(kernel),
     filteredBridges: filteredBridges(kernel),
   };
@@ -141,12 +136,6 @@ async function foreignChains(kernel: Kernel): Promise<ListedChain[]> {
     // No nft, or none that speaks JSON: the capabilities say so.
     return [];
   }
-}
-
-function conntrackFill({ files }: Kernel): ConntrackFill | undefined {
-  const read = (key: string) => Number(files.read(`/proc/sys/net/netfilter/${key}`) ?? NaN);
-  const [count, max] = [read("nf_conntrack_count"), read("nf_conntrack_max")];
-  return count >= 0 && max > 0 ? { count, max } : undefined;
 }
 
 function filteredBridges({ files }: Kernel): string[] {

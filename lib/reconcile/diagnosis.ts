@@ -1,6 +1,7 @@
 import { type Facts, isPossible } from "../capability/facts.ts";
 import { procSysMount } from "../capability/proc_sys.ts";
-import { conflicts, type ConntrackFill, type Surroundings } from "../capability/surroundings.ts";
+import type { ConntrackFill } from "../capability/conntrack_fill.ts";
+import { conflicts, type Surroundings } from "../capability/surroundings.ts";
 import type { EngineReport } from "../capability/select.ts";
 import { DATA_PATHS } from "../engine/registry.ts";
 import { addressResource } from "../host/address/address.ts";

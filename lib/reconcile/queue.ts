@@ -59,13 +59,29 @@ export async function planQueue(
   machine: Pick<Machine, "kernel" | "worker" | "version">,
   states: readonly DesiredState[],
 ): Promise<QueueStage> {
+  return (await surveyQueue(machine, states)).stage;
+}
+
+/** What a look at the queue worker tells. */
+export interface QueueSurvey {
+  readonly stage: QueueStage;
+  /** Undefined where none is in use. */
+  readonly worker?: WorkerReport;
+}
+
+/** As {@linkcode planQueue}, with what is known of the worker. */
+export async function surveyQueue(
+  machine: Pick<Machine, "kernel" | "worker" | "version">,
+  states: readonly DesiredState[],
+): Promise<QueueSurvey> {
   const state = states.find(({ queues }) => queues);
   const table = state && queueTable(state);
   // The run folder may have been emptied meanwhile: whoever wants a rule, or all of them gone, looks at the rules.
   const mustLook = table !== undefined || states.every(({ services }) => services.length === 0);
   const seen = await observeQueue(machine, mustLook);
-  if (!table && !seen) return NOTHING;
-  return stageOf(machine.version, state, table, seen);
+  if (!table && !seen) return { stage: NOTHING };
+  const stage = stageOf(machine.version, state, table, seen);
+  return seen?.wasInUse ? { stage, worker: reportOf(seen.worker) } : { stage };
 }
 
 /**
@@ -192,7 +208,10 @@ export async function reportWorker(
   { kernel, worker }: Pick<Machine, "kernel" | "worker">,
 ): Promise<WorkerReport | undefined> {
   if (kernel.files.stat(workerPlaces(kernel.runDir).table) === undefined) return undefined;
-  const view = await observeWorker(worker);
+  return reportOf(await observeWorker(worker));
+}
+
+function reportOf(view: WorkerView | undefined): WorkerReport {
   if (!view) return { state: "gone" };
   if (view.isElsewhere) return { state: "elsewhere", pid: view.pid };
   if (!view.responsive) return { state: "silent", pid: view.pid };

@@ -1,6 +1,6 @@
 import type { BackendCounters } from "../engine/engine.ts";
 import { ENGINES } from "../engine/registry.ts";
-import { KernelError } from "../model/error.ts";
+import { LbError } from "../model/error.ts";
 import { type Counts, type Sample, totalsOf } from "../model/sample.ts";
 import type { DesiredState, PlacedService } from "../model/state.ts";
 import { type BackendRow, foldCounter } from "../store/ids.ts";
@@ -18,17 +18,18 @@ const COUNT_EVERY_MS_PER_ENTRY = 0.3;
 const ALWAYS_MS = 10_000;
 
 /**
- * Puts on record what was counted of each service, if it is time for it. Where the kernel cannot be asked just
- * now, there is no sample: whoever needs the kernel tells of it.
+ * Puts on record that a pass has come to its end, and what was counted of each service by then, if it is time
+ * for that. Where the kernel cannot be asked, or the disk is full, there is no record: whoever needs them tells
+ * of it.
  */
-export async function takeSamples(machine: Keeper): Promise<void> {
-  const { store: { samples }, kernel: { clock } } = machine;
+export async function recordPassage(machine: Keeper): Promise<void> {
+  const { store: { samples, passes }, kernel: { clock } } = machine;
   const at_ms = clock.now_ms();
-  if (!samples.isDue(at_ms)) return;
   try {
-    samples.add(await readSamples(machine, at_ms));
+    passes.end(at_ms);
+    if (samples.isDue(at_ms)) samples.add(await readSamples(machine, at_ms));
   } catch (error) {
-    if (!(error instanceof KernelError)) throw error;
+    if (!(error instanceof LbError)) throw error;
   }
 }
 

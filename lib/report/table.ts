@@ -33,6 +33,7 @@ function pad(cell: string, width: number): string {
   return cell + " ".repeat(width - visibleWidth(cell));
 }
 
-function visibleWidth(cell: string): number {
+/** How many places a terminal gives it; colours take none. */
+export function visibleWidth(cell: string): number {
   return stringWidth(cell);
 }

@@ -4,7 +4,7 @@ import type { Database } from "./database.ts";
 export interface NewEvent {
   /** Milliseconds since 1970. */
   readonly at_ms: number;
-  /** `apply`, `drift`, `sysctl`, `address`, `engine`, … */
+  /** One of `EVENT_KINDS` (lib/model/event.ts). */
   readonly kind: string;
   readonly service?: string;
   readonly backend?: string;
@@ -24,6 +24,10 @@ export interface EventQuery {
   readonly limit?: number;
   /** Only from this time on, milliseconds since 1970. @default 0 */
   readonly since_ms?: number;
+  /** Only those that came after this one. @default 0 */
+  readonly after_id?: number;
+  /** Only of these kinds. @default of all */
+  readonly kinds?: readonly string[];
 }
 
 /** cron runs lb every minute: without an end the table would fill the disk. */
@@ -63,12 +67,21 @@ export class Events {
     return row && toEvent(row);
   }
 
+  /** Of the newest; 0 where there never was one. */
+  lastId(): number {
+    return this.#db.get<{ id: number | null }>("SELECT MAX(id) AS id FROM event")?.id ?? 0;
+  }
+
   /** Newest first. */
   list(query: EventQuery = {}): Event[] {
+    const { since_ms = 0, after_id = 0, kinds, limit = 100 } = query;
+    const among = kinds ? ` AND kind IN (${kinds.map(() => "?")})` : "";
     return this.#db.all<EventRow>(
-      "SELECT * FROM event WHERE at_ms >= ? ORDER BY id DESC LIMIT ?",
-      query.since_ms ?? 0,
-      query.limit ?? 100,
+      `SELECT * FROM event WHERE at_ms >= ? AND id > ?${among} ORDER BY id DESC LIMIT ?`,
+      since_ms,
+      after_id,
+      ...kinds ?? [],
+      limit,
     ).map(toEvent);
   }
 }

@@ -12,6 +12,8 @@ export interface Pass {
 export interface PassRecord extends Pass {
   /** Passes left out since there is a state, because the one before was still under way. */
   readonly skipped: number;
+  /** When one was last that may have had nothing to look at; null where none was. Milliseconds since 1970. */
+  readonly ended_at_ms: number | null;
 }
 
 /** Table `pass`: one row. */
@@ -23,7 +25,7 @@ export class Passes {
   }
 
   last(): PassRecord | undefined {
-    return this.#db.get<PassRecord>("SELECT at_ms, drift, skipped FROM pass");
+    return this.#db.get<PassRecord>("SELECT at_ms, drift, skipped, ended_at_ms FROM pass");
   }
 
   record({ at_ms, drift }: Pass): void {
@@ -33,6 +35,11 @@ export class Passes {
       at_ms,
       drift,
     );
+  }
+
+  /** A pass has come to its end, whether it had to look at the kernel or not. */
+  end(at_ms: number): void {
+    this.#db.run("UPDATE pass SET ended_at_ms = ?", at_ms);
   }
 
   /** What was told last of what is not well, as a digest; "" where all was well. */

@@ -2,7 +2,8 @@ import type { Migration } from "./migration.ts";
 
 /**
  * What was counted of services, a row for each moment: a row for each service would be a thousand of them to
- * write every few seconds, and an index as large as the counts.
+ * write every few seconds, and an index as large as the counts. And when a pass was last, also where there was
+ * nothing to look at.
  */
 export const samples: Migration = {
   version: 14,
@@ -12,5 +13,6 @@ export const samples: Migration = {
        services    INTEGER NOT NULL,
        counts_json TEXT NOT NULL
      ) STRICT`,
+    "ALTER TABLE pass ADD COLUMN ended_at_ms INTEGER",
   ],
 };

@@ -1,6 +1,6 @@
 /** Samples of what services were counted. */
 import assert from "node:assert/strict";
-import { takeSamples } from "../../../lib/reconcile/sample.ts";
+import { recordPassage } from "../../../lib/reconcile/sample.ts";
 import { BASE } from "./configs.ts";
 import { type Rig, withRig } from "./rig.ts";
 
@@ -19,13 +19,13 @@ function latest(rig: Rig) {
 Deno.test(
   "a sample tells of a service what status tells of it, whatever was deleted in between",
   withRig(async (rig) => {
-    await takeSamples(rig.machine);
+    await recordPassage(rig.machine);
     assert.deepEqual(rig.store.samples.since(0), [], "nothing is in force");
     await rig.run(BASE);
     count(rig, WEB, 7);
     const mark = rig.ids()[WEB]! << 8;
     rig.host.netfilter.flows.push({ id: 1, protocol: "tcp", mark });
-    await takeSamples(rig.machine);
+    await recordPassage(rig.machine);
     assert.deepEqual(
       latest(rig).map((one) => [one.service, one.new_connections, one.active_connections]),
       [["dns", 0, 0], ["web", 7, 1]],
@@ -35,7 +35,7 @@ Deno.test(
     rig.host.nft.edit("delete table inet lb");
     await rig.run(BASE);
     count(rig, WEB, 2);
-    await takeSamples(rig.machine);
+    await recordPassage(rig.machine);
     assert.equal(latest(rig)[1]?.new_connections, 9);
   }),
 );

@@ -1,68 +1,12 @@
 import assert from "node:assert/strict";
-import type { BackendStatus, ServiceStatus, Status } from "../../../lib/reconcile/status.ts";
-import { statusJson, statusText } from "../../../lib/report/status.ts";
-import { painter } from "../../../lib/report/table.ts";
-import { type BackendSpec, serviceOf } from "../../fake/services.ts";
+import type { BackendStatus } from "../../../lib/reconcile/status.ts";
+import { statusJson } from "../../../lib/report/status.ts";
+import { statusText } from "../../../lib/report/status_text.ts";
+import { painter, visibleWidth } from "../../../lib/report/table.ts";
+import { serviceOf } from "../../fake/services.ts";
+import { APPLIED, backendStatus, service, statusOf } from "./statuses.ts";
 
-const APPLIED = Date.UTC(2026, 10, 20, 9);
-const ADDED = Date.UTC(2026, 10, 1, 12, 30);
 const plain = painter(false);
-
-const BACKENDS: readonly BackendSpec[] = [
-  { id: 1, address: "198.51.100.11", port: 8080, weight: 100 },
-  { id: 2, address: "2001:db8:b::12", port: 8080, weight: 50 },
-];
-
-const service = serviceOf({
-  vip: ["203.0.113.10", "2001:db8:1::10"],
-  ports: [80, 443],
-  backends: BACKENDS,
-});
-
-function backendStatus(index: number, more: Partial<BackendStatus> = {}): BackendStatus {
-  const backend = service.backends[index]!;
-  return {
-    backend,
-    effective_weight: backend.effective_weight,
-    weight_reason: "",
-    intent: "ready",
-    drain: null,
-    health: "healthy",
-    health_reason: "",
-    active_connections: 9,
-    new_connections: 617,
-    bytes_in: null,
-    bytes_out: null,
-    check_ms: null,
-    changed_at_ms: ADDED,
-    chosen: null,
-    ...more,
-  };
-}
-
-function serviceStatus(backends: readonly BackendStatus[]): ServiceStatus {
-  const reason = "in-kernel; wrr fits slot maps";
-  return { service, engine: "nft", reason, backends, fallbacks: null };
-}
-
-function statusOf(
-  backends: readonly BackendStatus[] = [backendStatus(0), backendStatus(1)],
-  more: Partial<Status> = {},
-): Status {
-  return {
-    version: "0.1.0",
-    revision: 7,
-    applied_at_ms: APPLIED,
-    drift_last_pass: 2,
-    skipped_passes: 0,
-    drifted: [],
-    blocked: [],
-    config_edited: false,
-    notes: [],
-    services: [serviceStatus(backends)],
-    ...more,
-  };
-}
 
 Deno.test("status as JSON has the names and units of the contract", () => {
   const backend = {
@@ -83,12 +27,14 @@ Deno.test("status as JSON has the names and units of the contract", () => {
     version: "0.1.0",
     revision: 7,
     applied_at: "2026-11-20T09:00:00.000Z",
+    last_pass_at: "2026-11-20T09:01:00.000Z",
     drift: 2,
     skipped_passes: 0,
     drifted: [],
     blocked: [],
     config_edited: false,
     notes: [],
+    conntrack: null,
     services: [{
       name: "web",
       engine: "nft",
@@ -102,6 +48,7 @@ Deno.test("status as JSON has the names and units of the contract", () => {
       active_connections: 18,
       bytes_in: null,
       bytes_out: null,
+      rates: null,
       panic_since: null,
       backends: [
         { address: "198.51.100.11", port: 8080, weight: 100, effective_weight: 100, ...backend },
@@ -280,4 +227,52 @@ Deno.test("a drain is told with what is left, and how it ended", () => {
   assert.match(shown({ ended: "drained" }), /\(drained\)/);
   const resting = backendStatus(0, { effective_weight: 0, intent: "maintenance" });
   assert.match(statusText(statusOf([resting]), plain), /\(maintenance\)/);
+});
+
+const ILL = {
+  health: "unhealthy",
+  health_reason: "connection refused",
+  check_ms: 0.21,
+  effective_weight: 0,
+  weight_reason: "unhealthy",
+  new_connections: 123_456_789,
+} as const;
+
+const RATES = { new_per_second: 12.5, bytes_in_per_second: 1_234_567, bytes_out_per_second: null };
+
+Deno.test("what came about a second stands below the table, or in the only row", () => {
+  const [web] = statusOf().services;
+  const text = (one: typeof web) => statusText({ ...statusOf(), services: [one!] }, plain);
+  assert.doesNotMatch(text(web), /\/s|together/);
+  const rows = text({ ...web!, rates: RATES }).split("\n").slice(-4);
+  assert.match(rows[0]!, / new +active +new\/s +in\/s$/);
+  assert.match(rows[1]!, / 617 +9$/);
+  assert.match(rows[3]!, /^ {2}together +1234 +18 +12\.5 +1\.2 MB$/);
+  const alone = text({ ...web!, backends: [backendStatus(0)], rates: RATES });
+  assert.match(alone, / 617 +9 +12\.5 +1\.2 MB\n/);
+  assert.doesNotMatch(alone, /together/);
+});
+
+Deno.test("on a terminal no line is longer than it is wide, and what matters most is left", () => {
+  const [web] = statusOf([backendStatus(0), backendStatus(1, ILL)]).services;
+  const status = statusOf(undefined, {
+    drifted: ["chain s-web4"],
+    notes: [
+      "a note that has a good deal to say of what may not be as it was meant, at some length",
+    ],
+    services: [{ ...web!, rates: RATES, panic_since_ms: APPLIED }],
+  });
+  for (const width of [20, 60, 80, 200]) {
+    for (const line of statusText(status, painter(true), width).split("\n")) {
+      assert.ok(visibleWidth(line) <= width, `${width}: ${line}`);
+    }
+  }
+  const row = (width: number) =>
+    statusText(status, plain, width).split("\n").find((line) => line.includes("[2001"))!;
+  assert.equal(row(60), "  [2001:db8:b::12…  0 of 50  unhealthy (co…  9");
+  assert.match(row(80), /^ {2}\[2001:db8:b::12\]… +0 of 50 +unhealthy \(co… +123456789 +9$/);
+  assert.match(
+    row(200),
+    /\(unhealthy\) +unhealthy \(connection refused\) since 2026.* 123456789 +9$/,
+  );
 });

@@ -110,6 +110,12 @@ Deno.test(
       },
       { id: 3, at_ms: 30, kind: "drift", message: "at 30" },
     ]);
+    assert.equal(events.lastId(), 4);
+    assert.deepEqual(events.list({ after_id: 2 }).map(({ id }) => id), [4, 3]);
+    assert.deepEqual(events.list({ kinds: ["engine", "apply"] }).map(({ id }) => id), [4]);
+    assert.deepEqual(events.list({ kinds: ["drift"], after_id: 1, limit: 1 }).map(({ id }) => id), [
+      3,
+    ]);
   }),
 );
 
@@ -262,7 +268,10 @@ Deno.test(
     passes.skip(2);
     passes.record({ at_ms: 2_000, drift: 1 });
     passes.skip(1);
-    assert.deepEqual(passes.last(), { at_ms: 2_000, drift: 1, skipped: 3 });
+    const last = { at_ms: 2_000, drift: 1, skipped: 3 };
+    assert.deepEqual(passes.last(), { ...last, ended_at_ms: null });
+    passes.end(3_000);
+    assert.deepEqual(passes.last(), { ...last, ended_at_ms: 3_000 });
   }),
 );
 

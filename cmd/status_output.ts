@@ -1,0 +1,100 @@
+import { EXIT_ATTENTION, EXIT_OK, LbError } from "../lib/model/error.ts";
+import { writingTo } from "../lib/model/disk.ts";
+import type { Status } from "../lib/reconcile/status.ts";
+import { context } from "./context.ts";
+import { offer, stdoutPaint } from "./io.ts";
+import { repeat } from "./repeat.ts";
+import { buildForm } from "./version.ts";
+
+/** What one look has found. */
+export interface StatusLook {
+  readonly status: Status;
+  readonly needsAttention: boolean;
+}
+
+/** How it is told. */
+export interface StatusOutput {
+  readonly json: boolean;
+  readonly prometheus: boolean;
+  /** A file to write to. @default stdout */
+  readonly output?: string;
+  /** Told again and again, with this pause. */
+  readonly watch?: number;
+}
+
+/** Whoever collects metrics is another user. */
+const READABLE_BY_ALL = 0o644;
+
+/** @returns the exit code, of the last look */
+export async function tellStatus(
+  look: () => Promise<StatusLook>,
+  options: StatusOutput,
+): Promise<number> {
+  if (options.json && options.prometheus) {
+    throw new LbError("usage", "give either --json or --prometheus");
+  }
+  const { watch: every_ms } = options;
+  if (every_ms === undefined) {
+    const found = await look();
+    tellOnce(await textOf(found, options), options);
+    return exitCodeOf(found);
+  }
+  let exitCode: number = EXIT_OK;
+  await repeat(every_ms, async () => {
+    const found = await look();
+    exitCode = exitCodeOf(found);
+    return tellOnce(await againOf(found, options), options);
+  });
+  return exitCode;
+}
+
+function exitCodeOf({ needsAttention }: StatusLook): number {
+  return needsAttention ? EXIT_ATTENTION : EXIT_OK;
+}
+
+/** @returns whether anybody takes it */
+function tellOnce(text: string, { output }: StatusOutput): boolean {
+  if (output === undefined) return offer(text);
+  writingTo(
+    output,
+    "--output",
+    () => context.files.replace(output, `${text}\n`, READABLE_BY_ALL),
+  );
+  return true;
+}
+
+async function textOf(found: StatusLook, options: StatusOutput): Promise<string> {
+  const { status, needsAttention } = found;
+  if (options.json) return JSON.stringify(await documentOf(status), undefined, 2);
+  if (options.prometheus) {
+    const { statusMetrics } = await import("../lib/report/status_metrics.ts");
+    return statusMetrics(status, { build: buildForm(), needsAttention }).trimEnd();
+  }
+  const { statusText } = await import("../lib/report/status_text.ts");
+  if (options.output !== undefined) return statusText(status, (text) => text);
+  return statusText(status, stdoutPaint(), terminalWidth());
+}
+
+/** One of many looks: JSON on a line of its own, tables with when they were. */
+async function againOf(found: StatusLook, options: StatusOutput): Promise<string> {
+  if (options.json) return JSON.stringify(await documentOf(found.status));
+  const text = await textOf(found, options);
+  if (options.prometheus || options.output !== undefined) return text;
+  const time = new Date(context.clock.now_ms()).toISOString().replace(/\.\d+Z$/, "Z");
+  return `${stdoutPaint()(`— ${time}`, "dim")}\n${text}\n`;
+}
+
+async function documentOf(status: Status): Promise<Record<string, unknown>> {
+  return (await import("../lib/report/status.ts")).statusJson(status);
+}
+
+/** Infinity where it is none: who reads a pipe wants all of it. */
+function terminalWidth(): number {
+  if (!Deno.stdout.isTerminal()) return Infinity;
+  try {
+    // A serial line has no size, and says 0.
+    return Deno.consoleSize().columns || Infinity;
+  } catch {
+    return Infinity;
+  }
+}
