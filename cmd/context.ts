@@ -19,6 +19,7 @@ import type { Kernel, Lock } from "../lib/sys/ports.ts";
 import { process } from "../lib/sys/process.ts";
 import { holdSignals } from "../lib/sys/signals.ts";
 import { sockets } from "../lib/sys/socket.ts";
+import { terminal } from "../lib/sys/terminal.ts";
 
 /** Where lb keeps its things: the options every command has. */
 export interface Places {
@@ -36,6 +37,7 @@ export const context = {
   daemons,
   sweepDrafts,
   packets: openPackets,
+  terminal,
 
   /** Everything an engine or a host resource may touch. */
   kernel(places: Places): Kernel {

@@ -14,7 +14,20 @@ export function offer(text: string): boolean {
 
 /** A line for people, on stderr. */
 export function say(text: string): void {
-  writeAll(Deno.stderr, text + "\n");
+  if (listener) listener(text);
+  else writeAll(Deno.stderr, text + "\n");
+}
+
+let listener: ((text: string) => void) | undefined;
+
+/**
+ * What is said goes to whoever fills the screen, in place of stderr, which is the same screen.
+ *
+ * @returns ends it
+ */
+export function hearSaid(onText: (text: string) => void): () => void {
+  listener = onText;
+  return () => listener = undefined;
 }
 
 /** One JSON document on stdout. */
@@ -73,7 +86,8 @@ function errorJson(error: unknown) {
   return { code, message: "the config is not valid; nothing was changed", problems };
 }
 
-function wantsColour(): boolean {
+/** Colours are not unwanted (no-color.org). */
+export function wantsColour(): boolean {
   return !Deno.env.get("NO_COLOR");
 }
 

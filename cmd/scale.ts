@@ -97,32 +97,9 @@ export function scaleCommand(end: End) {
     .action(async (service, options) => {
       context.needRoot("scale");
       const places = placesOf(options);
-      const order = orderOf(service, options);
-      const notes: string[] = [];
       const { lockTimeout: lockTimeout_ms, json, plan } = options;
-      let changes: readonly HealthChange[] = [];
-      let waited: readonly IntentRow[] = [];
-      const outcome = await changeConfig({
-        places,
-        lockTimeout_ms,
-        dryRun: plan,
-        async config(machine) {
-          const wanted = await editedConfig(machine.store, places, order, notes);
-          if (order.wants.length === 0) return wanted;
-          const granted = await grantAll(machine, wanted, order, plan);
-          changes = granted.changes;
-          waited = granted.rows.filter((row) =>
-            order.wants.some((want) => isDrainOf(want, row, service))
-          );
-          return granted.wanted;
-        },
-        async after(machine, outcome) {
-          const told = await recorded(machine, outcome, changes);
-          return await lookAfterDrains(machine, told, { places, lockTimeout_ms });
-        },
-      });
-      const planned = changes.map(({ message }) => message);
-      const told = { ...outcome, notes: [...notes, ...plan ? planned : [], ...outcome.notes] };
+      const scaled = await scaleBackends(places, service, options, { lockTimeout_ms, plan });
+      const { outcome: told, waited } = scaled;
       const isFollowed = options.wait && !plan;
       // One document, when all of it is over.
       const isLater = isFollowed && json;
@@ -134,7 +111,62 @@ export function scaleCommand(end: End) {
     });
 }
 
-interface ScaleOptions {
+/** What was done, or would be, and the drains that were asked for, as they began. */
+export interface Scaled {
+  readonly outcome: Outcome;
+  readonly waited: readonly IntentRow[];
+}
+
+/** The one way of every change of a service's backends, whoever asks for it. @throws {LbError} */
+export async function scaleBackends(
+  places: Places,
+  service: string | undefined,
+  options: ScaleOptions,
+  { lockTimeout_ms, plan }: { readonly lockTimeout_ms: number; readonly plan: boolean },
+): Promise<Scaled> {
+  const order = orderOf(service, options);
+  const notes: string[] = [];
+  let changes: readonly HealthChange[] = [];
+  let waited: readonly IntentRow[] = [];
+  const outcome = await changeConfig({
+    places,
+    lockTimeout_ms,
+    dryRun: plan,
+    async config(machine) {
+      const wanted = await editedConfig(machine.store, places, order, notes);
+      if (order.wants.length === 0) return wanted;
+      const granted = await grantAll(machine, wanted, order, plan);
+      changes = granted.changes;
+      waited = granted.rows.filter((row) =>
+        order.wants.some((want) => isDrainOf(want, row, service))
+      );
+      return granted.wanted;
+    },
+    async after(machine, outcome) {
+      const told = await recorded(machine, outcome, changes);
+      return await lookAfterDrains(machine, told, { places, lockTimeout_ms });
+    },
+  });
+  const planned = changes.map(({ message }) => message);
+  const told = [...notes, ...plan ? planned : [], ...outcome.notes];
+  return { outcome: { ...outcome, notes: told }, waited };
+}
+
+/** What is asked for: nothing, by itself. */
+export const NO_CHANGES: ScaleOptions = {
+  add: [],
+  weight: [],
+  drain: [],
+  maintenance: [],
+  ready: [],
+  remove: [],
+  now: false,
+  cut: false,
+  wait: false,
+};
+
+/** What `lb scale` is asked for. */
+export interface ScaleOptions {
   readonly add: readonly WeightedEndpoint[];
   readonly weight: readonly WeightedEndpoint[];
   readonly drain: readonly Endpoint[];

@@ -1,12 +1,18 @@
 import { Option } from "@commander-js/extra-typings";
+import type { LoadedConfig } from "../lib/config/load.ts";
 import { formatEndpoint } from "../lib/model/address.ts";
 import { LbError } from "../lib/model/error.ts";
 import type { ServiceStatus, Status } from "../lib/reconcile/status.ts";
 import type { Store } from "../lib/store/store.ts";
 import { context, type Places } from "./context.ts";
+import type { readFacts } from "./machine.ts";
 import { type End, examples, parsePause, placedCommand, placesOf, plainPath } from "./options.ts";
-import type { StatusLook } from "./status_output.ts";
+import type { StatusLook, StatusOutput } from "./status_output.ts";
 import { VERSION } from "./version.ts";
+
+interface StatusOptions extends StatusOutput {
+  readonly once: boolean;
+}
 
 /** `lb status` */
 export function statusCommand(end: End) {
@@ -14,7 +20,7 @@ export function statusCommand(end: End) {
     .summary("services and backends, with their connections")
     .description("Shows every service with its backends, weights and connections.")
     .argument("[service]", "only this one")
-    .option("--once", "print once and exit (always so in this version)", false)
+    .option("--once", "print once and exit, also on a terminal", false)
     .option("--prometheus", "metrics, in the text format of Prometheus", false)
     .addOption(
       new Option("--output <file>", "write there instead, at once and whole (mode 0644)")
@@ -36,6 +42,10 @@ export function statusCommand(end: End) {
     )
     .action(async (name, options) => {
       context.needRoot("status");
+      if (isLive(options)) {
+        const { live } = await import("./live.ts");
+        return end(await live(placesOf(options), name));
+      }
       const { tellStatus } = await import("./status_output.ts");
       const look = () => lookAt(placesOf(options), name);
       end(await tellStatus(look, options));
@@ -47,6 +57,13 @@ async function lookAt(places: Places, name: string | undefined): Promise<StatusL
   const status = await calmStatus(places);
   const shown = name === undefined ? status : await onlyService(status, name);
   return { status: shown, needsAttention: needsAttention(shown) };
+}
+
+/** Somebody sits there and sees what is printed. */
+function isLive({ once, json, prometheus, output, watch }: StatusOptions): boolean {
+  const isPrinted = once || json || prometheus || output !== undefined || watch !== undefined;
+  return !isPrinted && Deno.stdin.isTerminal() && Deno.stdout.isTerminal() &&
+    Deno.env.get("TERM") !== "dumb";
 }
 
 /** Something differs, is in the way, or is not well. */
@@ -92,7 +109,14 @@ async function currentStatus(places: Places): Promise<Status> {
   return { ...status, blocked: await unrecordedRules(places) };
 }
 
-async function statusOf(store: Store, places: Places): Promise<Status> {
+/** What a look need not find out anew each time. */
+export interface Known {
+  readonly loaded: (store: Store) => Promise<LoadedConfig | undefined>;
+  readonly facts: typeof readFacts;
+}
+
+/** The state of everything. @param known @default finds out everything; the store is closed then */
+export async function statusOf(store: Store, places: Places, known?: Known): Promise<Status> {
   try {
     const [{ appliedConfig }, { readFacts }, { readStatus }] = await Promise.all([
       import("./applied.ts"),
@@ -101,8 +125,8 @@ async function statusOf(store: Store, places: Places): Promise<Status> {
     ]);
     const kernel = context.kernel(places);
     const host = context.hostIdentity();
-    const loaded = await appliedConfig(store);
-    const facts = loaded && await readFacts(kernel, store, host);
+    const loaded = await (known?.loaded ?? appliedConfig)(store);
+    const facts = loaded && await (known?.facts ?? readFacts)(kernel, store, host);
     const applied = loaded && facts && { loaded, facts };
     const about = await configFound(places);
     const worker = context.worker(kernel);
@@ -110,7 +134,7 @@ async function statusOf(store: Store, places: Places): Promise<Status> {
     const status = await readStatus(onlooker, applied, about);
     return { ...status, blocked: [...status.blocked, ...removalsDue(status)] };
   } finally {
-    store.close();
+    if (!known) store.close();
   }
 }
 
@@ -140,7 +164,8 @@ async function configFound(
   }
 }
 
-const NOTHING_APPLIED: Status = {
+/** Where there is no state. */
+export const NOTHING_APPLIED: Status = {
   version: VERSION,
   revision: null,
   applied_at_ms: null,

@@ -380,3 +380,12 @@ export interface ServiceManager {
   /** Tells it: `READY=1`, `WATCHDOG=1`, `STATUS=…` (sd_notify(3)). */
   tell(...lines: readonly string[]): void;
 }
+
+/** The terminal that a program was started on. */
+export interface TerminalPort {
+  size(): { readonly columns: number; readonly rows: number };
+  /** @returns ends it */
+  onResize(work: () => void): () => void;
+  /** As programs find it: with echo, on the usual screen, with a cursor. */
+  restore(): void;
+}

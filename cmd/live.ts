@@ -1,0 +1,74 @@
+import { EXIT_OK, LbError } from "../lib/model/error.ts";
+import { painter } from "../lib/report/table.ts";
+import { isUnicode } from "../lib/tui/paint.ts";
+import type { Order } from "../lib/tui/picture.ts";
+import { type Actions, runScreen } from "../lib/tui/run.ts";
+import { context, type Places } from "./context.ts";
+import { hearSaid, wantsColour } from "./io.ts";
+import { Onlook } from "./look.ts";
+
+/** How long a change waits for another run: somebody sits there. */
+const PATIENCE_MS = 10_000;
+
+/** The live screen of `lb status`. @param service opens on this one. @returns the exit code */
+export async function live(places: Places, service?: string): Promise<number> {
+  const palette = { colour: wantsColour(), unicode: isUnicode(Deno.env) };
+  const { terminal, clock, holdSignals } = context;
+  await runScreen(
+    actionsOf(places),
+    { terminal, clock, palette, holdSignals, hear: hearSaid },
+    service,
+  );
+  return EXIT_OK;
+}
+
+function actionsOf(places: Places): Actions {
+  const onlook = new Onlook(places);
+  return {
+    look: () => onlook.look(),
+    history: () => onlook.history(),
+    readOnly: () => readOnlyReason(places),
+    plan: (order) => planText(places, order),
+    apply: (order) => applyText(places, order),
+  };
+}
+
+/** Who cannot write the state can change nothing. */
+async function readOnlyReason(places: Places): Promise<string | undefined> {
+  if (!context.hasState(places)) return "nothing was applied yet";
+  try {
+    (await context.openStore(places)).close();
+    return undefined;
+  } catch (error) {
+    if (error instanceof LbError) return error.message;
+    throw error;
+  }
+}
+
+/** As `lb scale … --plan` prints it. */
+async function planText(places: Places, order: Order): Promise<readonly string[]> {
+  const { outcomeText } = await import("../lib/report/outcome.ts");
+  const { outcome } = await scaled(places, order, true);
+  const { warnings, blocked } = outcome;
+  return [
+    ...warnings.map((text) => `warning: ${text}`),
+    ...blocked.map((text) => `attention: ${text}`),
+    ...outcomeText(outcome, true, painter(false)).split("\n"),
+  ];
+}
+
+/** What is worth a word of what was done. */
+async function applyText(places: Places, order: Order): Promise<readonly string[]> {
+  const { outcome } = await scaled(places, order, false);
+  const revision = outcome.revision === null ? [] : [`revision ${outcome.revision}`];
+  return [...revision, ...outcome.blocked.map((text) => `attention: ${text}`)];
+}
+
+/** By the way of `lb scale`. */
+async function scaled(places: Places, { service, address, port, wish }: Order, plan: boolean) {
+  const { NO_CHANGES, scaleBackends } = await import("./scale.ts");
+  const options = wish.kind === "weight"
+    ? { ...NO_CHANGES, weight: [{ address, port, weight: wish.weight }] }
+    : { ...NO_CHANGES, [wish.kind]: [{ address, port }] };
+  return await scaleBackends(places, service, options, { lockTimeout_ms: PATIENCE_MS, plan });
+}

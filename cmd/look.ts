@@ -1,0 +1,130 @@
+import { conntrackFill } from "../lib/capability/conntrack_fill.ts";
+import type { Facts } from "../lib/capability/facts.ts";
+import type { LoadedConfig } from "../lib/config/load.ts";
+import { isOurs } from "../lib/model/queue.ts";
+import { queueStatistics } from "../lib/netlink/queue/statistics.ts";
+import type { Status } from "../lib/reconcile/status.ts";
+import type { HostIdentity } from "../lib/store/journal.ts";
+import type { Store } from "../lib/store/store.ts";
+import type { Kernel } from "../lib/sys/ports.ts";
+import type { Activity, Counted, Happening, Headroom, Picture } from "../lib/tui/picture.ts";
+import { TREND_MS } from "../lib/tui/trend.ts";
+import { appliedConfig } from "./applied.ts";
+import { context, type Places } from "./context.ts";
+import { readFacts } from "./machine.ts";
+import { type Known, NOTHING_APPLIED, statusOf } from "./status.ts";
+
+/** Events that a screen is given. */
+const EVENTS_MAX = 200;
+
+/** What the kernel can do is looked at this often: it takes a program. */
+const FACTS_MS = 60_000;
+
+/** Looks at everything again and again, and finds out anew only what may have changed. */
+export class Onlook {
+  readonly #places: Places;
+  #loaded?: LoadedConfig;
+  #facts?: Facts;
+  #facts_ms = -Infinity;
+  #suspected: readonly string[] = [];
+  #happenings: readonly Happening[] = [];
+  readonly #known: Known = {
+    loaded: (store) => this.#loadedOf(store),
+    facts: (kernel, store, host) => this.#factsOf(kernel, store, host),
+  };
+
+  constructor(places: Places) {
+    this.#places = places;
+  }
+
+  /** @throws {LbError} what keeps the state or the kernel from being read */
+  async look(): Promise<Picture> {
+    const store = await context.readStore(this.#places);
+    try {
+      const status = store ? await this.#statusOf(store) : NOTHING_APPLIED;
+      const doing = activity(this.#places, store);
+      return {
+        at_ms: context.clock.now_ms(),
+        status: { ...status, drifted: this.#believed(status, doing) },
+        happenings: store ? this.#happeningsOf(store) : [],
+        headroom: headroom(),
+        activity: doing,
+      };
+    } finally {
+      store?.close();
+    }
+  }
+
+  /** What was counted of services before now, oldest first. */
+  async history(): Promise<readonly Counted[]> {
+    await Promise.resolve();
+    void TREND_MS;
+    return [];
+  }
+
+  /**
+   * What a run that is under way has written is not on record yet, and looks like a change behind lb's back: only what
+   * two looks have found while nobody writes is one.
+   */
+  #believed({ drifted }: Status, { holder }: Activity): readonly string[] {
+    const before = this.#suspected;
+    this.#suspected = holder ? [] : drifted;
+    return this.#suspected.filter((object) => before.includes(object));
+  }
+
+  async #statusOf(store: Store): Promise<Status> {
+    const status = await statusOf(store, this.#places, this.#known);
+    if (status.revision !== null) return status;
+    const { unrecordedRules } = await import("./leftover.ts");
+    return { ...status, blocked: await unrecordedRules(this.#places) };
+  }
+
+  /** What is in force, parsed when it is another text than before. */
+  async #loadedOf(store: Store): Promise<LoadedConfig | undefined> {
+    const text = store.revisions.latestApplied()?.config_text;
+    if (this.#loaded === undefined || this.#loaded.text !== text) {
+      this.#loaded = await appliedConfig(store);
+    }
+    return this.#loaded;
+  }
+
+  async #factsOf(kernel: Kernel, store: Store, host: HostIdentity): Promise<Facts> {
+    const now_ms = context.clock.now_ms();
+    if (!this.#facts || now_ms - this.#facts_ms > FACTS_MS) {
+      this.#facts = await readFacts(kernel, store, host);
+      this.#facts_ms = now_ms;
+    }
+    return this.#facts;
+  }
+
+  /** The same ones as before where nothing has happened. */
+  #happeningsOf({ events }: Store): readonly Happening[] {
+    const [newest] = events.list({ limit: 1 });
+    if (newest?.id !== this.#happenings[0]?.id) {
+      this.#happenings = events.list({ limit: EVENTS_MAX });
+    }
+    return this.#happenings;
+  }
+}
+
+function headroom(): Headroom {
+  const { files } = context;
+  const queues = queueStatistics(files)?.filter(({ queue }) => isOurs(queue)) ?? [];
+  return {
+    conntrack: conntrackFill(files),
+    queues: queues.map(({ waiting, dropped_full, dropped_user }) => (
+      { waiting, dropped: dropped_full + dropped_user }
+    )),
+  };
+}
+
+/** Who holds the lock has written his name into it, and takes it out again. */
+function activity({ runDir }: Places, store: Store | undefined): Activity {
+  const { files } = context;
+  const [, pid, command] = /^(\d+) (.*)\n/.exec(files.read(`${runDir}/lock`) ?? "") ?? [];
+  const isThere = pid !== undefined && files.stat(`/proc/${pid}`) !== undefined;
+  return {
+    ...isThere && { holder: { pid: Number(pid), command: command! } },
+    last_pass_ms: store?.passes.last()?.at_ms ?? null,
+  };
+}

@@ -1,0 +1,70 @@
+import type { Address } from "../model/address.ts";
+import type { Status } from "../reconcile/status.ts";
+
+/** Something that happened, as it is on record. */
+export interface Happening {
+  readonly id: number;
+  /** Milliseconds since 1970. */
+  readonly at_ms: number;
+  readonly kind: string;
+  readonly message: string;
+}
+
+/** What there is left of what connections need. */
+export interface Headroom {
+  /** undefined where conntrack has not been used yet. */
+  readonly conntrack?: { readonly count: number; readonly max: number };
+  /** The queue worker's, as the kernel counts them. */
+  readonly queues: readonly { readonly waiting: number; readonly dropped: number }[];
+}
+
+/** What lb is doing. */
+export interface Activity {
+  /** The run that holds the lock; undefined where none does. */
+  readonly holder?: { readonly pid: number; readonly command: string };
+  /** When the kernel was held against the config last; null where it never was. Milliseconds since 1970. */
+  readonly last_pass_ms: number | null;
+}
+
+/** What one look at the machine has shown. */
+export interface Picture {
+  /** Milliseconds since 1970. */
+  readonly at_ms: number;
+  readonly status: Status;
+  /** Newest first. */
+  readonly happenings: readonly Happening[];
+  readonly headroom: Headroom;
+  readonly activity: Activity;
+}
+
+/** What was counted of a service at one moment: totals since it was added, null where they are not counted. */
+export interface Counted {
+  readonly service: string;
+  /** Milliseconds since 1970. */
+  readonly at_ms: number;
+  readonly new_connections: number | null;
+  readonly bytes_in: number | null;
+  readonly bytes_out: number | null;
+}
+
+/** What an operator wants of a backend. */
+export type Wish =
+  | { readonly kind: "drain" | "ready" | "maintenance" }
+  | { readonly kind: "weight"; readonly weight: number };
+
+/** A change that is to be planned, shown, and brought about. */
+export interface Order {
+  readonly service: string;
+  readonly address: Address;
+  readonly port?: number;
+  readonly wish: Wish;
+}
+
+/** What is asked of `lb why`. */
+export interface Question {
+  /** The client, or the whole flow, as it was typed. */
+  readonly flow: string;
+  /** What was chosen on the screen when it was asked. */
+  readonly service?: string;
+  readonly backend?: { readonly address: Address; readonly port?: number };
+}

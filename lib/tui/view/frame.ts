@@ -1,0 +1,98 @@
+import { fit, type Line, line, span } from "../line.ts";
+import { attentionOf } from "../layout.ts";
+import { backendName } from "../rows.ts";
+import type { State } from "../state.ts";
+import { clockTime, count, dayTime, duration, percent } from "../words.ts";
+
+/** The first line: what this is, and of when. */
+export function titleLine({ picture, read_only, size }: State): Line {
+  const left: Line = [span(" lb status ", "strong"), span(revisionText(picture?.status))];
+  const right = [
+    ...read_only === undefined ? [] : ["read-only"],
+    ...picture ? [`${clockTime(picture.at_ms)} UTC`] : [],
+  ].join("  ");
+  return [...fit(left, size.columns - right.length - 1), span(` ${right}`)];
+}
+
+function revisionText(status: NonNullable<State["picture"]>["status"] | undefined): string {
+  if (!status) return "";
+  if (status.revision === null) return "nothing applied";
+  const at = status.applied_at_ms === null ? "" : `, applied ${dayTime(status.applied_at_ms)}`;
+  return `revision ${status.revision}${at}`;
+}
+
+/** What lb is doing. */
+export function activityLine({ picture }: State): Line {
+  if (!picture) return line(" now: looking …");
+  const { holder, last_pass_ms } = picture.activity;
+  const { drift_last_pass, skipped_passes } = picture.status;
+  const now = holder ? `${holder.command} is at work (process ${holder.pid})` : "idle";
+  const repaired = drift_last_pass > 0 ? `${drift_last_pass} repaired` : "nothing to repair";
+  const last = last_pass_ms === null
+    ? "no pass yet"
+    : `last pass ${duration(picture.at_ms - last_pass_ms)} ago, ${repaired}`;
+  const skipped = skipped_passes > 0 ? `; ${count(skipped_passes)} passes left out so far` : "";
+  return [span(` now: ${now}; ${last}${skipped}`)];
+}
+
+/** What needs attention, as many lines as there is room for; the last one tells of those that are not shown. */
+export function attentionLines(state: State, rows: number): Line[] {
+  const all = attentionOf(state);
+  const shown = all.slice(0, rows);
+  return shown.map((text, index) => {
+    const others = index === rows - 1 ? all.length - rows : 0;
+    return [span(`! ${others > 0 ? `(and ${others} more: e) ` : ""}${text}`, "odd")];
+  });
+}
+
+/** Longer than that is no news. */
+const FULL_MS_MAX = 24 * 3_600_000;
+
+/** A table of connections that is this full is short of room, as `lb doctor` has it. */
+const FULL_RATIO = 0.8;
+
+/** Ports that masquerading can give to connections with one backend (nf_nat_core.c: 1024 to 65535). */
+const SOURCE_PORTS = 64_512;
+
+/** What there is left of what connections need. */
+export function headroomLine(state: State): Line {
+  const { picture } = state;
+  if (!picture) return line("");
+  const parts = [conntrackPart(state), ...queuePart(picture), ...portsPart(picture)];
+  const spans = parts.flatMap((part, index) => index === 0 ? [part] : [span(" · "), part]);
+  return [span(" headroom: "), ...spans];
+}
+
+function conntrackPart({ picture, filling }: State) {
+  const fill = picture!.headroom.conntrack;
+  if (!fill) return span("conntrack not in use");
+  const share = `conntrack ${percent(fill.count, fill.max)} (${count(fill.count)} of ${
+    count(fill.max)
+  })`;
+  const full_ms = filling && filling > 0 ? (fill.max - fill.count) / filling * 1000 : Infinity;
+  const isShort = fill.count >= fill.max * FULL_RATIO;
+  const then = full_ms < FULL_MS_MAX ? `, full in ${duration(full_ms)}` : "";
+  const text = `${isShort ? "! " : ""}${share}${then}`;
+  return span(text, isShort || full_ms < 3_600_000 ? "odd" : undefined);
+}
+
+function queuePart({ headroom: { queues } }: NonNullable<State["picture"]>) {
+  if (queues.length === 0) return [];
+  const dropped = queues.reduce((sum, each) => sum + each.dropped, 0);
+  const waiting = queues.reduce((sum, each) => sum + each.waiting, 0);
+  const text = `queue ${count(dropped)} dropped, ${count(waiting)} waiting`;
+  return [span(dropped > 0 ? `! ${text}` : text, dropped > 0 ? "odd" : undefined)];
+}
+
+/** The backend with the most connections that are masqueraded: each takes a port of the balancer's. */
+function portsPart({ status }: NonNullable<State["picture"]>) {
+  const backends = status.services.filter(({ service }) => service.masquerade)
+    .flatMap((service) => service.backends)
+    .filter(({ active_connections }) => active_connections !== null);
+  if (backends.length === 0) return [];
+  const busiest = backends.reduce((a, b) => b.active_connections! > a.active_connections! ? b : a);
+  const used = busiest.active_connections!;
+  const isShort = used >= SOURCE_PORTS * FULL_RATIO;
+  const text = `source ports ${percent(used, SOURCE_PORTS)} (${backendName(busiest)})`;
+  return [span(isShort ? `! ${text}` : text, isShort ? "odd" : undefined)];
+}
