@@ -200,6 +200,11 @@ export const context = {
     return Deno.env.get("LB_HOME") ?? new URL("..", import.meta.url).pathname.replace(/\/$/, "");
   },
 
+  /** All that comes by stdin. */
+  async stdin(): Promise<string> {
+    return await new Response(Deno.stdin.readable).text();
+  },
+
   /** How to start this very program again: a prefix of an argument list. */
   selfCommand(): [string, ...string[]] {
     if (Deno.build.standalone) return [Deno.execPath()];

@@ -1,5 +1,6 @@
 import { InvalidArgumentError } from "@commander-js/extra-typings";
-import { type Address, parseAddress } from "../lib/model/address.ts";
+import type { Address } from "../lib/model/address.ts";
+import { parseEnd } from "../lib/model/flow.ts";
 
 /** A backend as an operator names it. */
 export interface Endpoint {
@@ -17,17 +18,13 @@ const PORT_MAX = 65_535;
 
 /** `ADDR`, `ADDR:PORT`, `[V6]:PORT` or `[V6]`. @throws {InvalidArgumentError} */
 export function parseEndpoint(text: string): Endpoint {
-  // Whoever leaves the port out of a name that lb itself has printed leaves the brackets.
-  const plain = parseAddress(/^\[(.*:.*)\]$/.exec(text)?.[1] ?? text);
-  if (plain) return { address: plain };
-  const match = /^(?:\[([^\]]+)\]|([^:]+)):(\d+)$/.exec(text);
-  const address = parseAddress(match?.[1] ?? match?.[2] ?? "");
-  if (!address) {
-    throw new InvalidArgumentError(
-      "write ADDR, ADDR:PORT or [V6]:PORT, for instance 198.51.100.11.",
-    );
-  }
-  return { address, port: parseNumber(match![3]!, 1, PORT_MAX, "a port") };
+  const end = parseEnd(text);
+  if (end) return end;
+  const [, address = "", port = ""] = /^(.+):(\d+)$/.exec(text) ?? [];
+  if (parseEnd(address)) parseNumber(port, 1, PORT_MAX, "a port");
+  throw new InvalidArgumentError(
+    "write ADDR, ADDR:PORT or [V6]:PORT, for instance 198.51.100.11.",
+  );
 }
 
 /** The same with `=WEIGHT` behind it, or without. @throws {InvalidArgumentError} */

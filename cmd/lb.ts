@@ -18,6 +18,7 @@ import { scaleCommand } from "./scale.ts";
 import { statusCommand } from "./status.ts";
 import { uninstallCommand } from "./uninstall.ts";
 import { versionLine } from "./version.ts";
+import { whyCommand } from "./why.ts";
 
 /** The commands, in the order help lists them. */
 const COMMANDS: readonly ((end: End) => Command)[] = [
@@ -30,6 +31,7 @@ const COMMANDS: readonly ((end: End) => Command)[] = [
   rollbackCommand,
   reconcileCommand,
   doctorCommand,
+  whyCommand,
   notifyCommand,
   demoCommand,
   queueCommand,
@@ -84,6 +86,7 @@ export function makeProgram(end: End): Command {
         ["lb apply", "bring the kernel to the config"],
         ["lb status", "services and backends"],
         ["lb scale web --weight 198.51.100.11=50", "change a weight"],
+        ["lb why 203.0.113.9:51234", "which backend a client goes to, and why"],
         ["lb uninstall", "put everything back"],
       ) + "\n" + EXIT_CODE_HELP,
     )

@@ -4,6 +4,7 @@ import { formatEndpoint } from "../lib/model/address.ts";
 import { LbError } from "../lib/model/error.ts";
 import type { ServiceStatus, Status } from "../lib/reconcile/status.ts";
 import type { Store } from "../lib/store/store.ts";
+import { calmly } from "./calm.ts";
 import { context, type Places } from "./context.ts";
 import type { readFacts } from "./machine.ts";
 import { type End, examples, parsePause, placedCommand, placesOf, plainPath } from "./options.ts";
@@ -54,7 +55,7 @@ export function statusCommand(end: End) {
 
 /** One look. */
 async function lookAt(places: Places, name: string | undefined): Promise<StatusLook> {
-  const status = await calmStatus(places);
+  const status = await calmly(places, () => currentStatus(places), isDrifted);
   const shown = name === undefined ? status : await onlyService(status, name);
   return { status: shown, needsAttention: needsAttention(shown) };
 }
@@ -64,6 +65,10 @@ function isLive({ once, json, prometheus, output, watch }: StatusOptions): boole
   const isPrinted = once || json || prometheus || output !== undefined || watch !== undefined;
   return !isPrinted && Deno.stdin.isTerminal() && Deno.stdout.isTerminal() &&
     Deno.env.get("TERM") !== "dumb";
+}
+
+function isDrifted({ drifted }: Status): boolean {
+  return drifted.length > 0;
 }
 
 /** Something differs, is in the way, or is not well. */
@@ -77,28 +82,6 @@ function isUnwell({ backends, panic_since_ms }: ServiceStatus): boolean {
     backends.some(({ health, check_ms, intent }) =>
       health !== "healthy" && check_ms !== null && intent !== "maintenance"
     );
-}
-
-/** A run is over by then, as a rule. */
-const RUN_MS_MAX = 2_000;
-
-/**
- * What a run that is under way has written is not on record yet, and looks like a change behind lb's back: before
- * that is said, it is looked at once more while nobody writes.
- */
-async function calmStatus(places: Places): Promise<Status> {
-  const status = await currentStatus(places);
-  if (status.drifted.length === 0 || !context.files.stat(`${places.runDir}/lock`)) return status;
-  const lock = await context.lock(places, RUN_MS_MAX).catch((error: unknown) => {
-    if (error instanceof LbError) return undefined;
-    throw error;
-  });
-  if (!lock) return status;
-  try {
-    return await currentStatus(places);
-  } finally {
-    lock.release();
-  }
 }
 
 async function currentStatus(places: Places): Promise<Status> {

@@ -1,4 +1,5 @@
-import { formatPrefix } from "../../lib/model/address.ts";
+import { formatEndpoint, formatPrefix, isSingle } from "../../lib/model/address.ts";
+import { portRanges } from "../../lib/model/service.ts";
 import { context } from "../context.ts";
 import { type Candidate, type Completion, NOTHING, type Situation } from "./candidates.ts";
 
@@ -28,6 +29,9 @@ export const SOURCES: Readonly<Record<string, Source>> = {
   "doctor vip": directVips,
   "status service": services,
   "scale service": services,
+  "why flow": unknown,
+  "why --service": services,
+  "why --to": doors,
   "scale --add": unknown,
   "scale --weight": (situation, places) => backends(situation, places, "="),
   "scale --drain": (situation, places) => backends(situation, places, ""),
@@ -67,10 +71,25 @@ async function services(_: Situation, { config }: Places): Promise<Completion> {
   );
 }
 
+/** VIPs with their ports. */
+async function doors(_: Situation, { config }: Places): Promise<Completion> {
+  const services = await configured(config);
+  const all = services.flatMap(({ vip, ...service }) =>
+    vip.filter(isSingle).flatMap((one) =>
+      portRanges(service).map(({ first }) => formatEndpoint(one, Math.max(1, first)))
+    )
+  );
+  return words([...new Set(all)].map((value) => ({ value })));
+}
+
+async function configured(config: string) {
+  const { parseConfig } = await import("../../lib/config/load.ts");
+  return (await parseConfig(context.files.read(config) ?? "", config)).config.services;
+}
+
 /** VIPs of services whose backends have them too. */
 async function directVips(_: Situation, { config }: Places): Promise<Completion> {
-  const { parseConfig } = await import("../../lib/config/load.ts");
-  const { config: { services } } = await parseConfig(context.files.read(config) ?? "", config);
+  const services = await configured(config);
   const vips = services.filter(({ forward }) => forward === "dr").flatMap(({ vip }) => vip);
   return words([...new Set(vips.map(formatPrefix))].map((value) => ({ value })));
 }

@@ -2,6 +2,7 @@ import type { Change, Verdict } from "../model/change.ts";
 import type { EngineName, Service } from "../model/service.ts";
 import type { DesiredState, Recorded } from "../model/state.ts";
 import type { Kernel } from "../sys/ports.ts";
+import type { Ask, Surroundings, Way } from "./why.ts";
 
 /** What the kernel counted for one backend since it was put there. null: cannot be counted cheaply. */
 export interface BackendCounters {
@@ -148,6 +149,20 @@ export interface Engine<
     state: DesiredState,
     how?: { readonly withoutActive?: boolean },
   ): Promise<BackendCounters[]>;
+  /**
+   * The ways of new connections through what the kernel holds, in the order of the asks.
+   *
+   * @param have what the kernel holds
+   * @param state that was committed last
+   * @throws {KernelError} where the kernel cannot be asked
+   */
+  explain(
+    kernel: Kernel,
+    have: Snapshot,
+    state: DesiredState,
+    asks: readonly Ask[],
+    around: Surroundings,
+  ): readonly Way[];
   /** Connections of queued services that the kernel chose for in the worker's place, by service. */
   fallbacks(kernel: Kernel, state: DesiredState): ReadonlyMap<string, number>;
 }

@@ -39,6 +39,13 @@ export function isSlotScheduler(scheduler: Scheduler): scheduler is SlotSchedule
   return (SLOT_SCHEDULERS as readonly string[]).includes(scheduler);
 }
 
+const HASH_SCHEDULERS: readonly Scheduler[] = ["sh", "maglev"];
+
+/** Whether a scheduler picks the same backend for every packet of a connection, whoever looks it up. */
+export function isHashScheduler(scheduler: Scheduler): boolean {
+  return HASH_SCHEDULERS.includes(scheduler);
+}
+
 /** What a slot table has to know of a backend. */
 export type SlotBackend = Pick<
   PlacedBackend,

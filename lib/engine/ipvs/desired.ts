@@ -13,7 +13,7 @@ import { ipvsScheduler, kernelWeights } from "./schedulers.ts";
 import { EMPTY_SNAPSHOT, type Place, placeEntry, type Snapshot, type Virtual } from "./snapshot.ts";
 
 /** Stands for every port: the kernel takes it for persistent services, and of backends for the one asked for. */
-const ANY_PORT = 0;
+export const ANY_PORT = 0;
 
 const FORWARDING: Readonly<Record<Forwarding, DestinationForwarding>> = {
   nat: "nat",

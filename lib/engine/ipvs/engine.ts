@@ -10,6 +10,7 @@ import { listAll, observe, readSnapshot, readStamp } from "./listing.ts";
 import { type IpvsPlan, planIpvs } from "./plan.ts";
 import type { Place, Snapshot } from "./snapshot.ts";
 import { needsOfIpvs, supportsIpvs } from "./supports.ts";
+import { explain } from "./why.ts";
 
 /** Balancing by the kernel's IPVS: virtual services with backends, over generic netlink. */
 export const ipvsEngine: Engine<Snapshot, IpvsPlan> = {
@@ -34,6 +35,7 @@ export const ipvsEngine: Engine<Snapshot, IpvsPlan> = {
         .map(([id, { new_connections }]) => [id, new_connections]),
     ),
   counters: (kernel, state) => Promise.try(() => counters(kernel, state)),
+  explain,
   fallbacks: () => new Map(),
 };
 

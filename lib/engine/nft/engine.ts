@@ -18,6 +18,7 @@ import {
 import { desiredSnapshot, narrowed } from "./desired.ts";
 import { driftOf } from "./drift.ts";
 import { disruptions } from "./ingress/disruptions.ts";
+import { explain } from "./why/explain.ts";
 import { tellsOpening } from "./ingress/rules.ts";
 import { INGRESS_REJECT } from "./ingress/supports.ts";
 import { NFT_QUEUE } from "./queue/fill_queue.ts";
@@ -52,6 +53,7 @@ export const nftEngine: Engine<Snapshot, NftPlan> = {
   apply,
   totals: ({ tables }) => countsOf([...tables.values()].flatMap(({ counters }) => [...counters])),
   counters,
+  explain,
   fallbacks,
 };
 

@@ -87,7 +87,7 @@ export function withEntries(
 }
 
 /** IPVS does without conntrack, and so do kernels that have nothing else. */
-function dumpWhereThere<Picked>(...dump: Parameters<typeof dumpSome<Picked>>): Picked[] {
+export function dumpWhereThere<Picked>(...dump: Parameters<typeof dumpSome<Picked>>): Picked[] {
   try {
     return dumpSome(...dump);
   } catch (error) {

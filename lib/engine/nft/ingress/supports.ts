@@ -1,8 +1,6 @@
 import type { Service } from "../../../model/service.ts";
+import { isHashScheduler } from "../../../scheduler/slots.ts";
 import { type BackendLimit, type Limit, passiveLimits } from "../../limit.ts";
-
-/** Schedulers that pick the same backend for every packet of a connection. */
-const HASHES: readonly string[] = ["sh", "maglev"];
 
 const NO_CONNECTIONS = "dr lets packets through without a table of connections";
 
@@ -15,7 +13,7 @@ const PASSIVE = passiveLimits(
 export const INGRESS_LIMITS: readonly Limit[] = [
   {
     path: ["scheduler"],
-    applies: ({ scheduler }) => !HASHES.includes(scheduler),
+    applies: ({ scheduler }) => !isHashScheduler(scheduler),
     why:
       `${NO_CONNECTIONS}, so every packet has to find its backend by a hash: sh spreads client ` +
       "addresses, maglev addresses and ports",

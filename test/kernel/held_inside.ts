@@ -1,0 +1,124 @@
+/**
+ * Runs inside a client's namespace: many tcp connections, or udp sockets, that stay. `deno run -A held_inside.ts JSON`, which
+ * is a {@linkcode HeldSpec}. Prints who answered each of them, in their order, as one JSON line; when its input closes, asks each
+ * again and prints that, too. "" is nobody.
+ */
+import { connect, type Socket } from "node:net";
+import { sourceOf } from "../../lib/demo/role/requests.ts";
+import type { Door, Source, Sources } from "../../lib/demo/role/spec.ts";
+
+/** What is opened. */
+export interface HeldSpec {
+  readonly protocol: "tcp" | "udp";
+  /** Taken in turn. */
+  readonly doors: readonly Door[];
+  readonly sources: Sources;
+  readonly count: number;
+  /** Who has no answer by then has none. */
+  readonly timeout_ms: number;
+}
+
+/** Something that stays open and can be asked who is at its other end. */
+interface Held {
+  ask(): Promise<string>;
+}
+
+/** So many are opened at a time. */
+const CONCURRENCY = 100;
+
+class Connection implements Held {
+  readonly #socket: Socket;
+  readonly #timeout_ms: number;
+  #text = "";
+  #heard: () => void = () => {};
+  #isOver = false;
+
+  constructor(
+    { address, port }: Door,
+    { address: localAddress, port: localPort }: Source,
+    timeout_ms: number,
+  ) {
+    this.#timeout_ms = timeout_ms;
+    this.#socket = connect({ host: address, port, localAddress, localPort });
+    this.#socket.setEncoding("latin1");
+    this.#socket.on("data", (chunk) => this.#hear(chunk));
+    for (const event of ["end", "error", "close"]) this.#socket.on(event, () => this.#end());
+  }
+
+  async ask(): Promise<string> {
+    this.#text = "";
+    if (this.#isOver) return "";
+    this.#socket.write("GET / HTTP/1.1\r\nHost: demo.example\r\n\r\n");
+    await within(this.#timeout_ms, new Promise<void>((resolve) => this.#heard = resolve));
+    return /^x-backend: *(\S+)/im.exec(this.#text)?.[1] ?? "";
+  }
+
+  #hear(chunk: unknown): void {
+    this.#text += chunk;
+    if (/\r\n\r\n[^\n]*\n/.test(this.#text)) this.#heard();
+  }
+
+  #end(): void {
+    this.#isOver = true;
+    this.#heard();
+  }
+}
+
+class Datagrams implements Held {
+  readonly #socket: Deno.DatagramConn;
+  readonly #door: Door;
+  readonly #timeout_ms: number;
+
+  constructor(door: Door, { address, port = 0 }: Source, timeout_ms: number) {
+    const hostname = address ?? (door.address.includes(":") ? "::" : "0.0.0.0");
+    this.#socket = Deno.listenDatagram({ transport: "udp", hostname, port });
+    this.#door = door;
+    this.#timeout_ms = timeout_ms;
+  }
+
+  async ask(): Promise<string> {
+    const { address: hostname, port } = this.#door;
+    await this.#socket.send(Uint8Array.of(1), { transport: "udp", hostname, port });
+    const answer = this.#socket.receive().then(([bytes]) => new TextDecoder().decode(bytes).trim());
+    return await within(this.#timeout_ms, answer) ?? "";
+  }
+}
+
+async function within<T>(timeout_ms: number, work: Promise<T>): Promise<T | undefined> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<undefined>((resolve) => {
+    timer = setTimeout(() => resolve(undefined), timeout_ms);
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function askAll(held: readonly (() => Held)[]): Promise<string[]> {
+  const names: string[] = [];
+  let next = 0;
+  const worker = async () => {
+    for (let index = next++; index < held.length; index = next++) {
+      names[index] = await held[index]!().ask();
+    }
+  };
+  await Promise.all(Array.from({ length: CONCURRENCY }, worker));
+  return names;
+}
+
+const spec = JSON.parse(Deno.args[0]!) as HeldSpec;
+const open: Held[] = [];
+const { protocol, doors, sources, count, timeout_ms } = spec;
+const openers = Array.from({ length: count }, (_, index) => () => {
+  const door = doors[index % doors.length]!;
+  const source = sourceOf(sources, index);
+  return open[index] = protocol === "udp"
+    ? new Datagrams(door, source, timeout_ms)
+    : new Connection(door, source, timeout_ms);
+});
+console.log(JSON.stringify(await askAll(openers)));
+while (await Deno.stdin.read(new Uint8Array(64)) !== null);
+console.log(JSON.stringify(await askAll(open.map((one) => () => one))));
+Deno.exit();

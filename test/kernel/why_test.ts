@@ -1,0 +1,229 @@
+/** What `lb why` says is what then happens: asked first, with real packets after. */
+import assert from "node:assert/strict";
+import { backendAddress, vipAddress } from "../../lib/demo/layout.ts";
+import { sourceOf } from "../../lib/demo/role/requests.ts";
+import type { Sources } from "../../lib/demo/role/spec.ts";
+import { FAMILIES, type Family, formatEndpoint } from "../../lib/model/address.ts";
+import { manyNetworks, networkAddress } from "./clients.ts";
+import { door, type ServiceText } from "./config.ts";
+import { kernelTests, type Lab } from "./harness.ts";
+import { holdOpen } from "./held.ts";
+import { PATIENCE } from "./patience.ts";
+import { queuedPackets } from "./queued_rig.ts";
+import { allAnswered, apply, must, send } from "./steps.ts";
+
+const BACKENDS = 4;
+
+const test = kernelTests({ backends: BACKENDS, need: "queue" });
+
+/** Clients of each engine, scheduler and IP version. */
+const CLIENTS = 500;
+
+/** What of `lb why --json` these tests look at. */
+interface Flow {
+  readonly client_port: number | null;
+  readonly service: string | null;
+  readonly engine: string | null;
+  readonly answer: string;
+  readonly backend: { readonly address: string; readonly port: number } | null;
+  readonly shares: readonly { readonly address: string; readonly share: number }[];
+  readonly reason: string | null;
+  readonly certain: boolean;
+  readonly connection: { readonly known_by: string; readonly state: string } | null;
+  readonly steps: readonly { readonly step: string; readonly message: string }[];
+}
+
+/** Asks about flows, one a line: one process for all. */
+async function why(
+  { balancer }: Lab,
+  lines: readonly string[],
+  code = 0,
+): Promise<readonly Flow[]> {
+  const argv = balancer.argv("why", "--json", "-");
+  const stdin = lines.join("\n");
+  const result = await balancer.run(argv, { stdin, timeout_ms: 60_000 * PATIENCE });
+  assert.equal(result.code, code, result.stderr || result.stdout);
+  return (JSON.parse(result.stdout) as { flows: Flow[] }).flows;
+}
+
+/** `b1` and so on, by the backend's address. */
+function nameOf(flow: Flow, family: Family): string {
+  const numbers = Array.from({ length: BACKENDS }, (_, index) => index);
+  const index = numbers.find((one) => backendAddress(family, one) === flow.backend?.address);
+  return index === undefined ? "" : `b${index + 1}`;
+}
+
+function random(below: number): number {
+  return crypto.getRandomValues(new Uint32Array(1))[0]! % below;
+}
+
+/** Of half as many addresses as there are clients, two ports each. */
+function randomSources(family: Family): Sources {
+  const addresses = new Set<string>();
+  while (addresses.size < CLIENTS / 2) {
+    addresses.add(networkAddress(family, random(255), 1 + random(254)));
+  }
+  return { addresses: [...addresses], first_port: 10_000 + random(20_000) };
+}
+
+function linesOf(sources: Sources, family: Family, count = CLIENTS): string[] {
+  const to = formatEndpoint({ family, text: vipAddress(family, 10) }, 80);
+  return Array.from({ length: count }, (_, index) => {
+    const { address, port } = sourceOf(sources, index);
+    return `tcp ${formatEndpoint({ family, text: address! }, port)} -> ${to}`;
+  });
+}
+
+for (const engine of ["nft", "nfqueue"]) {
+  for (const scheduler of ["sh", "maglev"]) {
+    for (const family of FAMILIES) {
+      test(`${CLIENTS} random clients go where lb why says, before they connect and after: ${engine}, ${scheduler}, IPv${family}`, async (lab) => {
+        await manyNetworks(lab);
+        const more = `engine = "${engine}"`;
+        await apply(lab, { weights: [1, 2, 3, 1], scheduler, families: [family], more });
+        const sources = randomSources(family);
+        const lines = linesOf(sources, family);
+        const before = await why(lab, lines);
+        assert.ok(before.every((flow) => flow.answer === "backend" && flow.certain));
+        assert.deepEqual(new Set(before.map((flow) => flow.engine)), new Set([engine]));
+        const told = before.map((flow) => nameOf(flow, family));
+        assert.equal(new Set(told).size, BACKENDS, "nothing was shown: all are at few backends");
+        const doors = [door(family)];
+        const held = await holdOpen(lab, { protocol: "tcp", doors, sources, count: CLIENTS });
+        const queued = engine === "nfqueue" ? CLIENTS : 0;
+        assert.equal(await queuedPackets(lab), queued, "who has chosen");
+        assert.deepEqual(held.names, told);
+        const after = await why(lab, lines);
+        assert.deepEqual(after.map((flow) => nameOf(flow, family)), told);
+        assert.ok(after.every(({ answer }) => answer === "connected"));
+        assert.ok(after.every(({ connection }) => connection?.state === "ESTABLISHED"));
+        assert.deepEqual(await held.ask(), told);
+      });
+    }
+  }
+}
+
+const WEB: ServiceText = { weights: [1, 2, 1], families: [4] };
+const CLIENT = "192.0.2.10:40000";
+
+test("where nothing tells which backend it will be, the reason is told, and the shares", async (lab) => {
+  await apply(lab, { ...WEB, scheduler: "wrr" });
+  const [turn] = await why(lab, [CLIENT]);
+  assert.equal(turn!.answer, "shared");
+  assert.match(turn!.reason!, /wrr: whose turn it is/);
+  assert.deepEqual(turn!.shares.map(({ share }) => share), [0.5, 0.25, 0.25]);
+  await apply(lab, { ...WEB, scheduler: "maglev" });
+  const [portless] = await why(lab, ["192.0.2.10"]);
+  assert.match(portless!.reason!, /hashes the source port, too, and none is given/);
+  assert.equal(portless!.shares.length, 3);
+  await apply(lab, { ...WEB, scheduler: "sh" });
+  assert.equal((await why(lab, ["192.0.2.10"]))[0]!.answer, "backend", "sh needs no port");
+  await apply(lab, { ...WEB, scheduler: "wlc", more: 'engine = "nfqueue"' });
+  assert.match((await why(lab, [CLIENT]))[0]!.reason!, /wlc: it depends on the connections/);
+});
+
+test("who is remembered is told by the kernel's own map, and moves with it", async (lab) => {
+  await apply(lab, { ...WEB, scheduler: "wrr", more: 'persistence = "5m"' });
+  const [before] = await why(lab, [CLIENT]);
+  assert.equal(before!.answer, "shared", "it has not been here yet");
+  const sources = { addresses: ["192.0.2.10"], first_port: 41_000 };
+  const result = await send(lab, { doors: [door(4)], count: 1, sources });
+  allAnswered(result);
+  const [after] = await why(lab, [CLIENT]);
+  assert.equal(after!.answer, "backend");
+  assert.equal(nameOf(after!, 4), result.answers[0]);
+  assert.match(after!.steps.find(({ step }) => step === "persistence")!.message, /in map st-web4/);
+  const next = await send(lab, { doors: [door(4)], count: 5, concurrency: 1 });
+  assert.deepEqual(new Set(next.answers), new Set(result.answers));
+});
+
+test("who is kept out, over a limit, or for nobody, hears so; exit code 1", async (lab) => {
+  const more = 'deny = ["192.0.2.128/25"]\nallow = ["192.0.2.0/24"]';
+  await apply(lab, { ...WEB, scheduler: "sh", more });
+  const lines = ["192.0.2.10:40000", "192.0.2.200:40000", "198.18.0.1:40000"];
+  const answers = (await why(lab, lines, 1)).map(({ answer }) => answer);
+  assert.deepEqual(answers, ["backend", "dropped", "dropped"]);
+  const ways = ["203.0.113.10:80", "203.0.113.10:81", "203.0.113.99:80"]
+    .map((to) => `tcp ${CLIENT} ${to}`);
+  const fates = (await why(lab, ways, 1)).map(({ answer }) => answer);
+  assert.deepEqual(fates, ["backend", "refused", "unserved"]);
+  await apply(lab, { ...WEB, scheduler: "sh", more: "max_connections = 2" });
+  assert.equal((await why(lab, [CLIENT]))[0]!.answer, "backend");
+  const sources = { addresses: ["192.0.2.10"], first_port: 42_000 };
+  const held = await holdOpen(lab, { protocol: "tcp", doors: [door(4)], sources, count: 2 });
+  const [full] = await why(lab, [CLIENT], 1);
+  assert.equal(full!.answer, "refused");
+  const refused = await send(lab, { doors: [door(4)], count: 1 });
+  assert.deepEqual(refused.errors, { refused: 1 });
+  await held.ask();
+});
+
+test("a slot that somebody changed is followed as the kernel does, and told as uncertain", async (lab) => {
+  await apply(lab, { ...WEB, scheduler: "sh", weights: [1, 1] });
+  const [flow] = await why(lab, [CLIENT]);
+  const { message } = flow!.steps.find(({ step }) => step === "slot")!;
+  const slot = /is slot (\d+) /.exec(message)![1]!;
+  const map = await must(lab, "nft", "list", "map", "inet", "lb", "sl-web4");
+  const id = new RegExp(`[ {]${slot} : (\\S+?)[, ]`).exec(map)![1]!;
+  const other = [...map.matchAll(/\d : (\d\S*?)[,\s]/g)].map(([, one]) => one!).find((one) =>
+    one !== id
+  )!;
+  await must(lab, "nft", "delete", "element", "inet", "lb", "sl-web4", `{ ${slot} }`);
+  await must(lab, "nft", "add", "element", "inet", "lb", "sl-web4", `{ ${slot} : ${other} }`);
+  const [changed] = await why(lab, [CLIENT], 1);
+  assert.equal(changed!.certain, false);
+  assert.notEqual(nameOf(changed!, 4), nameOf(flow!, 4));
+  const sources = { addresses: ["192.0.2.10"], first_port: 40_000 };
+  const { answers } = await send(lab, { doors: [door(4)], count: 1, sources });
+  assert.deepEqual(answers, [nameOf(changed!, 4)]);
+  // What is established is a fact, whatever has become of the tables.
+  await must(lab, "nft", "delete", "element", "inet", "lb", "sl-web4", `{ ${slot} }`);
+  const [last] = await why(lab, [CLIENT], 1);
+  assert.match(last!.steps.find(({ step }) => step === "slot")!.message, /leads nowhere/);
+  await must(lab, "conntrack", "-F");
+  const again = await send(lab, {
+    doors: [door(4)],
+    count: 1,
+    sources: { ...sources, first_port: 40_001 },
+  });
+  assert.deepEqual(again.answers, [nameOf(last!, 4)]);
+});
+
+test("with a worker that hangs the kernel's own choice is told, and it is the same one", async (lab) => {
+  await apply(lab, { ...WEB, scheduler: "maglev", more: 'engine = "nfqueue"' });
+  const [alive] = await why(lab, [CLIENT]);
+  assert.match(alive!.steps.find(({ step }) => step === "worker")!.message, /chooses by the same/);
+  const { stdout } = await lab.topology.run(lab.topology.balancer, [
+    ...[
+      "sh",
+      "-c",
+      'kill -STOP "$(cat "$1")"; cat "$1"',
+      "sh",
+      `${lab.topology.folder}/run/queue.pid`,
+    ],
+  ]);
+  const [gone] = await why(lab, [CLIENT]);
+  assert.match(
+    gone!.steps.find(({ step }) => step === "worker")!.message,
+    /does not answer: where/,
+  );
+  assert.deepEqual(gone!.backend, alive!.backend);
+  await must(lab, "kill", "-CONT", stdout.trim());
+});
+
+test("the text has the answer first, and every step; a flow may be several words", async (lab) => {
+  await apply(lab, { ...WEB, scheduler: "sh" });
+  const { code, stdout } = await lab.balancer.lb("why", "tcp", CLIENT, "203.0.113.10:80");
+  assert.equal(code, 0);
+  assert.match(
+    stdout,
+    /^tcp 192\.0\.2\.10:40000 → 203\.0\.113\.10:80 {2}would go to 198\.51\.100\.1\d:8080 \(web, \w+\)/,
+  );
+  for (const step of ["vip", "access", "limit", "persistence", "slot", "backend", "engine"]) {
+    assert.match(stdout, new RegExp(`^  ${step} +\\S`, "m"));
+  }
+  const wrong = await lab.balancer.lb("why", "not-a-flow");
+  assert.equal(wrong.code, 2);
+  assert.match(wrong.stderr, /is no client/);
+  assert.equal((await lab.balancer.lb("why", CLIENT, "--service", "wbe")).code, 2);
+});
