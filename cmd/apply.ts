@@ -1,4 +1,5 @@
 import type { LoadedConfig } from "../lib/config/load.ts";
+import type { Outcome } from "../lib/reconcile/outcome.ts";
 import type { Store } from "../lib/store/store.ts";
 import { change, report } from "./change.ts";
 import { context, type Places } from "./context.ts";
@@ -25,39 +26,54 @@ export function applyCommand(end: End) {
     )
     .action(async (options) => {
       context.needRoot("apply");
-      const places = placesOf(options);
-      const early = await refuseEarly(places);
-      const warnings: string[] = [];
-      const outcome = await change({
-        places,
-        lockTimeout_ms: options.lockTimeout,
-        dryRun: options.plan,
-        // Read with the lock held: another lb may be editing the file just now.
-        text: () => context.readConfig(places),
-        file: places.config,
-        isMove: options.migrate,
-        async target({ store }, text) {
-          const { parseConfig } = await import("../lib/config/load.ts");
-          const isKnown = early !== undefined && early.text === text;
-          const loaded = isKnown ? early : await parseConfig(text!, places.config);
-          if (loaded.config.services.length === 0) {
-            warnings.push(...await allGone(store, places.config));
-          }
-          if (!options.migrate) return { loaded, command: "lb apply" };
-          const { NOTHING_HELD } = await import("../lib/reconcile/selection.ts");
-          return { loaded, command: "lb apply --migrate", held: NOTHING_HELD };
-        },
-        after: async (machine, outcome) => {
-          const { lookAfterDrains } = await import("./drains.ts");
-          return await lookAfterDrains(machine, outcome, {
-            places,
-            lockTimeout_ms: options.lockTimeout,
-          });
-        },
-      });
-      const told = { ...outcome!, warnings: [...warnings, ...outcome!.warnings] };
-      end(await report(told, { json: options.json, planned: options.plan }));
+      const { lockTimeout: lockTimeout_ms, plan, migrate } = options;
+      const outcome = await applyConfig(placesOf(options), { lockTimeout_ms, plan, migrate });
+      end(await report(outcome, { json: options.json, planned: plan }));
     });
+}
+
+/** How a config is applied. */
+export interface ApplyOptions {
+  readonly lockTimeout_ms: number;
+  readonly plan: boolean;
+  /** @default false */
+  readonly migrate?: boolean;
+  /** What the file is to say, where it has not been written yet. */
+  readonly text?: string;
+}
+
+/** What `lb apply` does, but for its report. */
+export async function applyConfig(
+  places: Places,
+  { lockTimeout_ms, plan, migrate = false, text }: ApplyOptions,
+): Promise<Outcome> {
+  const early = text === undefined ? await refuseEarly(places) : undefined;
+  const warnings: string[] = [];
+  const outcome = await change({
+    places,
+    lockTimeout_ms,
+    dryRun: plan,
+    // Read with the lock held: another lb may be editing the file just now.
+    text: async () => text ?? await context.readConfig(places),
+    file: places.config,
+    isMove: migrate,
+    async target({ store }, text) {
+      const { parseConfig } = await import("../lib/config/load.ts");
+      const isKnown = early !== undefined && early.text === text;
+      const loaded = isKnown ? early : await parseConfig(text!, places.config);
+      if (loaded.config.services.length === 0) {
+        warnings.push(...await allGone(store, places.config));
+      }
+      if (!migrate) return { loaded, command: "lb apply" };
+      const { NOTHING_HELD } = await import("../lib/reconcile/selection.ts");
+      return { loaded, command: "lb apply --migrate", held: NOTHING_HELD };
+    },
+    after: async (machine, outcome) => {
+      const { lookAfterDrains } = await import("./drains.ts");
+      return await lookAfterDrains(machine, outcome, { places, lockTimeout_ms });
+    },
+  });
+  return { ...outcome!, warnings: [...warnings, ...outcome!.warnings] };
 }
 
 /** What is wrong with the config of a first apply is said before a state is made for it. */

@@ -147,6 +147,21 @@ export const context = {
     }
   },
 
+  /** Runs with an empty private folder, which is gone afterwards. */
+  async inTemporaryFolder<T>(work: (folder: string) => Promise<T>): Promise<T> {
+    const folder = Deno.makeTempDirSync({ prefix: "lb-" });
+    try {
+      return await work(folder);
+    } finally {
+      Deno.removeSync(folder, { recursive: true });
+    }
+  },
+
+  /** Whether somebody sits there who can be asked: what is read and what is shown are a terminal. */
+  isInteractive(): boolean {
+    return Deno.stdin.isTerminal() && Deno.stdout.isTerminal() && Deno.stderr.isTerminal();
+  },
+
   /** Whether there is a state database. */
   hasState({ state }: Pick<Places, "state">): boolean {
     return files.stat(`${state}/lb.db`) !== undefined;

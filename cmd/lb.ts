@@ -8,7 +8,9 @@ import { doctorCommand } from "./doctor.ts";
 import { historyCommand } from "./history.ts";
 import { initCommand } from "./init.ts";
 import { eventsCommand } from "./events.ts";
+import { exitCodeTable } from "./exit_codes.ts";
 import { fail, printJson } from "./io.ts";
+import { manCommand } from "./man.ts";
 import { notifyCommand } from "./notify.ts";
 import { type End, examples } from "./options.ts";
 import { queueCommand } from "./queue.ts";
@@ -20,32 +22,18 @@ import { uninstallCommand } from "./uninstall.ts";
 import { versionLine } from "./version.ts";
 import { whyCommand } from "./why.ts";
 
-/** The commands, in the order help lists them. */
-const COMMANDS: readonly ((end: End) => Command)[] = [
-  initCommand,
-  applyCommand,
-  statusCommand,
-  scaleCommand,
-  eventsCommand,
-  historyCommand,
-  rollbackCommand,
-  reconcileCommand,
-  doctorCommand,
-  whyCommand,
-  notifyCommand,
-  demoCommand,
-  queueCommand,
-  completionsCommand,
-  uninstallCommand,
-].map((make) => make as unknown as (end: End) => Command);
+type Make = (end: End) => Command;
 
-const EXIT_CODE_HELP = `
-Exit codes:
-  0   done                       4   the kernel lacks what this needs
-  1   needs attention            5   not permitted
-  2   wrong usage                6   another run holds the lock
-  3   config invalid             7   the kernel refused a change
-                                 70  a bug in lb`;
+/** The commands by what they are for, in the order in which help lists them. */
+const GROUPS: readonly (readonly [heading: string, makers: readonly unknown[]])[] = [
+  ["Set up:", [initCommand, demoCommand, completionsCommand, manCommand]],
+  ["Run:", [applyCommand, scaleCommand, reconcileCommand, notifyCommand, queueCommand]],
+  ["Look:", [statusCommand, whyCommand, eventsCommand, historyCommand, doctorCommand]],
+  ["Undo:", [rollbackCommand, uninstallCommand]],
+];
+
+/** Where help for a command is listed. */
+const HELP_GROUP = "Look:";
 
 /** Runs one command line. @returns the exit code */
 export async function runCommandLine(argv: readonly string[]): Promise<number> {
@@ -73,6 +61,7 @@ export async function runCommandLine(argv: readonly string[]): Promise<number> {
 /** Every command with its options. */
 export function makeProgram(end: End): Command {
   const program = new Command("lb")
+    .commandsGroup(HELP_GROUP)
     .description("A layer-4 load balancer that uses the best data path the kernel has.")
     .version(versionLine(), "-V, --version", "print the version, and how this lb was built")
     .helpOption("-h, --help", "print help")
@@ -88,13 +77,13 @@ export function makeProgram(end: End): Command {
         ["lb scale web --weight 198.51.100.11=50", "change a weight"],
         ["lb why 203.0.113.9:51234", "which backend a client goes to, and why"],
         ["lb uninstall", "put everything back"],
-      ) + "\n" + EXIT_CODE_HELP,
+      ) + `\n\nExit codes:\n${exitCodeTable()}`,
     )
     .exitOverride();
   program.configureHelp({ optionDescription });
-  for (const make of COMMANDS) {
-    {
-      const command = make(end).exitOverride();
+  for (const [heading, makers] of GROUPS) {
+    for (const make of makers as readonly Make[]) {
+      const command = make(end).helpGroup(heading).exitOverride();
       command.showHelpAfterError(`(lb ${command.name()} --help tells more)`);
       program.addCommand(command.configureHelp({ optionDescription }));
     }

@@ -33,6 +33,16 @@ export async function setTimer(places: Places, wanted: WantedTimer): Promise<Tim
   return { kind, why, files: kind === "none" ? [] : pathsOf(host, kind), written, removed, left };
 }
 
+/** What could run this lb by itself, and what does where nobody says what. */
+export async function offeredTimers(
+  places: Places,
+): Promise<{ readonly possible: readonly Timer[]; readonly usual: Choice }> {
+  const { isPossible, TIMERS } = await import("../lib/host/schedule/schedule.ts");
+  const host = scheduleHost(places);
+  const possible = TIMERS.filter((timer) => isPossible(host, timer));
+  return { possible, usual: await choose(host, places) };
+}
+
 /** Takes away what runs this lb by itself. @returns what was left, each with why */
 export async function removeTimers(places: Places): Promise<readonly string[]> {
   const { TIMERS } = await import("../lib/host/schedule/schedule.ts");

@@ -24,6 +24,11 @@ export const SOURCES: Readonly<Record<string, Source>> = {
   "--run-dir": folders,
   "--lock-timeout": unknown,
   "queue --unit": files,
+  "init --service": unknown,
+  "init --vip": unknown,
+  "init --port": unknown,
+  "init --backend": unknown,
+  "init --vip-on": interfaces,
   "reconcile --every": unknown,
   "reconcile --for": unknown,
   "doctor vip": directVips,
@@ -85,6 +90,12 @@ async function doors(_: Situation, { config }: Places): Promise<Completion> {
 async function configured(config: string) {
   const { parseConfig } = await import("../../lib/config/load.ts");
   return (await parseConfig(context.files.read(config) ?? "", config)).config.services;
+}
+
+/** Where a VIP can be put. */
+function interfaces(): Completion {
+  const names = context.files.list("/sys/class/net");
+  return words(["auto", "none", ...names].map((value) => ({ value })));
 }
 
 /** VIPs of services whose backends have them too. */
