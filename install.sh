@@ -16,6 +16,11 @@ idle_max_s=${LB_TIMEOUT:-30} total_max_s=3600
 systemd=${LB_SYSTEMD:-/run/systemd/system} unit=${LB_UNITS:-/etc/systemd/system}/lb-queue.service
 # What runs lb by itself, where lb init has seen to that.
 schedules="${LB_CRON:-/etc/cron.d}/lb ${unit%/*}/lb-reconcile.timer"
+# What man and the shells find by themselves, below the prefix, and the command of lb that prints it.
+manual='share/man/man1/lb.1 man'
+completions='share/bash-completion/completions/lb bash
+share/zsh/site-functions/_lb zsh
+share/fish/vendor_completions.d/lb.fish fish'
 
 say() { printf '%s\n' "$*" >&2; }
 
@@ -35,7 +40,7 @@ usage() {
 Usage: ./install.sh [options]                              builds lb from this checkout
        curl -fsSL URL/install.sh | sh -s -- [options]      downloads a release of it
 
-  --prefix DIR   install as DIR/bin/lb (default /usr/local)
+  --prefix DIR   install as DIR/bin/lb (default /usr/local), its manual and completions in DIR/share
   --version X    this release instead of the newest (download only)
   --zstd         the form that is smaller and unpacks faster; the machine then needs zstd
   --demo         then run `lb demo`: the main job on real packets (needs root)
@@ -154,13 +159,14 @@ uninstall() {
       fail "lb could not undo what it did (above), so lb itself stays"
   fi
   remove_unit
+  remove_extras
   rm -f "$bin" "$bin".new.*
   forget_unpacked none
   rm -rf "$cache"/.new.*
   [ ! -d "$cache" ] || rmdir "$cache" 2>/dev/null || :
   rm -rf "$build_cache"/deno-* "$build_cache/deno_dir" "$build_cache/bench"
   [ ! -d "$build_cache" ] || rmdir "$build_cache" 2>/dev/null || :
-  say "Removed $bin and its caches. Debian packages stay."
+  say "Removed $bin, its manual, completions and caches. Debian packages stay."
 }
 
 need_for_build() {
@@ -383,6 +389,27 @@ remove_unit() {
   systemctl daemon-reload || :
 }
 
+# Its manual page and its completions. They are worth a warning, and no more.
+install_extras() {
+  printf '%s\n' "$manual" "$completions" | while read -r path shell; do
+    file=$prefix/$path command=man
+    [ "$shell" = man ] || command="completions $shell"
+    # shellcheck disable=SC2086 # words
+    { mkdir -p "${file%/*}" && "$bin" $command </dev/null >"$file.new" && mv -f "$file.new" "$file"; } 2>/dev/null || {
+      rm -f "$file.new"
+      say "warning: cannot write $file"
+    }
+  done
+}
+
+# Those that lb printed: somebody may have others there.
+remove_extras() {
+  printf '%s\n' "$manual" "$completions" | while read -r path _; do
+    ! grep -qs -e '^\.\\" Made by "lb man"' -e '^# [a-z]* completion for lb\. ' "$prefix/$path" || rm -f "$prefix/$path"
+    rm -f "$prefix/$path.new"
+  done
+}
+
 next_steps() {
   case :$PATH: in *:"$prefix/bin":*) lb=lb ;; *) lb=$bin ;; esac
   cat <<END
@@ -409,6 +436,7 @@ main() {
   put_in_place
   [ -n "$here" ] || need_for_run
   install_unit
+  install_extras
   next_steps
   [ -z "$demo" ] || exec "$bin" demo
 }

@@ -32,7 +32,8 @@ export interface FirstService {
 
 /** Where the sample's own service begins, and what stands there instead in a config of somebody's own. */
 const EXAMPLE = "# An example of a service.";
-const OWN = `# Written by \`lb init\`. What is optional has a # before it, and stands there with its default or an
+const OWN =
+  `# Written by \`lb init\`. What is optional has a # before it, and stands there with its default or an
 # example. Further services go below.
 `;
 

@@ -16,54 +16,6 @@ Deno.test("every promised command is there", () => {
   assert.deepEqual(PROMISED.filter((name) => !COMMANDS.includes(name)), []);
 });
 
-Deno.test("lb without arguments prints help that lists every command, and the exit codes", async () => {
-  const { exitCode, stdout, stderr } = await lb();
-  assert.deepEqual([exitCode, stderr], [0, ""]);
-  for (const name of COMMANDS) assert.match(stdout, new RegExp(`^ {2}${name} `, "m"));
-  assert.match(stdout, /Examples:\n {2}lb /);
-  for (const code of [0, 1, 2, 3, 4, 5, 6, 7, 70]) {
-    assert.match(stdout, new RegExp(`(^|\\s)${code}  +\\w`, "m"), `exit code ${code}`);
-  }
-});
-
-for (const name of ["", ...COMMANDS]) {
-  Deno.test(`lb ${name} --help has examples that lb itself would take, on stdout`, async () => {
-    const { exitCode, stdout, stderr } = await lb(...[name, "--help"].filter(Boolean));
-    assert.deepEqual([exitCode, stderr], [0, ""]);
-    const lines = stdout.slice(stdout.indexOf("Examples:\n")).split("\n").slice(1);
-    const examples = lines.filter((line) => /^ {2}\S.* {2}# \S/.test(line));
-    assert.ok(examples.length > 0);
-    for (const line of examples) checkExample(line.split("  # ")[0]!.trim());
-  });
-}
-
-/** Its command and its options exist. */
-function checkExample(example: string): void {
-  const [, words = ""] = /(?:^|[\s(/])lb ([^|)]*)/.exec(example) ?? [];
-  const [name, ...rest] = words.trim().split(" ");
-  const command = PROGRAM.commands.find((each) => each.name() === name);
-  assert.ok(command, example);
-  // A lone "-" is stdin.
-  for (const word of rest.filter((each) => /^-./.test(each))) {
-    const option = command.options.find(({ long, short }) => word === long || word === short);
-    assert.ok(option, `${word} of ${example}`);
-  }
-}
-
-Deno.test("help for a command is the same either way", async () => {
-  for (const name of COMMANDS) {
-    assert.deepEqual(await lb("help", name), await lb(name, "--help"), name);
-  }
-});
-
-Deno.test("help says nothing of flags that are off, and nothing of parts that lb plays itself", async () => {
-  for (const name of COMMANDS) {
-    const { stdout } = await lb(name, "--help");
-    assert.doesNotMatch(stdout, /default: (false|\[\])/, name);
-    assert.doesNotMatch(stdout, /--role/, name);
-  }
-});
-
 /** Rows of: a wrong word, the right one. */
 const MISSPELT = [["aply", "apply"], ["statsu", "status"], ["unistall", "uninstall"]] as const;
 
@@ -97,6 +49,11 @@ const WRONG: readonly (readonly [argv: readonly string[], words: RegExp])[] = [
   [["reconcile", "--for", "58s"], /--every and --for go together/],
   [["reconcile", "--every", "0", "--for", "58s"], /--every and --for go together/],
   [["init", "--timer", "hourly"], /cron, systemd, none/],
+  [["init", "--vip", "203.0.113.10"], /a service needs --port, --backend, too/],
+  [["init", "--service", "web"], /a service needs --vip, --port, --backend, too/],
+  [["init", "--masquerade"], /a service needs --vip/],
+  [["init", "--backend", "web2"], /ADDR, ADDR:PORT or \[V6\]:PORT/],
+  [["init", "--engine", "xdp"], /auto, nft, nfqueue, ipvs, relay/],
   [["scale"], /which service\? lb scale SERVICE/],
   [["scale", "web"], /nothing to do: give --add, --weight, --drain, --maintenance, --ready or/],
   [["scale", "web", "--now", "--drain", "198.51.100.11"], /--now goes with --remove/],
