@@ -55,6 +55,16 @@ const LINES: readonly (readonly [keys: string, words: string])[] = [
     "lb scale web " +
     "--remove 198.51.100.11:8080 --remove 198.51.100.12:8080",
   ],
+  ["lb scale web --drain 198.51.100.11\t", "lb scale web --drain 198.51.100.11:8080"],
+  ["lb scale web --maintenance '[\t", "lb scale web --maintenance [2001:db8:b::11]:8080"],
+  [
+    "lb scale web --drain 198.51.100.11:8080 --ready 1\t",
+    "lb scale web --drain 198.51.100.11:8080 --ready 198.51.100.12:8080",
+  ],
+  ["lb init --vip-on no\t", "lb init --vip-on none"],
+  ["lb init --vip-on l\t", "lb init --vip-on lo"],
+  ["lb init --timer=cr\t", "lb init --timer=cron"],
+  ["lb history --diff 1\t", "lb history --diff 1"],
   ["lb scale --config other.toml o\t", "lb scale --config other.toml only"],
   ["lb rollback 2\t", "lb rollback 2"],
   ["lb status d\t", "lb status dns"],
@@ -180,6 +190,18 @@ async function shown(shell: Shell, keys: string, what: RegExp): Promise<void> {
 function traces(): string[][] {
   return [names(home).filter((name) => name === "TRACE"), names(`${machine.folder}/state`)];
 }
+
+testIn("fish", "it is found in a folder of $fish_complete_path, too", async () => {
+  const { out } = await lb("completions", "fish");
+  Deno.mkdirSync(`${home}/fish`);
+  Deno.writeTextFileSync(`${home}/fish/lb.fish`, out);
+  const terminal = await open("fish", `set -g fish_complete_path ${home}/fish`);
+  try {
+    await linesHold(terminal, [["lb scale w\t", "lb scale web"]]);
+  } finally {
+    await terminal.close();
+  }
+});
 
 testIn("zsh", "it is found in a folder of $fpath, too", async () => {
   const { out } = await lb("completions", "zsh");

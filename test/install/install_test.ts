@@ -53,6 +53,24 @@ Deno.test("what is installed over an earlier lb runs, and was unpacked beforehan
   assert.match(out, /^lb .*self-extracting/);
 });
 
+/** Each with the words of lb that print it. */
+const EXTRAS: readonly (readonly [path: string, words: readonly string[]])[] = [
+  ["man/man1/lb.1", ["man"]],
+  ["bash-completion/completions/lb", ["completions", "bash"]],
+  ["zsh/site-functions/_lb", ["completions", "zsh"]],
+  ["fish/vendor_completions.d/lb.fish", ["completions", "fish"]],
+];
+
+Deno.test("the manual page and the completions are where man and the shells look for them", async () => {
+  const share = `${machine.folder}/usr/share`;
+  for (const [path, words] of EXTRAS) {
+    const { code, out } = await machine.run([machine.bin, ...words]);
+    assert.equal(code, 0);
+    assert.equal(Deno.readTextFileSync(`${share}/${path}`), out, path);
+  }
+  assert.equal(filesBelow(share).length, EXTRAS.length);
+});
+
 Deno.test("earlier builds that nobody runs are removed, one that runs is kept", () => {
   const [unpacked, ...more] = names(machine.cache).filter((name) => name !== RUNNING);
   assert.deepEqual(more, []);
@@ -127,6 +145,15 @@ Deno.test({
       Deno.removeSync(`${machine.folder}/${place}`, { recursive: true });
     }
   },
+});
+
+Deno.test("an uninstall leaves a completion that somebody else wrote", async () => {
+  const theirs = `${machine.folder}/usr/share/zsh/site-functions/_lb`;
+  Deno.mkdirSync(theirs.replace(/\/_lb$/, ""), { recursive: true });
+  Deno.writeTextFileSync(theirs, "#compdef lb\n_message theirs\n");
+  await machine.install(["--uninstall"]);
+  assert.match(Deno.readTextFileSync(theirs), /theirs/);
+  Deno.removeSync(theirs);
 });
 
 Deno.test("uninstall leaves nothing, and may be repeated", async () => {
