@@ -33,7 +33,8 @@ function checkExample(example: string): void {
   const [name, ...rest] = words.trim().split(" ");
   const command = PROGRAM.commands.find((each) => each.name() === name);
   assert.ok(command, example);
-  for (const word of rest.filter((each) => each.startsWith("-"))) {
+  // A lone "-" is stdin.
+  for (const word of rest.filter((each) => /^-./.test(each))) {
     const option = command.options.find(({ long, short }) => word === long || word === short);
     assert.ok(option, `${word} of ${example}`);
   }
