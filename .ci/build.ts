@@ -15,6 +15,8 @@ const LAUNCHER = "launcher.sh";
 const HEAD_BYTES = 4096;
 /** Started by name as a thread (lib/queue/worker/worker_threads.ts): to be there as a file of its own. */
 const THREAD = "lib/queue/thread/main.ts";
+/** Of ink's, for who works on ink: looked for only where the environment has DEV, and then not found. */
+const ABSENT = "--external=react-devtools-core";
 /** Long enough for a slow line, short enough not to be waited for where the server is out of reach. */
 const DENORT_PROBE_MS = 3000;
 const DENORT_COMPILE_MS = 180_000;
@@ -138,8 +140,8 @@ async function fill(tree: string): Promise<void> {
   await Deno.mkdir(`${tree}/templates`, { recursive: true });
   await Deno.mkdir(`${tree}/deno_dir`);
   await Deno.copyFile(Deno.execPath(), `${tree}/deno`);
-  const bundle = ["bundle", "--frozen", "--minify", "--code-splitting", "--outdir", `${tree}/app`];
-  await run([Deno.execPath(), ...bundle, "main.ts", THREAD]);
+  const how = [ABSENT, "--minify", "--code-splitting", "--outdir", `${tree}/app`];
+  await run([Deno.execPath(), "bundle", "--frozen", ...how, "main.ts", THREAD]);
   await copyFolder(`${ROOT}templates`, `${tree}/templates`, (name) => name !== LAUNCHER);
   await Deno.writeTextFile(`${tree}/build.json`, JSON.stringify(await buildInfo()) + "\n");
 }

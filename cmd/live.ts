@@ -12,6 +12,7 @@ const PATIENCE_MS = 10_000;
 
 /** The live screen of `lb status`. @param service opens on this one. @returns the exit code */
 export async function live(places: Places, service?: string): Promise<number> {
+  asInProduction();
   const palette = { colour: wantsColour(), unicode: isUnicode(Deno.env) };
   const { terminal, clock, holdSignals } = context;
   await runScreen(
@@ -20,6 +21,12 @@ export async function live(places: Places, service?: string): Promise<number> {
     service,
   );
   return EXIT_OK;
+}
+
+/** React and ink go by these: what is for who works on them costs time and memory, and prints on the screen. */
+function asInProduction(): void {
+  Deno.env.set("NODE_ENV", "production");
+  Deno.env.delete("DEV");
 }
 
 function actionsOf(places: Places): Actions {

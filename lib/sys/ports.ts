@@ -381,11 +381,15 @@ export interface ServiceManager {
   tell(...lines: readonly string[]): void;
 }
 
-/** The terminal that a program was started on. */
+/** The terminal that a program was started on: its standard input and output. */
 export interface TerminalPort {
   size(): { readonly columns: number; readonly rows: number };
   /** @returns ends it */
   onResize(work: () => void): () => void;
-  /** As programs find it: with echo, on the usual screen, with a cursor. */
-  restore(): void;
+  /** Takes all of it: keys come at once and without echo, and what was on the screen comes back with `leave`. */
+  enter(): void;
+  /** Fills the screen from its first row on. @param lines no wider and no more than there is room for */
+  fill(lines: readonly string[]): void;
+  /** As it was before. Where that is so already, or nobody is there any more, nothing happens. */
+  leave(): void;
 }

@@ -1,12 +1,16 @@
 import type { TerminalPort } from "./ports.ts";
 
-/** Output at once, colours as they were, the usual screen, a cursor (xterm's private modes 2026, 1049 and 25). */
-const USUAL = "\x1b[?2026l\x1b[0m\x1b[?1049l\x1b[?25h";
+/** xterm's private modes: 1049 is the other screen, 25 the cursor, 2026 output that is shown when it is complete. */
+const ENTER = "\x1b[?1049h\x1b[?25l\x1b[H";
+const LEAVE = "\x1b[?2026l\x1b[0m\x1b[?1049l\x1b[?25h";
+const FIRST_ROW = "\x1b[H";
 
 /** Where a terminal does not tell its size. */
 const SIZE = { columns: 80, rows: 24 };
 
-/** The terminal of this process: standard input and output are one. */
+let isEntered = false;
+
+/** The terminal of this process. */
 export const terminal: TerminalPort = {
   size() {
     try {
@@ -20,11 +24,25 @@ export const terminal: TerminalPort = {
     Deno.addSignalListener("SIGWINCH", work);
     return () => Deno.removeSignalListener("SIGWINCH", work);
   },
-  restore() {
+  enter() {
+    Deno.stdin.setRaw(true);
+    isEntered = true;
+    write(ENTER);
+  },
+  fill(lines) {
+    write(FIRST_ROW + lines.join("\r\n") + FIRST_ROW);
+  },
+  leave() {
+    if (!isEntered) return;
+    isEntered = false;
     orGone(() => Deno.stdin.setRaw(false));
-    orGone(() => Deno.stdout.writeSync(new TextEncoder().encode(USUAL)));
+    write(LEAVE);
   },
 };
+
+function write(text: string): void {
+  orGone(() => Deno.stdout.writeSync(new TextEncoder().encode(text)));
+}
 
 /** A terminal that is not there any more needs nothing. */
 function orGone(work: () => unknown): void {

@@ -6,7 +6,7 @@ import { keysOf } from "./key.ts";
 export interface Paper {
   /** @param lines as many as the terminal has rows; only what has changed is written */
   show(lines: readonly string[]): void;
-  /** Gives the terminal back as it was. */
+  /** Draws no more, and hears of no more keys. */
   close(): Promise<void>;
 }
 
@@ -28,10 +28,10 @@ function Page({ lines, onKey }: PageProps) {
 }
 
 /**
- * Takes the terminal of this process: its alternate screen, without echo and without a cursor.
+ * Draws on the terminal of this process from where the cursor is, its first row.
  *
  * @param onKey called with the name of each key: a character, `up`, `enter`, `ctrl-c`, …
- * @param onError called where drawing has failed, and the terminal is given back
+ * @param onError called where drawing has failed, and nothing is drawn any more
  */
 export function openPaper(
   lines: readonly string[],
@@ -40,7 +40,8 @@ export function openPaper(
 ): Paper {
   const page = (shown: readonly string[]) => createElement(Page, { lines: shown, onKey });
   const ink: Instance = render(page(lines), {
-    alternateScreen: true,
+    // The terminal is ours already, with the same lines on it: they are drawn over, and nothing flickers.
+    alternateScreen: false,
     incrementalRendering: true,
     interactive: true,
     exitOnCtrlC: false,

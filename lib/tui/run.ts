@@ -85,11 +85,18 @@ class Session {
     }
   }
 
-  /** What draws is loaded while the first look is under way. */
+  /** There is something to see before what draws is loaded, which takes longer than a look. */
   async #begin(): Promise<void> {
-    const { openPaper } = await this.#besideFirstLook(() => import("./paper.ts"));
+    const { terminal } = this.#place;
+    terminal.enter();
+    terminal.fill(this.#drawn = this.#lines());
+    await this.#ask(async () => {
+      this.#take({ kind: "history", counted: await this.#actions.history() });
+    });
+    await this.#lookOnce();
+    terminal.fill(this.#drawn = this.#lines());
+    const { openPaper } = await import("./paper.ts");
     if (this.#isOver) return;
-    this.#drawn = this.#lines();
     const onKey = (key: string) => this.#take({ kind: "key", key });
     this.#paper = openPaper(this.#drawn, onKey, (error) => this.#fail(error));
     this.#draw();
@@ -99,26 +106,14 @@ class Session {
     });
   }
 
-  async #besideFirstLook<T>(work: () => Promise<T>): Promise<T> {
-    const loaded = work();
-    await this.#ask(async () => {
-      this.#take({ kind: "history", counted: await this.#actions.history() });
-    });
-    const look = this.#lookOnce();
-    const result = await loaded;
-    await look;
-    return result;
-  }
-
   /** The terminal is given back whatever happens: ink may have failed in the middle of it. */
   async #close(): Promise<void> {
     const paper = this.#paper;
     this.#paper = undefined;
-    if (!paper) return;
     try {
-      await paper.close();
+      await paper?.close();
     } finally {
-      this.#place.terminal.restore();
+      this.#place.terminal.leave();
     }
   }
 

@@ -27,6 +27,11 @@ const ABILITIES = {
     question: ["nft", RULES],
     lacking: "this kernel's nft cannot translate addresses",
   },
+  screen: {
+    programs: [...PROGRAMS, "tmux", "stty"],
+    question: ["nft", RULES],
+    lacking: "this kernel's nft cannot translate addresses",
+  },
   ipvs: {
     programs: [...PROGRAMS, "ipvsadm", "iptables-legacy"],
     question: ["ipvsadm", "-Ln"],

@@ -31,7 +31,7 @@ export interface ServiceText {
 const ENGINE = Deno.env.get("LB_TEST_ENGINE");
 
 /** Tests that are not about health have backends where nobody listens, and stop servers. */
-const UNCHECKED = '[service.health]\ntype = "none"';
+export const UNCHECKED = '[service.health]\ntype = "none"';
 
 /** One `[[service]]` of an `lb.toml`. */
 export function serviceText(service: ServiceText): string {

@@ -1,0 +1,44 @@
+/** The screen over a look that fails as no look should: `Deno.args[0]` says where. */
+import { clock } from "../../lib/sys/clock.ts";
+import { terminal } from "../../lib/sys/terminal.ts";
+import { holdSignals } from "../../lib/sys/signals.ts";
+import type { Picture } from "../../lib/tui/picture.ts";
+import { runScreen } from "../../lib/tui/run.ts";
+import { pictureOf } from "../unit/tui/scene.ts";
+
+const [where] = Deno.args;
+
+/** Nothing that a screen could be made of. */
+const NONSENSE = { status: { services: [null] } } as unknown as Picture;
+
+let looks = 0;
+
+function look(): Promise<Picture> {
+  looks++;
+  if (looks === 1) return Promise.resolve(pictureOf());
+  if (where === "look") return Promise.reject(new Error("thrown by a look"));
+  if (where === "drawing") return Promise.resolve(NONSENSE);
+  setTimeout(() => {
+    throw new Error("thrown by nobody's child");
+  }, 0);
+  return Promise.resolve(pictureOf());
+}
+
+try {
+  await runScreen({
+    look,
+    history: () => Promise.resolve([]),
+    readOnly: () => Promise.resolve(undefined),
+    plan: () => Promise.resolve([]),
+    apply: () => Promise.resolve([]),
+  }, {
+    terminal,
+    clock,
+    palette: { colour: true, unicode: true },
+    holdSignals,
+    hear: () => () => {},
+  });
+} catch (error) {
+  console.log(`thrown: ${error instanceof Error ? error.message : error}`);
+  Deno.exit(70);
+}

@@ -1,0 +1,253 @@
+/** `lb status` on a real terminal. */
+import assert from "node:assert/strict";
+import { serviceText, UNCHECKED } from "./config.ts";
+import { applyText, draining, openAll } from "./drain_rig.ts";
+import { kernelTests, type Lab, LB } from "./harness.ts";
+import { Terminal } from "./tmux.ts";
+
+const test = kernelTests({ backends: 2, need: "screen" });
+
+/** Of each backend: one that stays. */
+const IDLE = { short: 0, long: 0, idle: 1 };
+
+function argvOf({ topology, balancer }: Lab, ...words: string[]): string[] {
+  return ["ip", "netns", "exec", topology.balancer, ...balancer.argv("status", ...words)];
+}
+
+async function onScreen(
+  terminal: Terminal,
+  act: (terminal: Terminal) => Promise<void>,
+): Promise<void> {
+  try {
+    await act(terminal);
+  } finally {
+    await terminal.close();
+  }
+}
+
+const TWO = [
+  serviceText({ weights: [100, 50], families: [4] }),
+  serviceText({ name: "mail", weights: [10, 10], families: [4], vips: [11], ports: "[25]" }),
+].join("\n");
+
+test("each key does what help says", async (lab) => {
+  await applyText(lab, TWO);
+  await onScreen(await Terminal.open(argvOf(lab)), async (terminal) => {
+    await terminal.shows(/› · web .*\n.*mail/);
+    await terminal.press("j");
+    await terminal.shows(/› · mail/);
+    await terminal.press("Up");
+    await terminal.shows(/› · web/);
+    await terminal.press("G");
+    await terminal.shows(/› · mail/);
+    await terminal.press("g", "Enter");
+    await terminal.shows(/^ web {2}tcp .* port 80/m);
+    await terminal.press("Down");
+    await terminal.shows(/› · \S+\.12:8080 /);
+    await terminal.press("s");
+    await terminal.shows(/sorted by name/);
+    await terminal.press("/");
+    await terminal.type(".11:");
+    await terminal.shows(/filter: \.11:/);
+    await terminal.press("Enter");
+    await terminal.shows(/"\.11:", 1 shown/);
+    await terminal.press("Escape");
+    await terminal.shows(/\.12:8080/);
+    await terminal.press("e");
+    await terminal.shows(/── events, newest first ─[^]* apply {4}revision 1 applied/);
+    await terminal.press("?");
+    await terminal.shows(/── keys ─[^]*one row up/);
+    await terminal.press("Escape");
+    await terminal.shows(/^ web {2}tcp/m);
+    await terminal.press("Escape");
+    await terminal.shows(/SERVICE +ENGINE/);
+    await terminal.press("q");
+    await terminal.shows(/ended with 0/);
+    await terminal.isAsBefore();
+  });
+});
+
+interface Told {
+  readonly services: readonly {
+    readonly backends: readonly { readonly intent: string; readonly weight: number }[];
+  }[];
+}
+
+async function first({ balancer }: Lab) {
+  const { services } = await balancer.json<Told>(0, "status");
+  return services[0]!.backends[0]!;
+}
+
+test("a drain that is begun on the screen counts down, and is taken back there", async (lab) => {
+  await applyText(lab, draining("nft", 60, { families: [4] }));
+  const connections = await openAll(lab, 4, IDLE);
+  await onScreen(await Terminal.open(argvOf(lab, "web")), async (terminal) => {
+    await terminal.shows(/› · .*:8080/);
+    await terminal.press("d");
+    await terminal.shows(/── drain web [^ ]*\?[^]*Plan: \d+ changes[^]*y does it/);
+    assert.equal((await first(lab)).intent, "ready", "a plan changes nothing");
+    await terminal.press("n");
+    await terminal.shows(/not done: drain/);
+    assert.equal((await first(lab)).intent, "ready");
+    await terminal.press("d");
+    await terminal.shows(/y does it/);
+    await terminal.press("y");
+    await terminal.shows(/done: drain web/);
+    const [, before] = await terminal.shows(/↓ .*drain: (\d+) s, 1 left/);
+    await terminal.shows(new RegExp(`drain: ${Number(before) - 2} s, 1 left`));
+    assert.equal((await first(lab)).intent, "drain");
+    await terminal.press("r");
+    await terminal.shows(/── ready web [^]*y does it/);
+    await terminal.press("y");
+    await terminal.shows(/done: ready web/);
+    assert.equal((await first(lab)).intent, "ready");
+    await terminal.press("q");
+    await terminal.isAsBefore();
+  });
+  await connections.close();
+});
+
+test("maintenance and weights come about as planned, lb.toml with them", async (lab) => {
+  await applyText(lab, serviceText({ weights: [100, 50], families: [4] }));
+  await onScreen(await Terminal.open(argvOf(lab, "web")), async (terminal) => {
+    await terminal.shows(/› · .*:8080/);
+    await terminal.press("+");
+    await terminal.shows(/── weight 110 for web [^]*y does it/);
+    await terminal.press("+");
+    await terminal.shows(/── weight 121 for web [^]*y does it/);
+    await terminal.press("y");
+    await terminal.shows(/done: weight 121 [^]*revision 2/);
+    await terminal.shows(/8080 +121 /);
+    assert.match(lab.balancer.readConfig(), /weight = 121/);
+    await terminal.press("m");
+    await terminal.shows(/── maintenance web [^]*y does it/);
+    await terminal.press("y");
+    await terminal.shows(/■ .*0\/121.* maintenance/);
+    assert.equal((await first(lab)).intent, "maintenance");
+  });
+});
+
+test("the screen is whole at any size, before and after it is resized", async (lab) => {
+  await applyText(lab, TWO);
+  const sizes = [{ columns: 60, rows: 15 }, { columns: 80, rows: 24 }, { columns: 200, rows: 60 }];
+  await onScreen(await Terminal.open(argvOf(lab), sizes[0]), async (terminal) => {
+    await terminal.shows(/› · web/);
+    for (const size of [...sizes, ...sizes.toReversed()]) {
+      await terminal.resize(size);
+      const between = size.columns - " lb status".length - "UTC".length;
+      await terminal.shows(new RegExp(`^ lb status.{${between}}UTC\n[^]*\n \\? help`));
+      const lines = await terminal.lines();
+      assert.equal(lines.length, size.rows);
+      assert.match(lines.at(-1)!, /^ \? help/);
+      for (const what of [/^ lb status/, /SERVICE/, /── events ─/, / headroom:/]) {
+        assert.equal(lines.filter((line) => what.test(line)).length, 1, `${what} once`);
+      }
+    }
+    await terminal.resize({ columns: 50, rows: 12 });
+    await terminal.shows(/needs 60 columns and 15 rows/);
+    await terminal.resize(sizes[1]!);
+    await terminal.shows(/› · web/);
+  });
+});
+
+/** More than any screen has rows. */
+const MANY = 2_000;
+
+function manyText(): string {
+  const backends = Array.from(
+    { length: MANY },
+    (_, index) =>
+      `[[service.backend]]\naddress = "198.19.${index >> 8}.${index & 255}"\nport = 80\n`,
+  );
+  return `[[service]]
+name = "big"
+vip = "203.0.113.10"
+vip_on = "none"
+protocol = "tcp"
+ports = [80]
+scheduler = "sh"
+${UNCHECKED}
+${backends.join("")}`;
+}
+
+test("two thousand backends scroll, row by row and from end to end", async (lab) => {
+  await applyText(lab, manyText());
+  await onScreen(await Terminal.open(argvOf(lab, "big")), async (terminal) => {
+    await terminal.shows(/› · 198\.19\.0\.0:80 /);
+    await terminal.press("G");
+    await terminal.shows(/› · 198\.19\.7\.207:80 /);
+    await terminal.press("g");
+    await terminal.shows(/› · 198\.19\.0\.0:80 /);
+    await terminal.type("j".repeat(100));
+    await terminal.shows(/› · 198\.19\.0\.100:80 /);
+    await terminal.press("/");
+    await terminal.type("7.20");
+    await terminal.press("Enter");
+    await terminal.shows(/"7\.20", 9 shown/);
+  });
+});
+
+test("who may not write is told, and refused", async (lab) => {
+  await applyText(lab, serviceText({ weights: [100, 50], families: [4] }));
+  const readOnly = 'mount --bind "$0" "$0" && mount -o remount,bind,ro "$0" && exec "$@"';
+  const state = `${lab.topology.folder}/state`;
+  const argv = ["unshare", "-m", "sh", "-c", readOnly, state, ...argvOf(lab, "web")];
+  await onScreen(await Terminal.open(argv), async (terminal) => {
+    await terminal.shows(/read-only {2}\d\d:\d\d:\d\d UTC/);
+    for (const key of ["d", "r", "m", "+", "-"]) {
+      await terminal.press(key);
+      await terminal.shows(/^ read-only: \/.*\/lb\.db: the file system is read-only/m);
+    }
+  });
+  assert.equal((await first(lab)).intent, "ready");
+});
+
+for (const signal of ["SIGTERM", "SIGHUP", "SIGINT"] as const) {
+  test(`the terminal is as before after ${signal}`, async (lab) => {
+    await applyText(lab, TWO);
+    await onScreen(await Terminal.open(argvOf(lab)), async (terminal) => {
+      await terminal.shows(/› · web/);
+      assert.deepEqual(await terminal.mode(), { isOther: true, hasCursor: false });
+      Deno.kill(await terminal.pid(), signal);
+      await terminal.isAsBefore();
+    });
+  });
+}
+
+test("the terminal is as before after Ctrl-C, on a page, in a question and in a filter", async (lab) => {
+  await applyText(lab, TWO);
+  for (const keys of [[], ["Enter", "d"], ["/", "x"]]) {
+    await onScreen(await Terminal.open(argvOf(lab)), async (terminal) => {
+      await terminal.shows(/› · web/);
+      await terminal.press(...keys, "C-c");
+      await terminal.isAsBefore();
+      await terminal.shows(/ended with 0/);
+    });
+  }
+});
+
+test("the terminal is as before after a thrown error, wherever it was thrown", async () => {
+  const inside = new URL("screen_inside.ts", import.meta.url).pathname;
+  const deno = [Deno.execPath(), "run", "-q", "--no-check", "-A", inside];
+  for (
+    const [where, what] of [["look", "by a look"], ["drawing", ""], ["timer", "nobody's child"]]
+  ) {
+    await onScreen(await Terminal.open([...deno, where!]), async (terminal) => {
+      await terminal.shows(new RegExp(`thrown: .*${what}`));
+      await terminal.isAsBefore();
+      await terminal.shows(/ended with 70/);
+    });
+  }
+});
+
+test("lb status prints once where it is told to, and where nobody sits there", async (lab) => {
+  await applyText(lab, TWO);
+  await onScreen(await Terminal.open(argvOf(lab, "--once")), async (terminal) => {
+    await terminal.shows(/revision 1, applied [^]*ended with 0/);
+    await terminal.isAsBefore();
+  });
+  const { code, stdout } = await lab.balancer.lb("status");
+  assert.equal(code, 0);
+  assert.match(stdout, /^revision 1/);
+  assert.ok(LB.length > 0);
+});
