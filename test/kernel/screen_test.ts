@@ -227,7 +227,7 @@ test("the terminal is as before after Ctrl-C, on a page, in a question and in a 
 });
 
 test("the terminal is as before after a thrown error, wherever it was thrown", async () => {
-  const inside = new URL("screen_inside.ts", import.meta.url).pathname;
+  const inside = new URL("./screen_inside.ts", import.meta.url).pathname;
   const deno = [Deno.execPath(), "run", "-q", "--no-check", "-A", inside];
   for (
     const [where, what] of [["look", "by a look"], ["drawing", ""], ["timer", "nobody's child"]]
