@@ -108,8 +108,13 @@ export async function statusOf(store: Store, places: Places, known?: Known): Pro
     ]);
     const kernel = context.kernel(places);
     const host = context.hostIdentity();
-    const loaded = await (known?.loaded ?? appliedConfig)(store);
-    const facts = loaded && await (known?.facts ?? readFacts)(kernel, store, host);
+    // While nft is asked for its version, the config is parsed.
+    const [facts, loaded] = store.revisions.latestApplied()
+      ? await Promise.all([
+        (known?.facts ?? readFacts)(kernel, store, host),
+        (known?.loaded ?? appliedConfig)(store),
+      ])
+      : [];
     const applied = loaded && facts && { loaded, facts };
     const about = await configFound(places);
     const worker = context.worker(kernel);

@@ -14,8 +14,8 @@ export interface Family {
 
 export type Labels = Readonly<Record<string, string>>;
 
-/** One line: labels, and the value. null: not known, so that there is no line. */
-export type Point = readonly [labels: Labels, value: number | null];
+/** One line: labels as {@linkcode labelsText} has them, and the value. null: not known, so that there is no line. */
+export type Point = readonly [labels: string, value: number | null];
 
 /** @param families each with its points, in the order they are to be printed in */
 export function metricsText(
@@ -26,19 +26,19 @@ export function metricsText(
     const known = points.filter(([, value]) => value !== null);
     if (known.length === 0) continue;
     lines.push(`# HELP ${name} ${escapeHelp(help)}`, `# TYPE ${name} ${type}`);
-    for (const [labels, value] of known) lines.push(`${name}${labelsText(labels)} ${value}`);
+    for (const [labels, value] of known) lines.push(`${name}${labels} ${value}`);
   }
   return lines.map((line) => `${line}\n`).join("");
 }
 
-function labelsText(labels: Labels): string {
+/** Made once for all metrics of a backend: there are thousands of those. */
+export function labelsText(labels: Labels): string {
   const all = Object.entries(labels).map(([name, value]) => `${name}="${escapeValue(value)}"`);
   return all.length === 0 ? "" : `{${all.join(",")}}`;
 }
 
-/** Most have nothing to escape, and there are thousands. */
 function escapeValue(value: string): string {
-  return /[\\"\n]/.test(value) ? escapeHelp(value).replaceAll('"', '\\"') : value;
+  return escapeHelp(value).replaceAll('"', '\\"');
 }
 
 function escapeHelp(text: string): string {

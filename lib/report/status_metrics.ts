@@ -3,7 +3,7 @@ import { formatPorts } from "../model/service.ts";
 import type { WorkerQueue } from "../model/worker.ts";
 import type { WorkerReport } from "../reconcile/queue.ts";
 import type { BackendStatus, ServiceStatus, Status } from "../reconcile/status.ts";
-import { type Family, type Labels, metricsText, type Point } from "./metrics.ts";
+import { type Family, type Labels, labelsText, metricsText, type Point } from "./metrics.ts";
 
 /** What is told besides the status. */
 export interface MetricsContext {
@@ -309,10 +309,11 @@ function pointsOf<About>(
   metrics: readonly Metric<About>[],
   all: readonly { readonly one: About; readonly labels: Labels }[],
 ): (readonly [Family, readonly Point[]])[] {
+  const subjects = all.map(({ one, labels }) => ({ one, labels, text: labelsText(labels) }));
   return metrics.map((metric) => [
     metric,
-    all.map(({ one, labels }): Point => [
-      metric.labels ? { ...labels, ...metric.labels(one) } : labels,
+    subjects.map(({ one, labels, text }): Point => [
+      metric.labels ? labelsText({ ...labels, ...metric.labels(one) }) : text,
       metric.read(one) ?? null,
     ]),
   ]);

@@ -6,6 +6,7 @@ import { CHECKED_BACKENDS, type HealthResult, TIMEOUT_MS } from "./health.ts";
 import type { GuestResult } from "./ipvs/guest.ts";
 import { IPVS_SERVICES } from "./ipvs/result.ts";
 import { enduranceChecks, queueChecks } from "./queue/checks.ts";
+import { JSON_LOOK, LOOK_MS_MAX, LOOKED_AT_SERVICES, type StatusResult } from "./status.ts";
 import { type Results, type Standing, standings } from "./results.ts";
 import { median, ratioSpread } from "./statistics.ts";
 
@@ -46,7 +47,7 @@ const CONNECTION_GOALS: readonly {
 
 /** The goals that this run has measured. Pure. */
 export function checks(results: Results): Check[] {
-  const { options, traffic, apply, health, ipvs, queue, endurance } = results;
+  const { options, traffic, apply, status, health, ipvs, queue, endurance } = results;
   const connections = traffic.find(({ load }) => load.name === "connections");
   const large = apply.find(({ services }) => services === LARGE);
   return [
@@ -55,6 +56,7 @@ export function checks(results: Results): Check[] {
     ...!large && options.sections.includes("apply") && options.services.includes(LARGE)
       ? [{ what: `apply of ${LARGE} services`, goal: "ends", measured: "not measured", ok: false }]
       : [],
+    ...status.filter(({ command }) => command === JSON_LOOK).map(statusCheck),
     ...health.flatMap(healthChecks),
     ...ipvs.flatMap(ipvsChecks),
     ...queue ? queueChecks(queue) : [],
@@ -120,6 +122,16 @@ function timeCheck(name: string, ms: number, max_ms: number): Check {
     goal: `≤ ${max_ms} ms`,
     measured: `${Math.round(ms)} ms`,
     ok: ms <= max_ms,
+  };
+}
+
+function statusCheck({ command, form, costs }: StatusResult): Check {
+  const ms = median(costs.map((cost) => cost.ms));
+  return {
+    what: `${command} of ${LOOKED_AT_SERVICES} services (${form})`,
+    goal: `≤ ${LOOK_MS_MAX} ms`,
+    measured: `${Math.round(ms)} ms`,
+    ok: ms <= LOOK_MS_MAX,
   };
 }
 

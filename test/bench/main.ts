@@ -17,6 +17,7 @@ import type { Results } from "./results.ts";
 import { buildSolo } from "./solo.ts";
 import { closeAll, whileStanding } from "./standing.ts";
 import { measureStartup, plannedSeconds as startupSeconds } from "./startup.ts";
+import { measureStatus, plannedSeconds as statusSeconds } from "./status.ts";
 import { measureTraffic, plannedSeconds as trafficSeconds, type TrafficResult } from "./traffic.ts";
 
 const PAGE = new URL("../../docs/performance.md", import.meta.url).pathname;
@@ -84,6 +85,9 @@ async function measure(options: Options): Promise<Results> {
   const startup = options.sections.includes("startup")
     ? await measureStartup(options.pairs, progress)
     : [];
+  const status = options.sections.includes("status")
+    ? await measureStatus(options.pairs, progress)
+    : [];
   const health = options.sections.includes("health")
     ? await measureHealth(options.pairs, progress)
     : [];
@@ -91,7 +95,7 @@ async function measure(options: Options): Promise<Results> {
     ? await measureIpvs(options, progress, skipped)
     : [];
   const queues = await measureQueues(programs, options, progress, skipped);
-  return { machine, options, traffic, apply, startup, health, ipvs, ...queues, skipped };
+  return { machine, options, traffic, apply, startup, status, health, ipvs, ...queues, skipped };
 }
 
 function plannedSeconds(options: Options, loads: number, n: number) {
@@ -100,6 +104,7 @@ function plannedSeconds(options: Options, loads: number, n: number) {
   return loads * trafficSeconds(n, pairs, seconds) +
     sizes.reduce((sum, size) => sum + applySeconds(size, pairs), 0) +
     (sections.includes("startup") ? startupSeconds(pairs) : 0) +
+    (sections.includes("status") ? statusSeconds(pairs) : 0) +
     (sections.includes("health") ? healthSeconds(pairs) : 0) +
     (sections.includes("ipvs") ? ipvsSeconds(options) : 0) +
     queueSeconds(options);

@@ -7,6 +7,7 @@ import type { Machine } from "./machine.ts";
 import type { Options } from "./options.ts";
 import type { QueueSections } from "./queue/sections.ts";
 import type { StartupResult } from "./startup.ts";
+import type { StatusResult } from "./status.ts";
 import { differenceSpread, ratioSpread, type Spread, spread } from "./statistics.ts";
 import type { TrafficResult } from "./traffic.ts";
 
@@ -17,6 +18,7 @@ export interface Results extends QueueSections {
   readonly traffic: readonly TrafficResult[];
   readonly apply: readonly ApplyResult[];
   readonly startup: readonly StartupResult[];
+  readonly status: readonly StatusResult[];
   readonly health: readonly HealthResult[];
   /** By guest. */
   readonly ipvs: readonly GuestResult[];

@@ -10,6 +10,7 @@ import type { Sample } from "./load.ts";
 import { type Results, type Standing, standings } from "./results.ts";
 import { BACKENDS_PER_SERVICE } from "./services.ts";
 import { STARTUP_SERVICES, type StartupResult } from "./startup.ts";
+import { LOOKED_AT_SERVICES, type StatusResult } from "./status.ts";
 import { enduranceTable, queueTables } from "./queue/tables.ts";
 import { ratioSpread, spread } from "./statistics.ts";
 import { ranged, ratio, type Table } from "./table.ts";
@@ -23,6 +24,7 @@ export function tables(results: Results): Table[] {
     ...results.traffic.flatMap((one) => [trafficTable(one), useTable(one)]),
     ...results.apply.map(applyTable),
     ...results.startup.length > 0 ? [startupTable(results.startup)] : [],
+    ...results.status.length > 0 ? [statusTable(results.status)] : [],
     ...results.health.length > 0 ? [healthTable(results.health)] : [],
     ...results.ipvs.length > 0 ? [ipvsTable(results.ipvs)] : [],
     ...results.queue ? queueTables(results.queue) : [],
@@ -134,6 +136,20 @@ function startupTable(results: readonly StartupResult[]): Table {
       command,
       form,
       warmth,
+      ranged(spread(costs.map(({ ms }) => ms)), figure),
+      peak(costs.map((cost) => cost.peak_bytes)),
+    ]),
+  };
+}
+
+function statusTable(results: readonly StatusResult[]): Table {
+  return {
+    title: `A look at ${LOOKED_AT_SERVICES} services of ${BACKENDS_PER_SERVICE} backends`,
+    text: "Nothing is to be done. Whole commands, process start included, all files in memory.",
+    head: ["", "from", "ms", "peak"],
+    rows: results.map(({ command, form, costs }) => [
+      command,
+      form,
       ranged(spread(costs.map(({ ms }) => ms)), figure),
       peak(costs.map((cost) => cost.peak_bytes)),
     ]),

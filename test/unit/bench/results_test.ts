@@ -27,6 +27,7 @@ function results(lb: readonly Sample[], apply: readonly ApplyResult[] = []): Res
     traffic: [{ load: CONNECTION_LOAD, samples, skipped: new Map() }],
     apply,
     startup: [],
+    status: [],
     health: [],
     ipvs: [],
     skipped: ["nftlb (connections): no nftlb"],

@@ -1,7 +1,7 @@
 /** Metrics, read by the parser of Prometheus' own library, and the templates that are made of them. */
 import assert from "node:assert/strict";
 import { METRICS, statusMetrics } from "../../../lib/report/status_metrics.ts";
-import { metricsText } from "../../../lib/report/metrics.ts";
+import { labelsText, metricsText } from "../../../lib/report/metrics.ts";
 import type { WorkerStatus } from "../../../lib/model/worker.ts";
 import type { Status } from "../../../lib/reconcile/status.ts";
 import { files } from "../../../lib/sys/files.ts";
@@ -137,7 +137,7 @@ parserTest("whatever stands in a label or a help comes back as it was", async ()
     help: hostile.replaceAll('"', "'"),
   } as const;
   const [found] = await parse(
-    metricsText([[family, [[{ a: hostile, b: "" }, 1], [{ a: "" }, null]]]]),
+    metricsText([[family, [[labelsText({ a: hostile, b: "" }), 1], ["", null]]]]),
   );
   assert.equal(found?.help, family.help);
   assert.deepEqual(found?.samples, [{
