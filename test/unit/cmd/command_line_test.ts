@@ -45,6 +45,11 @@ const WRONG: readonly (readonly [argv: readonly string[], words: RegExp])[] = [
   [["apply", "--config"], /argument missing/],
   [["apply", "--lock-timeout", "5"], /"500ms", "5s", "2m" or "1h"/],
   [["status", "a", "b"], /too many arguments/],
+  [["status", "--watch", "50ms"], /from 200ms on/],
+  [["events", "--kind", "helth"], /apply, drift, engine, .*health/],
+  [["events", "--since", "yesterday"], /"500ms", "5s", "2m" or "1h"/],
+  [["events", "--since", "2026-13-01"], /a date such as/],
+  [["events", "--limit", "0"], /a whole number from 1/],
   [["reconcile", "--every", "5s"], /--every and --for go together/],
   [["reconcile", "--for", "58s"], /--every and --for go together/],
   [["reconcile", "--every", "0", "--for", "58s"], /--every and --for go together/],
@@ -187,6 +192,40 @@ rootTest(
     assert.match(version, /^\d+\.\d+\.\d+$/);
     assert.deepEqual([revision, applied_at, drift, services], [null, null, 0, []]);
     assert.match((await lb("status", ...placed(folder))).stdout, /^Nothing was applied yet/);
+  }),
+);
+
+rootTest(
+  "status is JSON or metrics, and what cannot be written to is said",
+  inFolder(async (folder) => {
+    const both = await lb("status", "--json", "--prometheus", ...placed(folder));
+    assert.equal(both.exitCode, 2);
+    assert.match(both.stdout, /either --json or --prometheus/);
+    const output = `${folder}/nowhere/lb.prom`;
+    const { exitCode, stderr } = await lb("status", "--output", output, ...placed(folder));
+    assert.equal(exitCode, 5);
+    assert.match(stderr, /nowhere\/lb\.prom: nothing can be made there/);
+    const there = ["status", "--output", `${folder}/status.txt`];
+    assert.deepEqual(await lb(...there, ...placed(folder)), {
+      exitCode: 0,
+      stdout: "",
+      stderr: "",
+    });
+    assert.match(Deno.readTextFileSync(`${folder}/status.txt`), /^Nothing was applied yet.*\n$/);
+  }),
+);
+
+rootTest(
+  "events before anything was applied are none, also as JSON",
+  inFolder(async (folder) => {
+    assert.deepEqual(await lb("events", ...placed(folder)), {
+      exitCode: 0,
+      stdout: "",
+      stderr: "",
+    });
+    const { exitCode, stdout } = await lb("events", "--json", ...placed(folder));
+    assert.equal(exitCode, 0);
+    assert.deepEqual(JSON.parse(stdout), { events: [] });
   }),
 );
 
