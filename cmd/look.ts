@@ -125,6 +125,6 @@ function activity({ runDir }: Places, store: Store | undefined): Activity {
   const isThere = pid !== undefined && files.stat(`/proc/${pid}`) !== undefined;
   return {
     ...isThere && { holder: { pid: Number(pid), command: command! } },
-    last_pass_ms: store?.passes.last()?.at_ms ?? null,
+    last_pass_ms: store?.passes.lastAt() ?? null,
   };
 }

@@ -121,7 +121,7 @@ function recordedStatus(
     revision: latest?.revision ?? null,
     applied_at_ms: latest?.finished_at_ms ?? null,
     drift_last_pass: pass?.drift ?? 0,
-    last_pass_at_ms: pass ? Math.max(pass.at_ms, pass.ended_at_ms ?? 0) : null,
+    last_pass_at_ms: store.passes.lastAt(),
     skipped_passes: pass?.skipped ?? 0,
   };
 }

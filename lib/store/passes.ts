@@ -28,6 +28,12 @@ export class Passes {
     return this.#db.get<PassRecord>("SELECT at_ms, drift, skipped, ended_at_ms FROM pass");
   }
 
+  /** When the last pass was, whether it had to look at the kernel or not. Milliseconds since 1970. */
+  lastAt(): number | null {
+    const last = this.last();
+    return last ? Math.max(last.at_ms, last.ended_at_ms ?? 0) : null;
+  }
+
   record({ at_ms, drift }: Pass): void {
     this.#db.run(
       `INSERT INTO pass (id, at_ms, drift) VALUES (1, ?, ?)
