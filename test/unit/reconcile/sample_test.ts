@@ -1,6 +1,7 @@
 /** Samples of what services were counted. */
 import assert from "node:assert/strict";
 import { recordPassage } from "../../../lib/reconcile/sample.ts";
+import { LbError } from "../../../lib/model/error.ts";
 import { BASE } from "./configs.ts";
 import { type Rig, withRig } from "./rig.ts";
 
@@ -37,5 +38,31 @@ Deno.test(
     count(rig, WEB, 2);
     await recordPassage(rig.machine);
     assert.equal(latest(rig)[1]?.new_connections, 9);
+  }),
+);
+
+Deno.test(
+  "where the disk is full, or the kernel cannot be asked, there is no sample and no failure",
+  withRig(async (rig) => {
+    await rig.run(BASE);
+    await recordPassage(rig.machine);
+    const { samples, passes } = rig.store;
+    assert.equal(passes.lastAt(), rig.host.kernel.clock.now_ms());
+    const before = samples.since(0);
+    assert.equal(before.length, 2);
+    const full = () => {
+      throw new LbError("not-permitted", "the disk is full");
+    };
+    const store = { passes: { end: full }, samples };
+    rig.host.inside.clock.advance(20_000);
+    await recordPassage({ ...rig.machine, store: store as unknown as typeof rig.store });
+    assert.deepEqual(samples.since(0), before);
+    const netlink = full;
+    const kernel = { ...rig.machine.kernel, sockets: { ...rig.machine.kernel.sockets, netlink } };
+    await recordPassage({ ...rig.machine, kernel });
+    assert.deepEqual(samples.since(0), before);
+    assert.equal(passes.lastAt(), rig.host.kernel.clock.now_ms(), "it was a pass");
+    await recordPassage(rig.machine);
+    assert.equal(samples.since(0).length, 4);
   }),
 );
