@@ -55,11 +55,14 @@ export class Onlook {
     }
   }
 
-  /** What was counted of services before now, oldest first. */
+  /** What passes have counted of services lately, oldest first. */
   async history(): Promise<readonly Counted[]> {
-    await Promise.resolve();
-    void TREND_MS;
-    return [];
+    const store = await context.readStore(this.#places);
+    try {
+      return store?.samples.since(context.clock.now_ms() - TREND_MS) ?? [];
+    } finally {
+      store?.close();
+    }
   }
 
   /**

@@ -1,4 +1,5 @@
 import type { Address } from "../model/address.ts";
+import type { Sample } from "../model/sample.ts";
 import type { Status } from "../reconcile/status.ts";
 
 /** Something that happened, as it is on record. */
@@ -37,15 +38,8 @@ export interface Picture {
   readonly activity: Activity;
 }
 
-/** What was counted of a service at one moment: totals since it was added, null where they are not counted. */
-export interface Counted {
-  readonly service: string;
-  /** Milliseconds since 1970. */
-  readonly at_ms: number;
-  readonly new_connections: number | null;
-  readonly bytes_in: number | null;
-  readonly bytes_out: number | null;
-}
+/** What was counted of a service at one moment, as far as curves show it. */
+export type Counted = Omit<Sample, "active_connections">;
 
 /** What an operator wants of a backend. */
 export type Wish =

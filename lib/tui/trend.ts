@@ -1,3 +1,4 @@
+import { totalsOf } from "../model/sample.ts";
 import type { ServiceStatus } from "../reconcile/status.ts";
 import type { Counted } from "./picture.ts";
 
@@ -46,18 +47,10 @@ export function withCounted(trends: Trends, counted: readonly Counted[]): Trends
 
 /** What a look has counted of services. Pure. */
 export function countedOf(services: readonly ServiceStatus[], at_ms: number): Counted[] {
-  return services.map(({ service, backends }) => ({
-    service: service.name,
-    at_ms,
-    new_connections: total(backends.map((each) => each.new_connections)),
-    bytes_in: total(backends.map((each) => each.bytes_in)),
-    bytes_out: total(backends.map((each) => each.bytes_out)),
-  }));
-}
-
-function total(counts: readonly (number | null)[]): number | null {
-  if (counts.every((each) => each === null)) return null;
-  return counts.reduce<number>((sum, each) => sum + (each ?? 0), 0);
+  return services.map(({ service, backends }) => {
+    const { active_connections: _, ...totals } = totalsOf(backends);
+    return { service: service.name, at_ms, ...totals };
+  });
 }
 
 /** The newest moment stands in for the one before it where both are close together. */
