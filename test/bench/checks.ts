@@ -5,6 +5,7 @@ import { LB_DR, LB_NAT } from "./contenders.ts";
 import { CHECKED_BACKENDS, type HealthResult, TIMEOUT_MS } from "./health.ts";
 import type { GuestResult } from "./ipvs/guest.ts";
 import { IPVS_SERVICES } from "./ipvs/result.ts";
+import { liveChecks } from "./live.ts";
 import { enduranceChecks, queueChecks } from "./queue/checks.ts";
 import { JSON_LOOK, LOOK_MS_MAX, LOOKED_AT_SERVICES, type StatusResult } from "./status.ts";
 import { type Results, type Standing, standings } from "./results.ts";
@@ -47,7 +48,7 @@ const CONNECTION_GOALS: readonly {
 
 /** The goals that this run has measured. Pure. */
 export function checks(results: Results): Check[] {
-  const { options, traffic, apply, status, health, ipvs, queue, endurance } = results;
+  const { options, traffic, apply, status, health, live, ipvs, queue, endurance } = results;
   const connections = traffic.find(({ load }) => load.name === "connections");
   const large = apply.find(({ services }) => services === LARGE);
   return [
@@ -58,6 +59,7 @@ export function checks(results: Results): Check[] {
       : [],
     ...status.filter(({ command }) => command === JSON_LOOK).map(statusCheck),
     ...health.flatMap(healthChecks),
+    ...live.flatMap(liveChecks),
     ...ipvs.flatMap(ipvsChecks),
     ...queue ? queueChecks(queue) : [],
     ...endurance ? enduranceChecks(endurance) : [],

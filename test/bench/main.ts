@@ -6,6 +6,7 @@ import { CONTENDERS } from "./contenders.ts";
 import { measureHealth, plannedSeconds as healthSeconds } from "./health.ts";
 import { measureIpvs, plannedSeconds as ipvsSeconds } from "./ipvs/guest.ts";
 import { buildTrafficLab } from "./lab.ts";
+import { measureLive, plannedSeconds as liveSeconds } from "./live.ts";
 import { CONNECTION_LOAD, DOWNLOAD_LOAD } from "./load.ts";
 import { describeMachine } from "./machine.ts";
 import { type Options, parseOptions, USAGE } from "./options.ts";
@@ -91,11 +92,24 @@ async function measure(options: Options): Promise<Results> {
   const health = options.sections.includes("health")
     ? await measureHealth(options.pairs, progress)
     : [];
+  const live = options.sections.includes("live") ? await measureLive(options.pairs, progress) : [];
   const ipvs = options.sections.includes("ipvs")
     ? await measureIpvs(options, progress, skipped)
     : [];
   const queues = await measureQueues(programs, options, progress, skipped);
-  return { machine, options, traffic, apply, startup, status, health, ipvs, ...queues, skipped };
+  return {
+    machine,
+    options,
+    traffic,
+    apply,
+    startup,
+    status,
+    health,
+    live,
+    ipvs,
+    ...queues,
+    skipped,
+  };
 }
 
 function plannedSeconds(options: Options, loads: number, n: number) {
@@ -106,6 +120,7 @@ function plannedSeconds(options: Options, loads: number, n: number) {
     (sections.includes("startup") ? startupSeconds(pairs) : 0) +
     (sections.includes("status") ? statusSeconds(pairs) : 0) +
     (sections.includes("health") ? healthSeconds(pairs) : 0) +
+    (sections.includes("live") ? liveSeconds(pairs) : 0) +
     (sections.includes("ipvs") ? ipvsSeconds(options) : 0) +
     queueSeconds(options);
 }

@@ -3,7 +3,7 @@ import { CONTENDERS, DIRECT } from "./contenders.ts";
 
 /** Parts of the bench, in the order they run. */
 export const SECTIONS = [
-  ...["connections", "downloads", "apply", "startup", "status", "health", "ipvs"] as const,
+  ...["connections", "downloads", "apply", "startup", "status", "health", "live", "ipvs"] as const,
   ...["queue", "endurance"] as const,
 ] as const;
 export type Section = typeof SECTIONS[number];

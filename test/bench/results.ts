@@ -2,6 +2,7 @@ import type { ApplyResult } from "./apply.ts";
 import { DIRECT, MAP, NGINX } from "./contenders.ts";
 import type { HealthResult } from "./health.ts";
 import type { GuestResult } from "./ipvs/guest.ts";
+import type { LiveResult } from "./live.ts";
 import type { Load, Sample } from "./load.ts";
 import type { Machine } from "./machine.ts";
 import type { Options } from "./options.ts";
@@ -20,6 +21,7 @@ export interface Results extends QueueSections {
   readonly startup: readonly StartupResult[];
   readonly status: readonly StatusResult[];
   readonly health: readonly HealthResult[];
+  readonly live: readonly LiveResult[];
   /** By guest. */
   readonly ipvs: readonly GuestResult[];
   /** Whatever could not be measured, and why. */

@@ -9,6 +9,7 @@ import { IPVS_BACKENDS, IPVS_SERVICES } from "./ipvs/result.ts";
 import type { Sample } from "./load.ts";
 import { type Results, type Standing, standings } from "./results.ts";
 import { BACKENDS_PER_SERVICE } from "./services.ts";
+import type { LiveResult } from "./live.ts";
 import { STARTUP_SERVICES, type StartupResult } from "./startup.ts";
 import { LOOKED_AT_SERVICES, type StatusResult } from "./status.ts";
 import { enduranceTable, queueTables } from "./queue/tables.ts";
@@ -26,6 +27,7 @@ export function tables(results: Results): Table[] {
     ...results.startup.length > 0 ? [startupTable(results.startup)] : [],
     ...results.status.length > 0 ? [statusTable(results.status)] : [],
     ...results.health.length > 0 ? [healthTable(results.health)] : [],
+    ...results.live.length > 0 ? [liveTable(results.live)] : [],
     ...results.ipvs.length > 0 ? [ipvsTable(results.ipvs)] : [],
     ...results.queue ? queueTables(results.queue) : [],
     ...results.endurance ? [enduranceTable(results.endurance)] : [],
@@ -202,4 +204,21 @@ function peak(bytes: readonly (number | undefined)[]): string {
 
 function megabytes(bytes: number): string {
   return `${figure(bytes / 1e6)} MB`;
+}
+
+function liveTable(results: readonly LiveResult[]): Table {
+  return {
+    title: "The live screen of lb status",
+    text:
+      "80 columns and 24 rows, five backends to a service. First frame: from the start of the process. CPU " +
+      "of a core and memory (VmHWM) while it is watched for twelve seconds and no key is pressed.",
+    head: ["", "from", "first frame, ms", "CPU", "peak"],
+    rows: results.map(({ backends, form, first_ms, core_share, peak_bytes }) => [
+      `${backends} backends`,
+      form,
+      ranged(spread(first_ms), figure),
+      `${(core_share * 100).toFixed(1)} %`,
+      peak([peak_bytes]),
+    ]),
+  };
 }

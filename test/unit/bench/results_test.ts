@@ -29,6 +29,7 @@ function results(lb: readonly Sample[], apply: readonly ApplyResult[] = []): Res
     startup: [],
     status: [],
     health: [],
+    live: [],
     ipvs: [],
     skipped: ["nftlb (connections): no nftlb"],
   };
