@@ -10,6 +10,7 @@ import { isUnicode, painted } from "../../../lib/tui/paint.ts";
 import type { Event, Size, State } from "../../../lib/tui/state.ts";
 import { update } from "../../../lib/tui/update.ts";
 import { screen } from "../../../lib/tui/view/screen.ts";
+import { rows, section } from "../docs/markdown.ts";
 import { after, NOW_MS, pictureOf, SERVICES, shown, watched } from "./scene.ts";
 
 const FOLDER = new URL("screens/", import.meta.url).pathname;
@@ -87,6 +88,15 @@ Deno.test("help tells of every key", () => {
   for (const { label, help } of BINDINGS) {
     assert.ok(text.includes(label) && text.includes(help), label);
   }
+});
+
+Deno.test("docs/status.md has the keys of help, and the screen of a golden file", () => {
+  const text = Deno.readTextFileSync(new URL("../../../docs/status.md", import.meta.url));
+  const keys = rows(section({ path: "docs/status.md", text }, "Keys"));
+  const known = BINDINGS.map(({ label, help }) => [`\`${label}\``, help]);
+  assert.deepEqual(keys.filter(([key]) => key?.startsWith("`")), known);
+  const golden = Deno.readTextFileSync(`${FOLDER}services_80x24.txt`);
+  assert.ok(text.includes(golden.replaceAll(/\n{2,}/g, "\n")));
 });
 
 Deno.test("colours tell nothing that the text does not: without them it is the same", () => {
