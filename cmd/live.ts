@@ -37,6 +37,8 @@ function actionsOf(places: Places): Actions {
     readOnly: () => readOnlyReason(places),
     plan: (order) => planText(places, order),
     apply: (order) => applyText(places, order),
+    explain: async ({ flow, service }) =>
+      await (await import("./why.ts")).whyLines(places, flow, service),
   };
 }
 

@@ -2,6 +2,7 @@ import { InvalidArgumentError } from "@commander-js/extra-typings";
 import { type FlowEnd, hasPort, parseEnd, parseFlow } from "../lib/model/flow.ts";
 import { EXIT_ATTENTION, EXIT_OK, LbError } from "../lib/model/error.ts";
 import type { FlowExplanation, FlowRequest, WhyMachine } from "../lib/reconcile/why.ts";
+import { painter } from "../lib/report/table.ts";
 import { calmly } from "./calm.ts";
 import { context, type Places } from "./context.ts";
 import { print, printJson, stdoutPaint } from "./io.ts";
@@ -45,6 +46,24 @@ export function whyCommand(end: End) {
       else print(whyText(explanations, stdoutPaint()));
       end(explanations.every(isPlain) ? EXIT_OK : EXIT_ATTENTION);
     });
+}
+
+/**
+ * As `lb why FLOW` prints it. @param service of this one only, where the flow names no VIP
+ *
+ * @throws {LbError}
+ */
+export async function whyLines(
+  places: Places,
+  flow: string,
+  service: string | undefined,
+): Promise<readonly string[]> {
+  const asked = questionOf(flow, {});
+  const { to } = asked;
+  const question = to || service === undefined ? asked : { ...asked, service };
+  const explanations = await explain(places, [question], to ? undefined : service);
+  const { whyText } = await import("../lib/report/why.ts");
+  return whyText(explanations, painter(false)).split("\n");
 }
 
 /** It has a backend, or one of several, and nothing makes that uncertain. */

@@ -21,7 +21,10 @@ export function keysOf(input: string, key: Key): string[] {
   const named = NAMES.find(([name]) => key[name])?.[1];
   if (named) return [named];
   if (key.ctrl) return input === "c" ? ["ctrl-c"] : [];
-  if (key.meta || key.tab) return [];
-  return [...input].map((each) => each === "\r" || each === "\n" ? "enter" : each)
-    .filter((each) => each === "enter" || !/\p{Control}/u.test(each));
+  if (key.tab) return [];
+  // A terminal has the same bytes for Alt and for esc with a key right behind it, and nothing here takes Alt.
+  return [...key.meta ? ["escape"] : [], ...input].map((each) =>
+    each === "\r" || each === "\n" ? "enter" : each
+  )
+    .filter((each) => !/\p{Control}/u.test(each));
 }

@@ -76,13 +76,14 @@ export function plainText(line: Line): string {
 /** A long text in lines of so many columns, broken between words. */
 export function wrapped(text: string, columns: number, indent = ""): string[] {
   const lines: string[] = [];
-  let current = "";
-  for (const word of text.split(" ")) {
-    const next = current === "" ? word : `${current} ${word}`;
-    if (current !== "" && textWidth(next) > columns) {
+  const blanks = /^ */.exec(text)![0];
+  let current: string | undefined;
+  for (const word of text.slice(blanks.length).split(" ")) {
+    const next: string = current === undefined ? blanks + word : `${current} ${word}`;
+    if (current !== undefined && textWidth(next) > columns) {
       lines.push(current);
       current = indent + word;
     } else current = next;
   }
-  return [...lines, current].map((one) => cut(one, columns));
+  return [...lines, current!].map((one) => cut(one, columns));
 }

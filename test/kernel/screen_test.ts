@@ -64,7 +64,15 @@ test("each key does what help says", async (lab) => {
     await terminal.shows(/^ web {2}tcp/m);
     await terminal.press("Escape");
     await terminal.shows(/SERVICE +ENGINE/);
-    await terminal.press("q");
+    await terminal.press("w");
+    await terminal.type("192.0.2.9:4711");
+    await terminal.press("Enter");
+    await terminal.shows(/── why 192\.0\.2\.9:4711 [^]*\(web, nft\)[^]*\.11:8080/);
+    await terminal.press("w");
+    await terminal.type("nobody");
+    await terminal.press("Enter");
+    await terminal.shows(/── why nobody [^]*nobody/);
+    await terminal.press("Escape", "q");
     await terminal.shows(/ended with 0/);
     await terminal.isAsBefore();
   });

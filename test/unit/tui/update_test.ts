@@ -262,6 +262,7 @@ Deno.test("keys that ink tells of are named, and pasted text is as if typed", ()
   assert.deepEqual(keysOf("\r", { ...none, return: true }), ["enter"]);
   assert.deepEqual(keysOf("c", { ...none, ctrl: true }), ["ctrl-c"]);
   assert.deepEqual(keysOf("z", { ...none, ctrl: true }), []);
+  assert.deepEqual(keysOf("q", { ...none, meta: true }), ["escape", "q"]);
   assert.deepEqual(keysOf("web\r", none), ["w", "e", "b", "enter"]);
   assert.deepEqual(keysOf("\x1b[5~", none), ["[", "5", "~"]);
 });
