@@ -189,7 +189,8 @@ export async function report(
   for (const line of options.quiet ? blocked : [...blocked, ...toldBeside(outcome, unwell)]) {
     say(paint(`attention: ${line}`, "yellow"));
   }
-  if (options.json) printJson(outcomeJson(outcome));
+  // A plan has it always, also where nothing changes.
+  if (options.json) printJson(outcomeJson(options.planned ? { impact: [], ...outcome } : outcome));
   else if (!options.quiet) print(outcomeText(outcome, options.planned, stdoutPaint()));
   else printLines(passLines(outcome, stdoutPaint()));
   return options.planned ? EXIT_OK : exitCodeOf(outcome);

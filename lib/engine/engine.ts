@@ -80,6 +80,15 @@ export class StalePlanError extends Error {
   }
 }
 
+/** An established connection, as far as it tells what a change does to it. */
+export interface Established extends Pick<Ask, "protocol" | "vip" | "vip_port"> {
+  /** Of the backend that has it. */
+  readonly id: number;
+}
+
+/** Whether a change ends a connection. */
+export type Breaks = (flow: Established) => boolean;
+
 /** What a choice among data paths goes by. */
 export interface DataPath {
   readonly name: EngineName;
@@ -120,6 +129,10 @@ export interface Engine<
    * service where it is worth one. A service that did not change is the same object in both. Pure.
    */
   disruptions(want: DesiredState, have: DesiredState): readonly string[];
+  /**
+   * Which of the connections that it has in a table go on no more on the way from one state to another. Pure.
+   */
+  breaks(want: DesiredState, have: DesiredState): Breaks;
   /**
    * A cheap value that is another one after every change of what {@linkcode observe} reads.
    *

@@ -1,5 +1,6 @@
 import type { Change } from "../model/change.ts";
 import type { HealthChange } from "../model/health.ts";
+import type { ServiceImpact } from "./impact.ts";
 import type { Chosen } from "./selection.ts";
 
 /** A sysctl that is, was or would be set. */
@@ -25,6 +26,8 @@ export interface Outcome {
   readonly drift: readonly string[];
   /** What is wanted and cannot be brought about, each with what the operator can do. */
   readonly blocked: readonly string[];
+  /** Of a plan: what it does to the connections of services that it changes. Undefined of what was done. */
+  readonly impact?: readonly ServiceImpact[];
   /** What the config's author may want to look at. */
   readonly warnings: readonly string[];
   /** What has changed of backends' health. Undefined where nothing has. */

@@ -8,6 +8,7 @@ import { isUnknown } from "./drift.ts";
 import { checkNew, forgetUnchecked, withHealth } from "./health/health.ts";
 import { countLoads } from "./health/measure.ts";
 import { isHostBehind } from "./host.ts";
+import { impactOf } from "./impact.ts";
 import { directBackends } from "./links.ts";
 import type { ViewOptions } from "./memory.ts";
 import { betterNotes } from "./move.ts";
@@ -85,7 +86,7 @@ async function attempt(run: Run): Promise<Outcome | undefined> {
     ...outcome.notes.length > 0 && { news: outcome.notes },
     notes: [...outcome.notes, ...plan.host.notes, ...betterNotes(run.chosen)],
   });
-  if (request.dryRun) return told(plan.outcome);
+  if (request.dryRun) return told({ ...plan.outcome, impact: impactOf(run, plan) });
   if (await loadModules(run, plan)) return undefined;
   const isBehind = plan.target.isNew || isHostBehind(plan.host) ||
     plan.tasks.some(({ isRecordBehind }) => isRecordBehind);

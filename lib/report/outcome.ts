@@ -3,6 +3,7 @@ import type { HealthChange } from "../model/health.ts";
 import { JOURNAL_RESOURCES } from "../model/journal.ts";
 import { nameOfKey } from "../model/service.ts";
 import { driftWords, type Outcome } from "../reconcile/outcome.ts";
+import { impactText } from "./impact.ts";
 import { columns, type Paint } from "./table.ts";
 
 const SIGNS = { add: "+", change: "~", remove: "-" } as const;
@@ -42,6 +43,7 @@ export function outcomeText(outcome: Outcome, planned: boolean, paint: Paint): s
     ...outcome.drift.map((object) => paint(`! ${object}: changed behind lb's back`, "yellow")),
     ...outcome.notes.map((note) => `· ${note}`),
     servicesText(outcome),
+    impactText(outcome.impact ?? [], paint),
   ].filter((part) => part !== "").join("\n");
 }
 

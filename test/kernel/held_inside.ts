@@ -3,6 +3,7 @@
  * is a {@linkcode HeldSpec}. Prints who answered each of them, in their order, as one JSON line; when its input closes, asks each
  * again and prints that, too. "" is nobody.
  */
+import { createSocket, type Socket as DatagramSocket } from "node:dgram";
 import { connect, type Socket } from "node:net";
 import { sourceOf } from "../../lib/demo/role/requests.ts";
 import type { Door, Source, Sources } from "../../lib/demo/role/spec.ts";
@@ -23,7 +24,7 @@ interface Held {
   ask(): Promise<string>;
 }
 
-/** So many are opened at a time. */
+/** So many are opened at a time: each has to be taken. */
 const CONCURRENCY = 100;
 
 class Connection implements Held {
@@ -65,21 +66,24 @@ class Connection implements Held {
 }
 
 class Datagrams implements Held {
-  readonly #socket: Deno.DatagramConn;
+  readonly #socket: DatagramSocket;
+  readonly #bound: Promise<void>;
   readonly #door: Door;
   readonly #timeout_ms: number;
 
-  constructor(door: Door, { address, port = 0 }: Source, timeout_ms: number) {
-    const hostname = address ?? (door.address.includes(":") ? "::" : "0.0.0.0");
-    this.#socket = Deno.listenDatagram({ transport: "udp", hostname, port });
+  constructor(door: Door, { address, port }: Source, timeout_ms: number) {
+    this.#socket = createSocket(door.address.includes(":") ? "udp6" : "udp4");
+    this.#bound = new Promise((resolve) => this.#socket.bind(port ?? 0, address, () => resolve()));
     this.#door = door;
     this.#timeout_ms = timeout_ms;
   }
 
   async ask(): Promise<string> {
-    const { address: hostname, port } = this.#door;
-    await this.#socket.send(Uint8Array.of(1), { transport: "udp", hostname, port });
-    const answer = this.#socket.receive().then(([bytes]) => new TextDecoder().decode(bytes).trim());
+    await this.#bound;
+    const answer = new Promise<string>((resolve) =>
+      this.#socket.once("message", (bytes) => resolve(bytes.toString()))
+    );
+    this.#socket.send("?", this.#door.port, this.#door.address);
     return await within(this.#timeout_ms, answer) ?? "";
   }
 }
@@ -96,7 +100,7 @@ async function within<T>(timeout_ms: number, work: Promise<T>): Promise<T | unde
   }
 }
 
-async function askAll(held: readonly (() => Held)[]): Promise<string[]> {
+async function askAll(held: readonly (() => Held)[], concurrency: number): Promise<string[]> {
   const names: string[] = [];
   let next = 0;
   const worker = async () => {
@@ -104,7 +108,7 @@ async function askAll(held: readonly (() => Held)[]): Promise<string[]> {
       names[index] = await held[index]!().ask();
     }
   };
-  await Promise.all(Array.from({ length: CONCURRENCY }, worker));
+  await Promise.all(Array.from({ length: concurrency }, worker));
   return names;
 }
 
@@ -118,7 +122,7 @@ const openers = Array.from({ length: count }, (_, index) => () => {
     ? new Datagrams(door, source, timeout_ms)
     : new Connection(door, source, timeout_ms);
 });
-console.log(JSON.stringify(await askAll(openers)));
+console.log(JSON.stringify(await askAll(openers, CONCURRENCY)));
 while (await Deno.stdin.read(new Uint8Array(64)) !== null);
-console.log(JSON.stringify(await askAll(open.map((one) => () => one))));
+console.log(JSON.stringify(await askAll(open.map((one) => () => one), count)));
 Deno.exit();

@@ -2,6 +2,7 @@ import type { DesiredState } from "../../model/state.ts";
 import type { Kernel } from "../../sys/ports.ts";
 import type { BackendCounters, Engine } from "../engine.ts";
 import { applyPlan } from "./apply.ts";
+import { breaks } from "./breaks.ts";
 import { RULES_VARIANTS } from "./rules/units.ts";
 import { desiredSnapshot, narrowed } from "./desired.ts";
 import { disruptions } from "./disruptions.ts";
@@ -23,6 +24,7 @@ export const ipvsEngine: Engine<Snapshot, IpvsPlan> = {
   supports: supportsIpvs,
   desired: desiredSnapshot,
   disruptions,
+  breaks,
   narrowed,
   stamp: readStamp,
   observe,

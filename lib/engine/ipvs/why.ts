@@ -2,12 +2,11 @@ import { contains } from "../../model/address.ts";
 import { portRanges, type Scheduler } from "../../model/service.ts";
 import type { DesiredState, PlacedService } from "../../model/state.ts";
 import { destinationKeyText } from "../../netlink/ipvs/destination.ts";
-import { serviceKeyText } from "../../netlink/ipvs/service.ts";
 import type { Kernel } from "../../sys/ports.ts";
 import { type Ask, type Share, sharesOf, type Step, type Surroundings, type Way } from "../why.ts";
 import { serviceMarks } from "./by_mark.ts";
-import { ANY_PORT } from "./desired.ts";
 import { connectionsOf, type Place, type Snapshot, type Virtual } from "./snapshot.ts";
+import { virtualKey } from "./virtual_key.ts";
 
 /** Schedulers that give each backend the same, whatever its weight. */
 const EVEN: readonly string[] = ["rr", "lc"];
@@ -29,7 +28,7 @@ export function explain(
   return asks.map((ask) => {
     const service = serviceFor(state, ask);
     if (!service) return UNSERVED;
-    const key = keysOf(service, ask, marks).find((one) => have.virtuals.has(one));
+    const key = virtualKey(have, service, ask, marks);
     const doubts = drift.filter((object) => isAbout(object, key))
       .map((object) => `${object} was changed behind lb's back`);
     const virtual = key === undefined ? undefined : have.virtuals.get(key);
@@ -53,16 +52,6 @@ function serviceFor({ services }: DesiredState, ask: Ask): PlacedService | undef
   const isExact = ({ ports }: PlacedService) =>
     ports !== "all" && ports.some(({ first, last }) => first === last && first === ask.vip_port);
   return found.find(isExact) ?? found[0];
-}
-
-function keysOf(
-  { name }: PlacedService,
-  { protocol, vip, vip_port }: Ask,
-  marks: ReadonlyMap<string, number>,
-): string[] {
-  const fwmark = marks.get(name);
-  if (fwmark !== undefined) return [serviceKeyText({ family: vip.family, fwmark })];
-  return [vip_port, ANY_PORT].map((port) => serviceKeyText({ protocol, address: vip, port }));
 }
 
 /** Of other virtual services nothing is heard: they are named by their keys. */

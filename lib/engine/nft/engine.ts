@@ -15,6 +15,7 @@ import {
   type Look,
   StalePlanError,
 } from "../engine.ts";
+import { breaks } from "./breaks.ts";
 import { desiredSnapshot, narrowed } from "./desired.ts";
 import { driftOf } from "./drift.ts";
 import { disruptions } from "./ingress/disruptions.ts";
@@ -46,6 +47,7 @@ export const nftEngine: Engine<Snapshot, NftPlan> = {
   desired: desiredSnapshot,
   narrowed,
   disruptions,
+  breaks,
   stamp: ({ sockets }) => Promise.try(() => `${readGeneration(sockets)}`),
   observe: (kernel, committed) => Promise.try(() => look(kernel, committed)),
   drift: driftOf,

@@ -1,8 +1,8 @@
-import { type Address, contains, isSingle, type Prefix } from "../../model/address.ts";
+import { type Address, contains, isSingle } from "../../model/address.ts";
 import { type Backend, PROTOCOL_NUMBERS, type Service } from "../../model/service.ts";
 import { deleteEntries } from "../../netlink/conntrack/delete.ts";
-import { dumpKeys } from "../../netlink/conntrack/dump.ts";
-import type { ConntrackEntry } from "../../netlink/conntrack/entry.ts";
+import { dumpSome, keyOf } from "../../netlink/conntrack/dump.ts";
+import type { ConntrackEntry, EntryKey } from "../../netlink/conntrack/entry.ts";
 import { IPS_DST_NAT } from "../../netlink/conntrack/protocol.ts";
 import type { SocketsPort } from "../../sys/ports.ts";
 
@@ -25,36 +25,61 @@ type Test = (entry: ConntrackEntry) => boolean;
  * @throws {KernelError}
  */
 export function flushUnbalanced(sockets: SocketsPort, services: readonly Balanced[]): number {
-  const udp = services.filter(({ protocol }) => protocol === "udp");
-  if (udp.length === 0) return 0;
-  const isOurs = makeTest(udp);
-  const before = dumpKeys(
-    sockets,
-    UNTRANSLATED,
-    (entry) =>
-      entry.protocol === PROTOCOL_NUMBERS.udp && (entry.status & IPS_DST_NAT) === 0 &&
-      isOurs(entry),
-  );
-  return deleteEntries(sockets, before);
+  return deleteEntries(sockets, findUnbalanced(sockets, services).map(({ key }) => key));
 }
 
-function makeTest(services: readonly Balanced[]): Test {
-  const exact = new Map<string, Test[]>();
-  const prefixes: Test[] = [];
+/** A flow that was there before the rules of a service. */
+interface Unbalanced<Service extends Balanced> {
+  readonly key: EntryKey;
+  readonly service: Service;
+}
+
+/** The flows that {@linkcode flushUnbalanced} forgets, where the rules are there. @throws {KernelError} */
+export function findUnbalanced<Service extends Balanced>(
+  sockets: SocketsPort,
+  services: readonly Service[],
+): Unbalanced<Service>[] {
+  const udp = services.filter(({ protocol }) => protocol === "udp");
+  if (udp.length === 0) return [];
+  const find = makeFinder(udp);
+  return dumpSome(sockets, UNTRANSLATED, (entry) => {
+    const isWanted = entry.protocol === PROTOCOL_NUMBERS.udp &&
+      (entry.status & IPS_DST_NAT) === 0;
+    const service = isWanted ? find(entry) : undefined;
+    return service && { key: keyOf(entry), service };
+  });
+}
+
+/** Finds whose an entry is. */
+type Find<Service> = (entry: ConntrackEntry) => Service | undefined;
+
+function makeFinder<Service extends Balanced>(services: readonly Service[]): Find<Service> {
+  const exact = new Map<string, Find<Service>[]>();
+  const prefixes: Find<Service>[] = [];
   for (const service of services) {
+    const find = serviceFinder(service);
     for (const vip of service.vip) {
-      if (isSingle(vip)) exact.set(vip.text, [...exact.get(vip.text) ?? [], serviceTest(service)]);
-      else prefixes.push(prefixTest(vip, service));
+      if (isSingle(vip)) exact.set(vip.text, [...exact.get(vip.text) ?? [], find]);
+      else prefixes.push((entry) => contains(vip, destination(entry)) ? find(entry) : undefined);
     }
   }
-  return (entry) =>
-    (exact.get(entry.orig.dst)?.some((test) => test(entry)) ?? false) ||
-    prefixes.some((test) => test(entry));
+  return (entry) => first(exact.get(entry.orig.dst) ?? [], entry) ?? first(prefixes, entry);
 }
 
-function prefixTest(vip: Prefix, service: Balanced): Test {
-  const test = serviceTest(service);
-  return (entry) => test(entry) && contains(vip, destination(entry));
+function first<Service>(
+  finders: readonly Find<Service>[],
+  entry: ConntrackEntry,
+): Service | undefined {
+  for (const find of finders) {
+    const service = find(entry);
+    if (service) return service;
+  }
+  return undefined;
+}
+
+function serviceFinder<Service extends Balanced>(service: Service): Find<Service> {
+  const isOurs = serviceTest(service);
+  return (entry) => isOurs(entry) ? service : undefined;
 }
 
 function serviceTest({ ports, backends }: Balanced): Test {

@@ -68,7 +68,8 @@ export function dumpSome<Picked>(
     ));
 }
 
-function keyOf({ family, protocol, orig, id, zone }: ConntrackEntry): EntryKey {
+/** What an entry is known by. */
+export function keyOf({ family, protocol, orig, id, zone }: ConntrackEntry): EntryKey {
   return { family, protocol, orig, id, zone };
 }
 

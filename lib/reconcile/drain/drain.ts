@@ -166,7 +166,10 @@ function drainsIn(
   });
 }
 
-function soughtFor({ id, service, backend }: Drain): Sought {
+/** What connections of a backend are found by. */
+export function soughtFor(
+  { id, service, backend }: Pick<Drain, "id" | "service" | "backend">,
+): Sought {
   const { protocol, vip } = service;
   const { address: { text }, port } = backend;
   return { id, protocol, vips: vip, ports: portRanges(service), address: text, port };
