@@ -1,7 +1,8 @@
 import { InvalidArgumentError } from "@commander-js/extra-typings";
 import { type FlowEnd, hasPort, parseEnd, parseFlow } from "../lib/model/flow.ts";
 import { EXIT_ATTENTION, EXIT_OK, LbError } from "../lib/model/error.ts";
-import type { FlowExplanation, FlowRequest, WhyMachine } from "../lib/reconcile/why.ts";
+import type { Onlooker } from "../lib/reconcile/status.ts";
+import type { FlowExplanation, FlowRequest } from "../lib/reconcile/why.ts";
 import { painter } from "../lib/report/table.ts";
 import { calmly } from "./calm.ts";
 import { context, type Places } from "./context.ts";
@@ -103,7 +104,7 @@ async function explain(
 ): Promise<readonly FlowExplanation[]> {
   const { explainFlows, servicesInForce } = await import("../lib/reconcile/why.ts");
   return await withReader(places, async (machine) => {
-    const names = await servicesInForce(machine);
+    const names = servicesInForce(machine);
     if (service !== undefined && !names.includes(service)) throw await noService(service, names);
     const found = await calmly(places, () => explainFlows(machine, questions), isDoubtful);
     if (found.length > 0) return found;
@@ -121,7 +122,7 @@ function isDoubtful(explanations: readonly FlowExplanation[]): boolean {
 /** With what is on record, for reading. @throws {LbError} `usage` where nothing is */
 async function withReader<T>(
   places: Places,
-  work: (machine: WhyMachine) => Promise<T>,
+  work: (machine: Onlooker) => Promise<T>,
 ): Promise<T> {
   const store = await context.readStore(places);
   if (!store) {

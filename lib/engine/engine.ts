@@ -165,14 +165,12 @@ export interface Engine<
   /**
    * The ways of new connections through what the kernel holds, in the order of the asks.
    *
-   * @param have what the kernel holds
-   * @param state that was committed last
+   * @param committed what was written last
    * @throws {KernelError} where the kernel cannot be asked
    */
   explain(
     kernel: Kernel,
-    have: Snapshot,
-    state: DesiredState,
+    committed: Committed,
     asks: readonly Ask[],
     around: Surroundings,
   ): readonly Way[];

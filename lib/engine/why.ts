@@ -1,5 +1,5 @@
-import type { Address } from "../model/address.ts";
-import type { Protocol } from "../model/service.ts";
+import { type Address, contains } from "../model/address.ts";
+import { portRanges, type Protocol } from "../model/service.ts";
 import type { PlacedService } from "../model/state.ts";
 
 /** A client that asks for a port of a VIP. */
@@ -73,6 +73,15 @@ export interface Surroundings {
   readonly drift: readonly string[];
   /** Of a queued service. */
   readonly worker: (service: PlacedService) => WorkerWord;
+}
+
+/** Whether a service's VIPs and ports are what a client asks for. */
+export function isFor(
+  { protocol, vip, ...service }: PlacedService,
+  ask: Pick<Ask, "protocol" | "vip" | "vip_port">,
+): boolean {
+  return protocol === ask.protocol && vip.some((one) => contains(one, ask.vip)) &&
+    portRanges(service).some(({ first, last }) => first <= ask.vip_port && ask.vip_port <= last);
 }
 
 /** Shares by what leads to each backend, the largest first. */

@@ -208,7 +208,7 @@ function channelTroubles({ outbox }: Machine["store"]): string[] {
 }
 
 /** What is not as it was committed. Where nothing has touched the kernel since, it is not even read. */
-async function driftedObjects(
+export async function driftedObjects(
   machine: Onlooker,
   engine: Engine,
   state: DesiredState,

@@ -4,15 +4,11 @@ import { ENGINES } from "../engine/registry.ts";
 import type { FlowEnd, FlowQuestion } from "../model/flow.ts";
 import type { EngineName } from "../model/service.ts";
 import type { DesiredState, PlacedService } from "../model/state.ts";
-import { findDrift } from "./drift.ts";
 import { committedOf, recall } from "./memory.ts";
 import { asksOf } from "./why/asks.ts";
 import { type Connection, readConnections, refersTo } from "./why/connections.ts";
 import { workerWords } from "./why/worker.ts";
-import type { Machine } from "./request.ts";
-
-/** What a look takes: nothing is checked, and nothing tried out. */
-export type WhyMachine = Pick<Machine, "kernel" | "store" | "host" | "version" | "worker">;
+import { driftedObjects, type Onlooker } from "./status.ts";
 
 /** A question, and of which services it is meant. */
 export interface FlowRequest extends FlowQuestion {
@@ -62,10 +58,30 @@ interface Part {
  * @throws {KernelError} where the kernel cannot be asked
  */
 export async function explainFlows(
-  machine: WhyMachine,
+  machine: Onlooker,
+  questions: readonly FlowRequest[],
+): Promise<FlowExplanation[]> {
+  for (let attempt = 1;; attempt++) {
+    const stamp = await stampOf(machine);
+    const found = await look(machine, questions);
+    if (attempt === ATTEMPTS_MAX || stamp === await stampOf(machine)) return found;
+  }
+}
+
+/** So often it is looked anew where somebody changes the rules meanwhile. */
+const ATTEMPTS_MAX = 5;
+
+async function stampOf(machine: Onlooker): Promise<string> {
+  const there = ENGINES.filter(({ name }) => recall(machine, name).record);
+  return (await Promise.all(there.map((engine) => engine.stamp(machine.kernel)))).join("\n");
+}
+
+async function look(
+  machine: Onlooker,
   questions: readonly FlowRequest[],
 ): Promise<FlowExplanation[]> {
   const parts = await readParts(machine);
+  if (parts.length === 0) return [];
   const services = parts.flatMap(({ state }) => state.services);
   const connections = readConnections(machine, parts.map(({ state }) => state), questions);
   const asks = questions.flatMap((question) => asksOf(question, services, connections));
@@ -77,11 +93,13 @@ export async function explainFlows(
 }
 
 /** The names of services in force here, for who asks of one. */
-export async function servicesInForce(machine: WhyMachine): Promise<readonly string[]> {
-  return (await readParts(machine)).flatMap(({ state }) => state.services.map(({ name }) => name));
+export function servicesInForce(
+  { store, host }: Pick<Onlooker, "store" | "host">,
+): readonly string[] {
+  return ENGINES.flatMap(({ name }) => [...store.commits.services(name, host).keys()]);
 }
 
-async function readParts(machine: WhyMachine): Promise<Part[]> {
+async function readParts(machine: Onlooker): Promise<Part[]> {
   const parts: Part[] = [];
   for (const engine of ENGINES) {
     const part = await readPart(machine, engine);
@@ -91,21 +109,17 @@ async function readParts(machine: WhyMachine): Promise<Part[]> {
 }
 
 /** What was committed of an engine, beside what the kernel holds now. @returns undefined where nothing was */
-async function readPart(machine: WhyMachine, engine: Engine): Promise<Part | undefined> {
+async function readPart(machine: Onlooker, engine: Engine): Promise<Part | undefined> {
   const memory = recall(machine, engine.name);
   if (!memory.record) return undefined;
   const frame = JSON.parse(memory.record.frame_json) as Omit<DesiredState, "services">;
   const committed = committedOf(machine, engine, memory.record, { ...frame, services: [] });
-  const { kernel, version } = machine;
-  const { have } = await engine.observe(kernel, committed);
-  const { objects, isCutOff } = findDrift(engine, have, memory, { committed, version });
-  const drift = isCutOff ? [...objects, `${engine.name}: everything (a run was cut off)`] : objects;
+  const drift = await driftedObjects(machine, engine, committed.state, memory);
   const around: Surroundings = { drift, worker: await workerWords(machine, committed.state) };
-  const { state } = committed;
   return {
     engine,
-    state,
-    explain: (asks) => engine.explain(kernel, have, state, asks, around),
+    state: committed.state,
+    explain: (asks) => engine.explain(machine.kernel, committed, asks, around),
   };
 }
 

@@ -5,7 +5,7 @@ import { sourceOf } from "../../lib/demo/role/requests.ts";
 import type { Sources } from "../../lib/demo/role/spec.ts";
 import { FAMILIES, type Family, formatEndpoint } from "../../lib/model/address.ts";
 import { manyNetworks, networkAddress } from "./clients.ts";
-import { door, type ServiceText } from "./config.ts";
+import { door, scaleName, type ServiceText } from "./config.ts";
 import { kernelTests, type Lab } from "./harness.ts";
 import { holdOpen } from "./held.ts";
 import { PATIENCE } from "./patience.ts";
@@ -226,4 +226,76 @@ test("the text has the answer first, and every step; a flow may be several words
   assert.equal(wrong.code, 2);
   assert.match(wrong.stderr, /is no client/);
   assert.equal((await lab.balancer.lb("why", CLIENT, "--service", "wbe")).code, 2);
+});
+
+test("an exact port inside a range is a service of its own, and a prefix has all its addresses", async (lab) => {
+  const range = {
+    ...WEB,
+    name: "range",
+    vip: ["203.0.113.0/28"],
+    ports: '["8000-8010"]',
+    scheduler: "sh",
+  };
+  const exact = {
+    ...WEB,
+    name: "exact",
+    vip: ["203.0.113.5"],
+    ports: "[8001]",
+    scheduler: "sh",
+    port: 0,
+  };
+  await apply(lab, { ...range, port: 8080, weights: [1, 1] }, {
+    ...exact,
+    weights: [undefined, undefined, 1, 1],
+  });
+  const doors = [["203.0.113.5", 8001], ["203.0.113.5", 8002], ["203.0.113.9", 8001]] as const;
+  const lines = doors.map(([address, port]) => `tcp ${CLIENT} ${address}:${port}`);
+  const flows = await why(lab, lines);
+  assert.deepEqual(flows.map(({ service }) => service), ["exact", "range", "range"]);
+  const sources = { addresses: ["192.0.2.10"], first_port: 40_000 };
+  for (const [index, [address, port]] of doors.entries()) {
+    const { answers } = await send(lab, { doors: [{ address, port }], count: 1, sources });
+    assert.deepEqual(answers, [nameOf(flows[index]!, 4)], lines[index]);
+  }
+});
+
+test("a connection that is over is told, and where the next one from its port goes", async (lab) => {
+  await apply(lab, { ...WEB, scheduler: "sh" });
+  const sources = { addresses: ["192.0.2.10"], first_port: 43_000 };
+  const { answers } = await send(lab, { doors: [door(4)], count: 1, sources });
+  const [flow] = await why(lab, ["192.0.2.10:43000"]);
+  assert.deepEqual([flow!.answer, nameOf(flow!, 4)], ["backend", answers[0]]);
+  assert.equal(flow!.connection!.state, "TIME_WAIT");
+  const [first, ...others] = flow!.steps.map(({ step }) => step);
+  assert.equal(first, "connection");
+  assert.ok(others.includes("slot"));
+});
+
+test("a udp flow that goes on is told by conntrack, wherever new ones go", async (lab) => {
+  await apply(lab, { ...WEB, protocol: "udp", ports: "[53]", scheduler: "sh" });
+  const sources = { addresses: ["192.0.2.10"], first_port: 44_000 };
+  const doors = [door(4, 10, 53)];
+  const held = await holdOpen(lab, { protocol: "udp", doors, sources, count: 1 });
+  const index = Number(held.names[0]!.slice(1)) - 1;
+  await lab.balancer.json(0, "scale", "web", "--weight", `${scaleName(4, index, 53)}=0`);
+  const [flow, other] = await why(lab, ["192.0.2.10:44000", "192.0.2.10:44001"]);
+  assert.deepEqual([flow!.answer, nameOf(flow!, 4)], ["connected", held.names[0]]);
+  assert.equal(other!.answer, "backend");
+  assert.notEqual(nameOf(other!, 4), held.names[0]);
+  assert.deepEqual(await held.ask(), held.names);
+});
+
+test("where nothing is in force, or the table has gone, no backend is made up", async (lab) => {
+  const flow = ["why", `tcp ${CLIENT} 203.0.113.10:80`] as const;
+  const never = await lab.balancer.lb(...flow);
+  assert.equal(never.code, 2);
+  assert.match(never.stderr, /nothing was ever applied/);
+  await apply(lab, { ...WEB, scheduler: "sh" });
+  await must(lab, "nft", "delete", "table", "inet", "lb");
+  const [gone] = await why(lab, [`tcp ${CLIENT} 203.0.113.10:80`], 1);
+  assert.deepEqual([gone!.answer, gone!.certain, gone!.service], ["unserved", false, "web"]);
+  await lab.balancer.json(0, "uninstall", "--yes");
+  const after = await lab.balancer.lb(...flow);
+  assert.equal(after.code, 2);
+  assert.match(after.stderr, /nothing is in force/);
 });

@@ -1,29 +1,41 @@
-import { contains } from "../../model/address.ts";
-import { portRanges, type Scheduler } from "../../model/service.ts";
+import type { Scheduler } from "../../model/service.ts";
 import type { DesiredState, PlacedService } from "../../model/state.ts";
 import { destinationKeyText } from "../../netlink/ipvs/destination.ts";
 import type { Kernel } from "../../sys/ports.ts";
-import { type Ask, type Share, sharesOf, type Step, type Surroundings, type Way } from "../why.ts";
+import type { Committed } from "../engine.ts";
+import {
+  type Ask,
+  isFor,
+  type Share,
+  sharesOf,
+  type Step,
+  type Surroundings,
+  type Way,
+} from "../why.ts";
 import { serviceMarks } from "./by_mark.ts";
-import { connectionsOf, type Place, type Snapshot, type Virtual } from "./snapshot.ts";
+import { desiredSnapshot } from "./desired.ts";
+import { listAll, readSnapshot } from "./listing.ts";
+import { connectionsOf, type Place, type Virtual } from "./snapshot.ts";
 import { virtualKey } from "./virtual_key.ts";
 
 /** Schedulers that give each backend the same, whatever its weight. */
 const EVEN: readonly string[] = ["rr", "lc"];
 
 /**
- * The ways of new connections through IPVS. It shows its services and backends, and nobody how it hashes. Pure.
+ * The ways of new connections through IPVS. It shows its services and backends, and nobody how it hashes.
  *
- * @param have what the kernel holds
- * @param state that was written
+ * @throws {KernelError} where the kernel cannot be asked
  */
 export function explain(
-  _: Kernel,
-  have: Snapshot,
-  state: DesiredState,
+  { sockets }: Kernel,
+  committed: Committed,
   asks: readonly Ask[],
   { drift }: Surroundings,
 ): Way[] {
+  const { state } = committed;
+  const recorded = desiredSnapshot(state);
+  const listed = listAll(sockets, (key) => recorded.virtuals.has(key));
+  const have = readSnapshot(listed, committed, recorded);
   const marks = serviceMarks(state);
   return asks.map((ask) => {
     const service = serviceFor(state, ask);
@@ -45,10 +57,7 @@ const UNSERVED: Way = {
 
 /** One exact port inside another service's range is its own. */
 function serviceFor({ services }: DesiredState, ask: Ask): PlacedService | undefined {
-  const found = services.filter(({ protocol, vip, ...service }) =>
-    protocol === ask.protocol && vip.some((one) => contains(one, ask.vip)) &&
-    portRanges(service).some(({ first, last }) => first <= ask.vip_port && ask.vip_port <= last)
-  );
+  const found = services.filter((service) => isFor(service, ask));
   const isExact = ({ ports }: PlacedService) =>
     ports !== "all" && ports.some(({ first, last }) => first === last && first === ask.vip_port);
   return found.find(isExact) ?? found[0];

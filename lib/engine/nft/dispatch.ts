@@ -70,6 +70,7 @@ export function dispatchRule(family: Family, map: string): string {
   return `${dispatchMatch(family)} vmap @${map}`;
 }
 
-function dispatchMatch(family: Family): string {
+/** The fields that services are told by, as nft spells them. */
+export function dispatchMatch(family: Family): string {
   return `${family === 4 ? "ip" : "ip6"} daddr . meta l4proto . th dport`;
 }

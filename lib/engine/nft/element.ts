@@ -102,7 +102,8 @@ function byKey(a: ListedElement, b: ListedElement): number {
   return Number(b.isIntervalEnd) - Number(a.isIntervalEnd);
 }
 
-function dataText(part: KeyPart | undefined, data: ElementData | undefined): string {
+/** What a key leads to, as lb's scripts spell it. @param part undefined of verdicts */
+export function dataText(part: KeyPart | undefined, data: ElementData | undefined): string {
   if (data === undefined) return "";
   if (!(data instanceof Uint8Array)) {
     return data.chain === undefined ? data.verdict : `${data.verdict} ${data.chain}`;

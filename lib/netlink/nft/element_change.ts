@@ -29,16 +29,26 @@ export function elementRequests({ op, table, set, elements }: ElementChange): Re
   for (let at = 0; at < elements.length; at += ELEMENTS_PER_MESSAGE) {
     const part = elements.slice(at, at + ELEMENTS_PER_MESSAGE);
     const type = op === "add" ? NFT.NEW_ELEMENT : NFT.DELETE_ELEMENT;
-    const request = requestOf(table, `elements of ${set}`, type, (writer) => {
-      writer.bytes(NFT.NFTA_SET_ELEM_LIST_TABLE, nameBytes(table.name));
-      writer.bytes(NFT.NFTA_SET_ELEM_LIST_SET, nameBytes(set));
-      writer.nested(NFT.NFTA_SET_ELEM_LIST_ELEMENTS, (list) => {
-        for (const element of part) writeElement(list, element);
-      });
-    });
+    const request = elementRequest(type, table, set, part);
     requests.push({ ...request, operation: op, flags: op === "add" ? NLM_F_CREATE : 0 });
   }
   return requests;
+}
+
+/** A request about some elements of one set or map. */
+export function elementRequest(
+  type: number,
+  table: TableId,
+  set: string,
+  elements: readonly WrittenElement[],
+): Request {
+  return requestOf(table, `elements of ${set}`, type, (writer) => {
+    writer.bytes(NFT.NFTA_SET_ELEM_LIST_TABLE, nameBytes(table.name));
+    writer.bytes(NFT.NFTA_SET_ELEM_LIST_SET, nameBytes(set));
+    writer.nested(NFT.NFTA_SET_ELEM_LIST_ELEMENTS, (list) => {
+      for (const element of elements) writeElement(list, element);
+    });
+  });
 }
 
 function writeElement(list: AttributeWriter, { key, data }: WrittenElement): void {

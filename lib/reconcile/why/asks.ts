@@ -1,5 +1,5 @@
-import type { Ask } from "../../engine/why.ts";
-import { type Address, contains, type Family } from "../../model/address.ts";
+import { type Ask, isFor } from "../../engine/why.ts";
+import type { Address, Family } from "../../model/address.ts";
 import { portRanges, type Protocol, protocolOf, PROTOCOLS } from "../../model/service.ts";
 import type { PlacedService } from "../../model/state.ts";
 import type { FlowRequest } from "../why.ts";
@@ -52,9 +52,8 @@ function protocolsFor(
   return served.length > 0 ? served : ["tcp"];
 }
 
-function isAt({ vip, ...service }: PlacedService, door: Door): boolean {
-  return vip.some((one) => contains(one, door.vip)) &&
-    portRanges(service).some(({ first, last }) => first <= door.vip_port && door.vip_port <= last);
+function isAt(service: PlacedService, door: Door): boolean {
+  return isFor(service, { ...door, protocol: service.protocol });
 }
 
 /** Of a service with several, choices by source are the same at all of them. */

@@ -8,7 +8,8 @@ import type { DesiredState } from "../../model/state.ts";
 import { isEnded } from "../../netlink/conntrack/count.ts";
 import type { ConntrackEntry } from "../../netlink/conntrack/entry.ts";
 import { IPS_DST_NAT } from "../../netlink/conntrack/protocol.ts";
-import type { FlowRequest, WhyMachine } from "../why.ts";
+import type { Onlooker } from "../status.ts";
+import type { FlowRequest } from "../why.ts";
 
 /** A connection of a client that was asked about, as the kernel knows it. */
 export interface Connection {
@@ -37,7 +38,7 @@ type Wanted = ReadonlySet<string>;
  * @throws {KernelError} where the kernel cannot be asked
  */
 export function readConnections(
-  { kernel: { sockets, files } }: Pick<WhyMachine, "kernel">,
+  { kernel: { sockets, files } }: Pick<Onlooker, "kernel">,
   states: readonly DesiredState[],
   questions: readonly FlowRequest[],
 ): Connection[] {

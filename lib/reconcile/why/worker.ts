@@ -5,14 +5,14 @@ import type { DesiredState, PlacedService } from "../../model/state.ts";
 import { followsLoad } from "../../scheduler/load.ts";
 import { isHashScheduler } from "../../scheduler/slots.ts";
 import { reportWorker, type WorkerReport } from "../queue.ts";
-import type { WhyMachine } from "../why.ts";
+import type { Onlooker } from "../status.ts";
 
 /**
  * What the queue worker does for new connections of a state's queued services. It is asked only where there is
  * one that it chooses for.
  */
 export async function workerWords(
-  machine: Pick<WhyMachine, "kernel" | "worker">,
+  machine: Pick<Onlooker, "kernel" | "worker">,
   state: DesiredState,
 ): Promise<(service: PlacedService) => WorkerWord> {
   const table = queueTable(state);

@@ -5,10 +5,11 @@ import { backendNames, serviceNames } from "../names.ts";
 /**
  * What was changed behind lb's back and may concern a service: its own objects, and those that all share. Pure.
  *
+ * @param service undefined: what all share is of interest, and no service's own
  * @param drift objects, as drift names them
  */
 export function doubtsAbout(
-  service: PlacedService,
+  service: PlacedService | undefined,
   services: readonly PlacedService[],
   drift: readonly string[],
 ): string[] {

@@ -1,64 +1,80 @@
-import type { DesiredState } from "../../../model/state.ts";
 import { countActive } from "../../../netlink/conntrack/count.ts";
 import { dumpElements } from "../../../netlink/nft/element.ts";
-import { dumpSets } from "../../../netlink/nft/set.ts";
+import { getElement } from "../../../netlink/nft/element_get.ts";
+import { dumpSets, type ListedSet } from "../../../netlink/nft/set.ts";
 import { withNft } from "../../../netlink/nft/table.ts";
-import type { Kernel, SocketsPort } from "../../../sys/ports.ts";
+import type { NetlinkConnection } from "../../../netlink/request.ts";
+import type { Kernel } from "../../../sys/ports.ts";
+import type { Committed } from "../../engine.ts";
 import type { Ask, Surroundings, Way } from "../../why.ts";
-import { elementReader } from "../element.ts";
-import type { Snapshot } from "../snapshot.ts";
+import { dataText, elementReader } from "../element.ts";
+import { valueBytes } from "../key_bytes.ts";
+import { partsOf } from "../key_type.ts";
 import { tableId, type TableName } from "../table.ts";
-import { type Elements, Tables } from "./tables.ts";
+import { type Elements, type MapReader, Tables } from "./tables.ts";
 import { wayOf } from "./walk.ts";
 
 /**
- * The ways of new connections through the tables that the kernel holds.
+ * The ways of new connections through the tables that the kernel holds: it is asked for what their packets would
+ * look up, and for no more.
  *
- * @param have what the kernel holds
- * @param state that was written
  * @throws {KernelError} where the kernel cannot be asked
  */
 export function explain(
   { sockets }: Kernel,
-  have: Snapshot,
-  state: DesiredState,
+  { state }: Pick<Committed, "state">,
   asks: readonly Ask[],
   around: Surroundings,
 ): Way[] {
-  const tables = new Tables(state, have);
-  const sticky = remembered((table, set) => readDynamic(sockets, table, set));
   let counts: ReadonlyMap<number, number> | undefined;
   const active = (id: number) => (counts ??= countActive(sockets, state.marks)).get(id) ?? 0;
-  const ground = {
-    tables,
-    around,
-    sticky: ({ table }: { readonly table: TableName }, set: string) => sticky(table, set),
-    active,
-  };
-  return asks.map((ask) => wayOf(ground, ask));
-}
-
-type Read = (table: TableName, set: string) => Elements;
-
-/** Each is read once, however many ask. */
-function remembered(read: Read): Read {
-  const known = new Map<string, Elements>();
-  return (table, set) => {
-    const key = `${table} ${set}`;
-    const elements = known.get(key) ?? read(table, set);
-    known.set(key, elements);
-    return elements;
-  };
-}
-
-/** What packets have put into a map, which no look at the tables reads. */
-function readDynamic(sockets: SocketsPort, table: TableName, name: string): Elements {
   return withNft(sockets, (connection) => {
-    const id = tableId(table);
-    const set = dumpSets(connection, id).find((one) => one.name === name);
-    const reader = set && elementReader(set);
-    if (!reader) return new Map();
-    dumpElements(connection, id, name, (element) => reader.add(element));
-    return reader.result();
+    const tables = new Tables(state, mapReader(connection));
+    return asks.map((ask) => wayOf({ tables, around, active }, ask));
   });
+}
+
+/** Data of maps that are no verdicts: ids of backends. */
+const [ID] = partsOf("meta priority");
+
+function mapReader(connection: NetlinkConnection): MapReader {
+  const sets = remembered((table: TableName) => listSets(connection, table));
+  const all = remembered((table: TableName, name: string) => {
+    const set = sets(table).get(name);
+    return set ? readAll(connection, table, set) : NOTHING;
+  });
+  return {
+    all,
+    get(table, map, type, key) {
+      const bytes = valueBytes(partsOf(type), key);
+      const found = bytes && getElement(connection, tableId(table), map, bytes);
+      return found && dataText(ID, found.data);
+    },
+  };
+}
+
+const NOTHING: Elements = new Map();
+
+function listSets(connection: NetlinkConnection, table: TableName): Map<string, ListedSet> {
+  return new Map(dumpSets(connection, tableId(table)).map((set) => [set.name, set]));
+}
+
+function readAll(connection: NetlinkConnection, table: TableName, set: ListedSet): Elements {
+  const reader = elementReader(set);
+  if (!reader) return NOTHING;
+  dumpElements(connection, tableId(table), set.name, (element) => reader.add(element));
+  return reader.result();
+}
+
+/** What is read once, however many ask. */
+function remembered<Names extends readonly string[], Result>(
+  read: (...names: Names) => Result,
+): (...names: Names) => Result {
+  const known = new Map<string, Result>();
+  return (...names) => {
+    const key = names.join("\n");
+    const found = known.get(key) ?? read(...names);
+    known.set(key, found);
+    return found;
+  };
 }

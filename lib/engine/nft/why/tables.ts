@@ -1,25 +1,24 @@
 import {
+  type Address,
   addressBytes,
   contains,
+  FAMILIES,
   type Family,
   networkOf,
   parseAddress,
   parsePrefix,
+  type Prefix,
 } from "../../../model/address.ts";
-import type { Address } from "../../../model/address.ts";
 import type { DesiredState, PlacedService } from "../../../model/state.ts";
 import type { SlotTable } from "../../../scheduler/slots.ts";
 import type { Ask } from "../../why.ts";
-import { dispatchMaps } from "../dispatch.ts";
+import { dispatchMaps, dispatchMatch, hasIntervals } from "../dispatch.ts";
 import { serviceNames } from "../names.ts";
 import { slotsOf } from "../service_parts.ts";
-import type { Snapshot, Table } from "../snapshot.ts";
 import { INGRESS_TABLE, layoutsOf, type TableName } from "../table.ts";
 
 /** Elements of a map or set. */
 export type Elements = ReadonlyMap<string, string>;
-
-const NO_ELEMENTS: Elements = new Map();
 
 /** Where a packet's VIP, protocol and port lead. */
 export interface Match {
@@ -30,20 +29,34 @@ export interface Match {
   readonly service: PlacedService;
 }
 
+/** How the maps are read that services have. */
+export interface MapReader {
+  /** What a key leads to; undefined where it is not there. @param type of the key, as `typeof` has it */
+  get(table: TableName, map: string, type: string, key: string): string | undefined;
+  /** All of it; nothing where it is not there. */
+  all(table: TableName, name: string): Elements;
+}
+
+/** What slots are declared by. */
+const SLOT = "numgen inc mod 65536";
+
+/** What carries backends' ids between rules. */
+const ID = "meta priority";
+
 /** What the kernel holds, looked up the way a packet does it. */
 export class Tables {
   readonly state: DesiredState;
-  readonly #have: Snapshot;
+  readonly #maps: MapReader;
   readonly #byChain: ReadonlyMap<string, PlacedService>;
   readonly #matches = new Map<string, Match | undefined>();
   readonly #slots = new Map<string, SlotTable>();
 
   /** @param state that was written */
-  constructor(state: DesiredState, have: Snapshot) {
+  constructor(state: DesiredState, maps: MapReader) {
     this.state = state;
-    this.#have = have;
+    this.#maps = maps;
     const chains = state.services.flatMap((service) =>
-      ([4, 6] as const).map((family) => [serviceNames(service, family).chain, service] as const)
+      FAMILIES.map((family) => [serviceNames(service, family).chain, service] as const)
     );
     this.#byChain = new Map(chains);
   }
@@ -55,8 +68,34 @@ export class Tables {
     return this.#matches.get(key);
   }
 
-  elements(table: TableName, name: string): Elements {
-    return this.#table(table)?.collections.get(name)?.elements ?? NO_ELEMENTS;
+  /** Whether a set of prefixes has an address. */
+  hasAddress({ table }: Match, set: string, address: Address): boolean {
+    return [...this.elements({ table }, set).keys()].some((text) => isWithin(text, address));
+  }
+
+  /** The chain of the backend that is remembered for a client; undefined where none is. */
+  remembered({ table, service }: Match, client: Address): string | undefined {
+    const { sticky } = serviceNames(service, client.family);
+    return this.#maps.get(
+      table,
+      sticky,
+      addressField(client.family),
+      stickyNetwork(service, client).text,
+    );
+  }
+
+  /** The id in a slot. */
+  idInSlot({ table, service }: Match, family: Family, slot: number): string | undefined {
+    return this.#maps.get(table, serviceNames(service, family).idSlots, SLOT, `${slot}`);
+  }
+
+  /** Where an id leads; nowhere as a rule where the backend takes no new connections. */
+  leadingFrom({ table, service }: Match, family: Family, id: string): string | undefined {
+    return this.#maps.get(table, serviceNames(service, family).backends, ID, id);
+  }
+
+  elements({ table }: Pick<Match, "table">, name: string): Elements {
+    return this.#maps.all(table, name);
   }
 
   /** The slots as they were written: the kernel shows the map, and of the rule before it only that it is the same. */
@@ -71,23 +110,31 @@ export class Tables {
     const { family } = ask.vip;
     for (const { table, families } of inPassingOrder(this.state)) {
       if (!families.includes(family)) continue;
-      const { exact, intervals } = dispatchMaps(family);
-      const key = this.elements(table, exact).has(exactKey)
-        ? exactKey
-        : [...this.elements(table, intervals).keys()].find((text) => covers(text, ask));
-      if (key === undefined) continue;
-      const map = key === exactKey ? exact : intervals;
-      const chain = this.elements(table, map).get(key)!.replace(/^goto /, "");
-      const service = this.#byChain.get(chain);
+      const found = this.#exact(table, exactKey, family) ?? this.#interval(table, ask);
+      const service = found && this.#byChain.get(found.verdict.replace(/^goto /, ""));
       // "accept" at ingress leaves it to the next table.
-      if (service) return { table, key, map, service };
+      if (service) return { table, map: found.map, key: found.key, service };
     }
     return undefined;
   }
 
-  #table(name: TableName): Table | undefined {
-    return this.#have.tables.get(name);
+  #exact(table: TableName, key: string, family: Family) {
+    const { exact: map } = dispatchMaps(family);
+    const verdict = this.#maps.get(table, map, dispatchMatch(family), key);
+    return verdict === undefined ? undefined : { map, key, verdict };
   }
+
+  #interval(table: TableName, ask: Ask) {
+    const { intervals: map } = dispatchMaps(ask.vip.family);
+    const isRanged = this.state.services.some((service) => hasIntervals(service, ask.vip.family));
+    const elements = isRanged ? [...this.#maps.all(table, map)] : [];
+    const found = elements.find(([text]) => covers(text, ask));
+    return found && { map, key: found[0], verdict: found[1] };
+  }
+}
+
+function addressField(family: Family): string {
+  return family === 4 ? "ip saddr" : "ip6 saddr";
 }
 
 function inPassingOrder(state: DesiredState) {
@@ -104,11 +151,6 @@ function covers(text: string, { vip, protocol, vip_port }: Ask): boolean {
     isWithin(addresses, vip);
 }
 
-/** Whether a set of intervals has an address. */
-export function hasAddress(elements: Elements, address: Address): boolean {
-  return [...elements.keys()].some((text) => isWithin(text, address));
-}
-
 /** In an address, a prefix, or `FIRST-LAST`. */
 function isWithin(text: string, address: Address): boolean {
   const prefix = parsePrefix(text);
@@ -120,7 +162,7 @@ function isWithin(text: string, address: Address): boolean {
 }
 
 /** What persistence knows a client by. */
-export function stickyKey({ persistence }: PlacedService, client: Address): string {
+export function stickyNetwork({ persistence }: PlacedService, client: Address): Prefix {
   const { mask, mask6 } = persistence!;
-  return networkOf(client, client.family === 4 ? mask : mask6).text;
+  return networkOf(client, client.family === 4 ? mask : mask6);
 }

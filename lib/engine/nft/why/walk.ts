@@ -1,9 +1,10 @@
-import { formatEndpoint } from "../../../model/address.ts";
+import { contains, formatEndpoint } from "../../../model/address.ts";
 import type { PlacedBackend, PlacedService } from "../../../model/state.ts";
 import { hashSlot, type SlotTable } from "../../../scheduler/slots.ts";
 import {
   type Ask,
   type Fate,
+  isFor,
   type Share,
   sharesOf,
   type Step,
@@ -15,15 +16,13 @@ import {
 import { backendNames, serviceNames } from "../names.ts";
 import { serviceForm } from "../service_rules.ts";
 import { doubtsAbout } from "./doubts.ts";
-import { type Elements, hasAddress, type Match, stickyKey, type Tables } from "./tables.ts";
+import { type Elements, type Match, stickyNetwork, type Tables } from "./tables.ts";
 import { overLimitFate, turnReason } from "./words.ts";
 
 /** What a walk looks at. */
 export interface Ground {
   readonly tables: Tables;
   readonly around: Surroundings;
-  /** Clients that are remembered, by what persistence knows them by. */
-  readonly sticky: (match: Match, set: string) => Elements;
   /** Connections at a backend now, by its id. */
   readonly active: (id: number) => number;
 }
@@ -31,17 +30,24 @@ export interface Ground {
 /** The way of a new connection, rule by rule. Pure but for what the ground looks up. */
 export function wayOf(ground: Ground, ask: Ask): Way {
   const match = ground.tables.match(ask);
-  return match ? new Walk(ground, ask, match).way() : unserved(ground.tables, ask);
+  return match ? new Walk(ground, ask, match).way() : unserved(ground, ask);
 }
 
-function unserved({ state }: Tables, { vip, vip_port, protocol }: Ask): Way {
+function unserved({ tables: { state: { services } }, around }: Ground, ask: Ask): Way {
+  const { vip, vip_port, protocol } = ask;
   const asked = `${protocol} ${formatEndpoint(vip, vip_port)}`;
   const step = { step: "vip", message: `no map leads from ${asked} to a service` } as const;
-  const isVip = state.services.some((service) => service.vip.some(({ text }) => text === vip.text));
+  const meant = services.find((service) => isFor(service, ask));
+  const doubts = doubtsAbout(meant, services, around.drift);
+  if (meant) {
+    const reason = `service ${meant.name} is for it, and nothing in the kernel leads there`;
+    return { fate: "unserved", service: meant, steps: [step], reason, doubts };
+  }
+  const isVip = services.some((service) => service.vip.some((one) => contains(one, vip)));
   const reason = isVip
     ? `${vip.text} is a VIP, and no service has ${protocol} port ${vip_port} of it`
     : `${vip.text} is no VIP in force here`;
-  return { fate: isVip ? "refused" : "unserved", steps: [step], reason, doubts: [] };
+  return { fate: isVip ? "refused" : "unserved", steps: [step], reason, doubts };
 }
 
 /** One service's rules, as one packet passes them. */
@@ -89,7 +95,7 @@ class Walk {
   }
 
   #has(set: string): boolean {
-    return hasAddress(this.#ground.tables.elements(this.#match.table, set), this.#ask.client);
+    return this.#ground.tables.hasAddress(this.#match, set, this.#ask.client);
   }
 
   #denied(message: string): Way {
@@ -125,9 +131,10 @@ class Walk {
       this.#note("persistence", "none");
       return undefined;
     }
-    const { sticky, backends } = this.#names;
-    const key = stickyKey(this.#service, this.#ask.client);
-    const found = this.#ground.sticky(this.#match, sticky).get(key);
+    const { sticky } = this.#names;
+    const { tables } = this.#ground;
+    const { text: key } = stickyNetwork(this.#service, this.#ask.client);
+    const found = tables.remembered(this.#match, this.#ask.client);
     if (found === undefined) {
       const seconds = persistence.timeout_ms / 1000;
       this.#note(
@@ -136,7 +143,7 @@ class Walk {
       );
       return undefined;
     }
-    const backend = this.#leadingTo(this.#elements(backends).get(found));
+    const backend = this.#leadingTo(this.#fromId(found));
     if (backend) {
       this.#note("persistence", `${key} is in map ${sticky}: ${nameOf(backend)}`);
       return this.#arrive(backend);
@@ -164,9 +171,9 @@ class Walk {
     }
     const slot = hashSlot(this.#slots, client, client_port ?? 0)!;
     const source = isByPort ? formatEndpoint(client, client_port) : client.text;
-    const { idSlots, backends } = this.#names;
-    const id = this.#elements(idSlots).get(`${slot}`);
-    const backend = this.#leadingTo(this.#elements(backends).get(id ?? ""));
+    const { idSlots } = this.#names;
+    const id = this.#ground.tables.idInSlot(this.#match, client.family, slot);
+    const backend = this.#leadingTo(id === undefined ? undefined : this.#fromId(id));
     const place =
       `${scheduler}: jhash of ${source} is slot ${slot} of ${slots.length} in map ${idSlots}`;
     if (!backend) return this.#missed(place);
@@ -233,7 +240,11 @@ class Walk {
   }
 
   #elements(name: string): Elements {
-    return this.#ground.tables.elements(this.#match.table, name);
+    return this.#ground.tables.elements(this.#match, name);
+  }
+
+  #fromId(id: string): string | undefined {
+    return this.#ground.tables.leadingFrom(this.#match, this.#ask.client.family, id);
   }
 
   /** `jump b-3`, or `goto b-3`. */
