@@ -123,15 +123,19 @@ test("where nothing tells which backend it will be, the reason is told, and the 
 });
 
 test("who is remembered is told by the kernel's own map, and moves with it", async (lab) => {
-  await apply(lab, { ...WEB, scheduler: "wrr", more: 'persistence = "5m"' });
+  const more = 'persistence = { timeout = "5m", mask = 24 }';
+  await apply(lab, { ...WEB, scheduler: "wrr", more });
   const [before] = await why(lab, [CLIENT]);
   assert.equal(before!.answer, "shared", "it has not been here yet");
   const sources = { addresses: ["192.0.2.10"], first_port: 41_000 };
   const result = await send(lab, { doors: [door(4)], count: 1, sources });
   allAnswered(result);
-  const [after] = await why(lab, [CLIENT]);
-  assert.equal(after!.answer, "backend");
-  assert.equal(nameOf(after!, 4), result.answers[0]);
+  const [after, neighbour] = await why(lab, [CLIENT, "192.0.2.77"]);
+  assert.deepEqual([after!.answer, neighbour!.answer], ["backend", "backend"]);
+  assert.deepEqual([nameOf(after!, 4), nameOf(neighbour!, 4)], [
+    result.answers[0],
+    result.answers[0],
+  ]);
   assert.match(after!.steps.find(({ step }) => step === "persistence")!.message, /in map st-web4/);
   const next = await send(lab, { doors: [door(4)], count: 5, concurrency: 1 });
   assert.deepEqual(new Set(next.answers), new Set(result.answers));

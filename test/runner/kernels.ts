@@ -76,6 +76,7 @@ export const ELSEWHERE: Readonly<Record<Exclude<MachineName, "own">, readonly El
     { path: "test/kernel/ipvs_mark_test.ts", why: "IPVS by mark, which iptables gives" },
     { path: "test/kernel/reuse_test.ts", why: "IPVS, and the delay it is known for" },
     { path: "test/kernel/ipvs_masquerade_test.ts", why: "its rules, by iptables" },
+    { path: "test/kernel/why_ipvs_test.ts", why: "IPVS's table, and what a plan does to it" },
     { path: "test/kernel/health_ipvs_test.ts", why: "IPVS, where health is a weight of 0" },
     {
       path: "test/kernel/load_follow_test.ts",
