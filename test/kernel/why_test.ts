@@ -1,16 +1,15 @@
 /** What `lb why` says is what then happens: asked first, with real packets after. */
 import assert from "node:assert/strict";
-import { backendAddress, vipAddress } from "../../lib/demo/layout.ts";
-import { sourceOf } from "../../lib/demo/role/requests.ts";
+import { backendAddress } from "../../lib/demo/layout.ts";
 import type { Sources } from "../../lib/demo/role/spec.ts";
-import { FAMILIES, type Family, formatEndpoint } from "../../lib/model/address.ts";
+import { FAMILIES, type Family } from "../../lib/model/address.ts";
 import { manyNetworks, networkAddress } from "./clients.ts";
 import { door, scaleName, type ServiceText } from "./config.ts";
-import { kernelTests, type Lab } from "./harness.ts";
+import { kernelTests } from "./harness.ts";
 import { holdOpen } from "./held.ts";
-import { PATIENCE } from "./patience.ts";
 import { queuedPackets } from "./queued_rig.ts";
 import { allAnswered, apply, must, send } from "./steps.ts";
+import { type Flow, linesOf, why } from "./why_rig.ts";
 
 const BACKENDS = 4;
 
@@ -18,33 +17,6 @@ const test = kernelTests({ backends: BACKENDS, need: "queue" });
 
 /** Clients of each engine, scheduler and IP version. */
 const CLIENTS = 500;
-
-/** What of `lb why --json` these tests look at. */
-interface Flow {
-  readonly client_port: number | null;
-  readonly service: string | null;
-  readonly engine: string | null;
-  readonly answer: string;
-  readonly backend: { readonly address: string; readonly port: number } | null;
-  readonly shares: readonly { readonly address: string; readonly share: number }[];
-  readonly reason: string | null;
-  readonly certain: boolean;
-  readonly connection: { readonly known_by: string; readonly state: string } | null;
-  readonly steps: readonly { readonly step: string; readonly message: string }[];
-}
-
-/** Asks about flows, one a line: one process for all. */
-async function why(
-  { balancer }: Lab,
-  lines: readonly string[],
-  code = 0,
-): Promise<readonly Flow[]> {
-  const argv = balancer.argv("why", "--json", "-");
-  const stdin = lines.join("\n");
-  const result = await balancer.run(argv, { stdin, timeout_ms: 60_000 * PATIENCE });
-  assert.equal(result.code, code, result.stderr || result.stdout);
-  return (JSON.parse(result.stdout) as { flows: Flow[] }).flows;
-}
 
 /** `b1` and so on, by the backend's address. */
 function nameOf(flow: Flow, family: Family): string {
@@ -66,14 +38,6 @@ function randomSources(family: Family): Sources {
   return { addresses: [...addresses], first_port: 10_000 + random(20_000) };
 }
 
-function linesOf(sources: Sources, family: Family, count = CLIENTS): string[] {
-  const to = formatEndpoint({ family, text: vipAddress(family, 10) }, 80);
-  return Array.from({ length: count }, (_, index) => {
-    const { address, port } = sourceOf(sources, index);
-    return `tcp ${formatEndpoint({ family, text: address! }, port)} -> ${to}`;
-  });
-}
-
 for (const engine of ["nft", "nfqueue"]) {
   for (const scheduler of ["sh", "maglev"]) {
     for (const family of FAMILIES) {
@@ -82,7 +46,7 @@ for (const engine of ["nft", "nfqueue"]) {
         const more = `engine = "${engine}"`;
         await apply(lab, { weights: [1, 2, 3, 1], scheduler, families: [family], more });
         const sources = randomSources(family);
-        const lines = linesOf(sources, family);
+        const lines = linesOf(sources, family, CLIENTS);
         const before = await why(lab, lines);
         assert.ok(before.every((flow) => flow.answer === "backend" && flow.certain));
         assert.deepEqual(new Set(before.map((flow) => flow.engine)), new Set([engine]));
