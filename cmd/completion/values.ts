@@ -1,5 +1,5 @@
 import { formatEndpoint, formatPrefix, isSingle } from "../../lib/model/address.ts";
-import { portRanges } from "../../lib/model/service.ts";
+import { nameOfKey, portRanges } from "../../lib/model/service.ts";
 import { context } from "../context.ts";
 import { type Candidate, type Completion, NOTHING, type Situation } from "./candidates.ts";
 
@@ -41,7 +41,7 @@ export const SOURCES: Readonly<Record<string, Source>> = {
   "scale --weight": (situation, places) => backends(situation, places, "="),
   "scale --drain": (situation, places) => backends(situation, places, ""),
   "scale --maintenance": (situation, places) => backends(situation, places, ""),
-  "scale --ready": (situation, places) => backends(situation, places, ""),
+  "scale --ready": takenOut,
   "scale --remove": (situation, places) => backends(situation, places, ""),
   "scale --tier": unknown,
   "history revision": (_, places) => revisions(places, false),
@@ -118,6 +118,31 @@ async function backends(
   const candidates = all.filter(({ endpoint }) => !named.includes(endpoint))
     .map(({ endpoint, weight = 100 }) => ({ value: endpoint + tail, what: `weight ${weight}` }));
   return { ...words(candidates), isOpen: tail !== "" };
+}
+
+/** Those that are taken out, with how; all of them where none is known to be. */
+async function takenOut(situation: Situation, places: Places): Promise<Completion> {
+  const all = await backends(situation, places, "");
+  const intents = await intentsOf(situation.operands[0] ?? "", places);
+  const out = all.candidates.flatMap(({ value }) => {
+    const what = intents.get(value);
+    return what === undefined ? [] : [{ value, what }];
+  });
+  return out.length > 0 ? words(out) : all;
+}
+
+/** What is wanted of a service's backends, by their names; nothing for somebody who may not read it. */
+async function intentsOf(service: string, { state }: Places): Promise<ReadonlyMap<string, string>> {
+  const store = await context.readStore({ state }, { immutable: true }).catch(() => undefined);
+  try {
+    // Who grows back to a weight is ready.
+    const rows = store?.intents.all().filter((row) =>
+      row.service === service && row.intent !== "ready"
+    );
+    return new Map(rows?.map(({ backend, intent }) => [nameOfKey(backend), intent]));
+  } finally {
+    store?.close();
+  }
 }
 
 /** @param earlier only those that one goes back to */

@@ -61,6 +61,17 @@ const LINES: readonly (readonly [keys: string, words: string])[] = [
     "lb scale web --drain 198.51.100.11:8080 --ready 1\t",
     "lb scale web --drain 198.51.100.11:8080 --ready 198.51.100.12:8080",
   ],
+  [
+    "lb scale only --config other.toml --ready \t",
+    "lb scale only --config other.toml --ready 198.51.100.12:8080",
+  ],
+  ["lb why 192.0.2.9 --service w\t", "lb why 192.0.2.9 --service web"],
+  [
+    "lb why 192.0.2.9 --config whole.toml --to 203\t",
+    "lb why 192.0.2.9 --config whole.toml --to 203.0.113.10:80",
+  ],
+  ["lb events --kind dra\t", "lb events --kind drain"],
+  ["lb events --kind drain --kind pa\t", "lb events --kind drain --kind panic"],
   ["lb init --vip-on no\t", "lb init --vip-on none"],
   ["lb init --vip-on l\t", "lb init --vip-on lo"],
   ["lb init --timer=cr\t", "lb init --timer=cron"],
@@ -87,6 +98,7 @@ const PATHS: readonly (readonly [keys: string, words: string])[] = [
 const LISTS: readonly (readonly [keys: string, what: RegExp])[] = [
   ["lb \t\t", /apply +\W+bring the kernel to the config/],
   ["lb scale web --weight \t\t", /198\.51\.100\.11:8080= +\W+weight 50/],
+  ["lb scale only --config other.toml --ready \t\t", /198\.51\.100\.12:8080/],
   ["lb history \t\t", /1 +\W+applied 1970-01-01T00:00:00Z by ann: lb apply/],
 ];
 
@@ -101,19 +113,23 @@ Deno.test.beforeAll(async () => {
   Deno.writeTextFileSync(`${home}/sub dir/my file`, "");
   Deno.writeTextFileSync(`${home}/lb.toml`, CONFIG);
   Deno.writeTextFileSync(`${home}/other.toml`, CONFIG.replace('"web"', '"only"'));
-  makeRevisions();
+  Deno.writeTextFileSync(`${home}/whole.toml`, CONFIG.split('\n[[service]]\nname = "dns"')[0]!);
+  makeState();
 });
 
 Deno.test.afterAll(() => machine.remove());
 
-/** Two that were applied: one goes back to the first only. */
-function makeRevisions(): void {
+/** Two revisions that were applied: one goes back to the first only. A backend that drains. */
+function makeState(): void {
   const store = openStore(`${machine.folder}/state`, { files, uid: Deno.uid() ?? 0 });
   const end = { outcome: "applied", plan_json: "[]", detail: "", finished_at_ms: 1 } as const;
   for (const [at_ms, config_text] of ["one", "two"].entries()) {
     const start = { config_text, who: "ann", command: "lb apply", at_ms: at_ms * 1_000 };
     store.revisions.finish(store.revisions.begin(start), end);
   }
+  const backend = { service: "only", backend: "198.51.100.12|8080" };
+  const when = { since_ms: 0, deadline_ms: null, removes: false, ended: null };
+  store.intents.put([{ ...backend, ...when, intent: "drain" }]);
   store.close();
 }
 
