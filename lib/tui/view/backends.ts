@@ -44,6 +44,19 @@ function noneText({ lists }: State, { backends }: ServiceStatus): string {
     : "No backends: connections are refused.";
 }
 
+/** What backends of the same IP version have together: clients of one never come to backends of the other. */
+function familySums(
+  backends: readonly BackendStatus[],
+  partOf: (one: BackendStatus) => number,
+): (one: BackendStatus) => number {
+  const sums = new Map<number, number>();
+  for (const one of backends) {
+    const { family } = one.backend.address;
+    sums.set(family, (sums.get(family) ?? 0) + partOf(one));
+  }
+  return ({ backend }) => sums.get(backend.address.family)!;
+}
+
 function columnsOf(
   state: State,
   service: ServiceStatus,
@@ -52,9 +65,8 @@ function columnsOf(
 ): Column<BackendStatus>[] {
   const { tallies } = state;
   const rateOf = ({ backend }: BackendStatus) => backendRate(tallies, backend.id);
-  const all = service.backends;
-  const weights = all.reduce((sum, { effective_weight }) => sum + effective_weight, 0);
-  const rates = all.reduce((sum, one) => sum + (rateOf(one) ?? 0), 0);
+  const weights = familySums(service.backends, ({ effective_weight }) => effective_weight);
+  const rates = familySums(service.backends, (one) => rateOf(one) ?? 0);
   const names = widest(backends.map(backendName), NAME_MAX);
   return [
     {
@@ -88,7 +100,7 @@ function columnsOf(
       least: 4,
       wants: 4,
       need: 55,
-      cell: ({ effective_weight }) => line(percent(effective_weight, weights)),
+      cell: (one) => line(percent(one.effective_weight, weights(one))),
     },
     {
       title: "GETS",
@@ -96,7 +108,7 @@ function columnsOf(
       least: 4,
       wants: 4,
       need: 66,
-      cell: (one) => line(percent(rateOf(one) ?? 0, rates)),
+      cell: (one) => line(percent(rateOf(one) ?? 0, rates(one))),
     },
     {
       title: "NEW/S",
