@@ -78,6 +78,7 @@ export const ELSEWHERE: Readonly<Record<Exclude<MachineName, "own">, readonly El
     { path: "test/kernel/ipvs_masquerade_test.ts", why: "its rules, by iptables" },
     { path: "test/kernel/why_ipvs_test.ts", why: "IPVS's table, and what a plan does to it" },
     { path: "test/kernel/health_ipvs_test.ts", why: "IPVS, where health is a weight of 0" },
+    { path: "test/kernel/monitor_ipvs_test.ts", why: "IPVS, which counts bytes" },
     {
       path: "test/kernel/load_follow_test.ts",
       why: "IPVS, with weights that follow what is measured",
