@@ -384,6 +384,8 @@ export interface ServiceManager {
 /** The terminal that a program was started on: its standard input and output. */
 export interface TerminalPort {
   size(): { readonly columns: number; readonly rows: number };
+  /** Whether somebody sits there: a line can be lost. */
+  isThere(): boolean;
   /** @returns ends it */
   onResize(work: () => void): () => void;
   /** Takes all of it: keys come at once and without echo, and what was on the screen comes back with `leave`. */

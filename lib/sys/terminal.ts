@@ -20,6 +20,7 @@ export const terminal: TerminalPort = {
       return SIZE;
     }
   },
+  isThere: () => Deno.stdin.isTerminal() && Deno.stdout.isTerminal(),
   onResize(work) {
     Deno.addSignalListener("SIGWINCH", work);
     return () => Deno.removeSignalListener("SIGWINCH", work);

@@ -122,7 +122,9 @@ class Session {
     this.#over.resolve();
   }
 
+  /** Without a terminal nothing can go on, and nobody is to blame. */
   #fail(error: unknown): void {
+    if (!this.#place.terminal.isThere()) return this.#end();
     this.#isOver = true;
     this.#over.reject(error);
   }
