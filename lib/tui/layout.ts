@@ -10,6 +10,8 @@ export interface Layout {
   readonly attention: number;
   readonly services: number;
   readonly backends: number;
+  /** Whether there is room to name the columns of backends beside services. */
+  readonly isHeaded: boolean;
   readonly happenings: number;
   /** Lines of pages that are read. */
   readonly text: number;
@@ -48,7 +50,10 @@ function editedText({ config_trouble }: { readonly config_trouble?: string }): s
 export function layoutOf(state: State): Layout {
   const attention = Math.min(ATTENTION_MAX, attentionOf(state).length);
   const body = Math.max(1, state.size.rows - FRAME_ROWS - attention);
-  const base = { attention, services: 0, backends: 0, happenings: 0, text: body };
+  const base = {
+    ...{ attention, services: 0, backends: 0, isHeaded: true },
+    ...{ happenings: 0, text: body },
+  };
   const happenings = state.picture?.happenings.length ?? 0;
   if (state.page === "services") return { ...base, ...listRows(state, body, happenings) };
   if (state.page !== "service") return base;
@@ -66,8 +71,10 @@ function listRows(state: State, body: number, happenings: number) {
   const most = Math.max(spare - beside, Math.ceil(spare * 0.6));
   const services = Math.max(1, Math.min(count, most));
   const backends = Math.min(beside, spare - services);
-  const used = HEAD_ROWS + services + headed(backends);
-  return { services, backends, happenings: upTo(happenings, body - used) };
+  const least = HEAD_ROWS + services + headed(backends);
+  const isHeaded = backends > 0 && rest > least;
+  const used = least + (isHeaded ? HEAD_ROWS : 0);
+  return { services, backends, isHeaded, happenings: upTo(happenings, body - used) };
 }
 
 /** What events get where lists would take all. */

@@ -15,6 +15,7 @@ let looks = 0;
 
 function look(): Promise<Picture> {
   looks++;
+  if (where === "first") throw new Error("thrown by the first look");
   if (looks === 1) return Promise.resolve(pictureOf());
   if (where === "look") return Promise.reject(new Error("thrown by a look"));
   if (where === "drawing") return Promise.resolve(NONSENSE);

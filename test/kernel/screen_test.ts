@@ -261,7 +261,12 @@ test("the terminal is as before after a thrown error, wherever it was thrown", a
   const inside = new URL("./screen_inside.ts", import.meta.url).pathname;
   const deno = [Deno.execPath(), "run", "-q", "--no-check", "-A", inside];
   for (
-    const [where, what] of [["look", "by a look"], ["drawing", ""], ["timer", "nobody's child"]]
+    const [where, what] of [
+      ["first", "by the first look"],
+      ["look", "by a look"],
+      ["drawing", ""],
+      ["timer", "nobody's child"],
+    ]
   ) {
     await onScreen(await Terminal.open([...deno, where!]), async (terminal) => {
       await terminal.shows(new RegExp(`thrown: .*${what}`));

@@ -6,7 +6,7 @@ import { clockTime, count, dayTime, duration, percent } from "../words.ts";
 
 /** The first line: what this is, and of when. */
 export function titleLine({ picture, read_only, size }: State): Line {
-  const left: Line = [span(" lb status ", "strong"), span(revisionText(picture?.status))];
+  const left: Line = [span(" lb status  ", "strong"), span(revisionText(picture?.status))];
   const right = [
     ...read_only === undefined ? [] : ["read-only"],
     ...picture ? [`${clockTime(picture.at_ms)} UTC`] : [],

@@ -73,7 +73,7 @@ function servicesPage(state: State, layout: Layout): Line[] {
           backends: beside.backends,
           rows: layout.backends,
           isList: false,
-        }).slice(1),
+        }).slice(layout.isHeaded || beside.backends.length === 0 ? 0 : 1),
       ]
       : [],
     ...eventsBlock(state, layout.happenings),
