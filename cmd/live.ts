@@ -42,9 +42,9 @@ function actionsOf(places: Places): Actions {
   };
 }
 
-/** Who cannot write the state can change nothing. */
+/** Who cannot write the state can change nothing. Where there is none there is nothing to change yet. */
 async function readOnlyReason(places: Places): Promise<string | undefined> {
-  if (!context.hasState(places)) return "nothing was applied yet";
+  if (!context.hasState(places)) return undefined;
   try {
     (await context.openStore(places)).close();
     return undefined;

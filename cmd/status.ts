@@ -19,7 +19,11 @@ interface StatusOptions extends StatusOutput {
 export function statusCommand(end: End) {
   return placedCommand("status")
     .summary("services and backends, with their connections")
-    .description("Shows every service with its backends, weights and connections.")
+    .description(
+      "Shows every service with its backends, weights and connections. On a terminal that is a screen which " +
+        'follows them, and takes orders: "?" tells its keys, "q" ends it. In a pipe, and with an option that ' +
+        "prints, it is printed.",
+    )
     .argument("[service]", "only this one")
     .option("--once", "print once and exit, also on a terminal", false)
     .option("--prometheus", "metrics, in the text format of Prometheus", false)
@@ -31,8 +35,9 @@ export function statusCommand(end: End) {
     .addHelpText(
       "after",
       examples(
-        ["lb status", "all services"],
-        ["lb status web", "one service"],
+        ["lb status", "all services: the live screen, on a terminal"],
+        ["lb status web", "the same of one service"],
+        ["lb status --once", "printed, also on a terminal"],
         ["lb status --watch 2s", "again and again, on any terminal"],
         ["lb status --json | jq '.services[].backends'", "for scripts"],
         [

@@ -82,7 +82,10 @@ function servicesPage(state: State, layout: Layout): Line[] {
 
 function servicePage(state: State, layout: Layout): Line[] {
   const service = chosenService(state);
-  if (!service) return [line(state.picture ? " There is no such service." : " Looking …", "faint")];
+  if (!service) {
+    const name = state.lists.services.chosen;
+    return [line(state.picture ? ` There is no service ${name}.` : " Looking …", "faint")];
+  }
   const { backends } = state.listing;
   const chosen = backends.find((one) => keyOf(one) === state.lists.backends.chosen);
   return [

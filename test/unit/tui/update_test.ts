@@ -215,7 +215,7 @@ Deno.test("the choice stays where it was when others come and go", () => {
   assert.equal(chosenOf(next), "198.51.100.13|8080");
   assert.match(shown(next), /^› ↓ 198\.51\.100\.13/m);
   const gone = update(next, { kind: "picture", picture: pictureOf([mail!]) }).state;
-  assert.match(shown(gone), /There is no such service/);
+  assert.match(shown(gone), /There is no service web\./);
 });
 
 Deno.test("a look that fails is told, with what was seen before still there", () => {
