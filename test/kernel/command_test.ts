@@ -3,21 +3,11 @@ import { differences, lookAround } from "../../lib/demo/witness.ts";
 import { FAMILIES } from "../../lib/model/address.ts";
 import { door, serviceText } from "./config.ts";
 import { kernelTests, type Lab } from "./harness.ts";
+import { holdLock } from "./lock_rig.ts";
 import { tableText, transactionsDuring } from "./listing.ts";
 import { allAnswered, type Applied, apply, must, send } from "./steps.ts";
 
 const test = kernelTests({ backends: 2 });
-
-/** Holds lb's lock by another program until stdin closes. */
-async function holdLock(lab: Lab) {
-  const folder = `${lab.topology.folder}/run`;
-  Deno.mkdirSync(folder, { recursive: true, mode: 0o700 });
-  const script = "echo held; read -r";
-  const argv = ["flock", `${folder}/lock`, "bash", "-c", script];
-  const holder = lab.traffic.program(lab.topology.balancer, argv);
-  assert.equal((await holder.lines.next()).value, "held");
-  return { release: () => holder.closeInput().then(() => holder.ended) };
-}
 
 /** Asserts that `act` leaves the balancer as it is, rules, sysctls and all. */
 async function changesNothing(lab: Lab, act: () => Promise<void>): Promise<void> {

@@ -5,6 +5,7 @@ import { files } from "../../lib/sys/files.ts";
 import { door, serviceText, UNCHECKED } from "./config.ts";
 import { applyText, draining, openAll } from "./drain_rig.ts";
 import { kernelTests, type Lab } from "./harness.ts";
+import { holdLock } from "./lock_rig.ts";
 import { allAnswered, send } from "./steps.ts";
 import { Terminal } from "./tmux.ts";
 
@@ -231,6 +232,43 @@ test("who may not write is told, and refused", async (lab) => {
     }
   });
   assert.equal((await first(lab)).intent, "ready");
+});
+
+/** What clears the screen or a part of it below the cursor (ECMA-48, ED). */
+const CLEARED = /\x5b[0-3]?J/;
+
+test("nothing is cleared to be drawn anew: only what has changed is written, and shown when it is complete", async (lab) => {
+  await applyText(lab, TWO);
+  await onScreen(await Terminal.open(argvOf(lab)), async (terminal) => {
+    await terminal.shows(/› · web/);
+    await terminal.press("Enter");
+    await terminal.shows(/^ web {2}tcp/m);
+    const written = await terminal.listen();
+    const [before] = await terminal.shows(/\d\d:\d\d:\d\d UTC/);
+    await terminal.press("j");
+    await terminal.shows(/› · \S+\.12:8080/);
+    await terminal.shows(new RegExp(`(?!${before})\\d\\d:\\d\\d:\\d\\d UTC`));
+    const text = written();
+    assert.doesNotMatch(text, CLEARED);
+    assert.match(text, /^(?:.{0,2}\[\?2026h[^]*?\[\?2026l)+$/);
+    assert.ok(!text.includes("SERVICE") && !text.includes("headroom"), text);
+  });
+});
+
+test("what has begun when a signal comes is brought to its end", async (lab) => {
+  await applyText(lab, draining("nft", 60, { families: [4] }));
+  await onScreen(await Terminal.open(argvOf(lab, "web")), async (terminal) => {
+    await terminal.shows(/› · .*:8080/);
+    await terminal.press("m");
+    await terminal.shows(/y does it/);
+    const lock = await holdLock(lab);
+    await terminal.press("y");
+    await terminal.shows(/at work …/);
+    Deno.kill(await terminal.pid(), "SIGTERM");
+    await lock.release();
+    await terminal.isAsBefore();
+  });
+  assert.equal((await first(lab)).intent, "maintenance");
 });
 
 for (const signal of ["SIGTERM", "SIGHUP", "SIGINT"] as const) {

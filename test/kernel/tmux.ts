@@ -80,6 +80,13 @@ export class Terminal {
     return { isOther: told[0] === "1", hasCursor: told[1] === "1" };
   }
 
+  /** Everything that is written on it from now on, controls and all. @returns what it was by then */
+  async listen(): Promise<() => string> {
+    const path = `${this.#folder}/written`;
+    await this.#tmux("pipe-pane", "-t", "t", `cat >${path}`);
+    return () => Deno.readTextFileSync(path);
+  }
+
   /** Of the program. */
   async pid(): Promise<number> {
     const shell = (await this.#tmux("display-message", "-p", "-t", "t", "#{pane_pid}")).trim();
