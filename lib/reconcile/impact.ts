@@ -49,9 +49,11 @@ export function impactOf(run: Run, { tasks }: Pick<RunPlan, "tasks">): ServiceIm
     engine: { from: pathOf(pair.before), to: pathOf(pair.after) },
     slots_remapped: remapped(pair),
     connections: counts.get(pair.name) ?? null,
-    reason: untold.get(pair.name)!,
+    reason: untold.get(pair.name) || (counts.has(pair.name) ? "" : BLIND),
   }));
 }
+
+const BLIND = "this kernel lists no connections (nf_conntrack_netlink)";
 
 /** Those that differ, in the order of the config; what goes comes last. */
 function pairsOf(

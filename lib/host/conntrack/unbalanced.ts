@@ -34,15 +34,21 @@ interface Unbalanced<Service extends Balanced> {
   readonly service: Service;
 }
 
-/** The flows that {@linkcode flushUnbalanced} forgets, where the rules are there. @throws {KernelError} */
+/**
+ * The flows that {@linkcode flushUnbalanced} forgets, where the rules are there.
+ *
+ * @param dump for who can do without
+ * @throws {KernelError}
+ */
 export function findUnbalanced<Service extends Balanced>(
   sockets: SocketsPort,
   services: readonly Service[],
+  dump: typeof dumpSome = dumpSome,
 ): Unbalanced<Service>[] {
   const udp = services.filter(({ protocol }) => protocol === "udp");
   if (udp.length === 0) return [];
   const find = makeFinder(udp);
-  return dumpSome(sockets, UNTRANSLATED, (entry) => {
+  return dump(sockets, UNTRANSLATED, (entry) => {
     const isWanted = entry.protocol === PROTOCOL_NUMBERS.udp &&
       (entry.status & IPS_DST_NAT) === 0;
     const service = isWanted ? find(entry) : undefined;

@@ -1,9 +1,8 @@
 import { contains, parseAddress, type Prefix } from "../../model/address.ts";
 import { fitsMark, idMask, idOfMark, type MarkLayout, markOfId } from "../../model/mark.ts";
-import { isRefusal } from "../../model/error.ts";
 import { type PortRange, type Protocol, PROTOCOL_NUMBERS } from "../../model/service.ts";
 import { isEnded } from "../../netlink/conntrack/count.ts";
-import { type ConntrackFilter, dumpSome } from "../../netlink/conntrack/dump.ts";
+import { type ConntrackFilter, dumpWhereThere } from "../../netlink/conntrack/dump.ts";
 import type { ConntrackEntry, EntryKey } from "../../netlink/conntrack/entry.ts";
 import { IPS_DST_NAT } from "../../netlink/conntrack/protocol.ts";
 import type { Tuple } from "../../netlink/conntrack/tuple.ts";
@@ -43,19 +42,21 @@ export interface Flow {
  * table. Where packets are sent on as they are (nft, `forward = "dr"`) there is no table of them.
  *
  * @param layouts in which marks may be
+ * @param onBlind is called where the kernel shows nobody what conntrack knows: those are not among them then
  * @throws {KernelError} where the kernel cannot be asked
  */
 export function findFlows(
   { sockets, files }: Pick<Kernel, "sockets" | "files">,
   layouts: readonly MarkLayout[],
   sought: readonly Sought[],
+  onBlind: () => void = () => {},
 ): Flow[] {
   if (sought.length === 0) return [];
   const find = finderOf(layouts, sought);
   const translated = dumpWhereThere(sockets, filterFor(layouts, sought), (entry) => {
     const id = idIn(entry, find);
     return id === undefined ? undefined : translatedFlow(id, entry);
-  });
+  }, onBlind);
   const there = Map.groupBy(sought, ({ address }) => address);
   const balanced = readIpvsFlows(files).flatMap((flow) =>
     ipvsFlows(flow, there.get(flow.backend.address) ?? [])
@@ -85,19 +86,6 @@ export function withEntries(
     return entry ? { ...flow, entry, reply: entry.reply } : flow;
   });
 }
-
-/** IPVS does without conntrack, and so do kernels that have nothing else. */
-export function dumpWhereThere<Picked>(...dump: Parameters<typeof dumpSome<Picked>>): Picked[] {
-  try {
-    return dumpSome(...dump);
-  } catch (error) {
-    if (isRefusal(error, NO_CONNTRACK)) return [];
-    throw error;
-  }
-}
-
-/** What a kernel says that has no conntrack netlink (nfnetlink_rcv_msg, net/netfilter/nfnetlink.c). */
-const NO_CONNTRACK = ["EINVAL", "EOPNOTSUPP", "EPROTONOSUPPORT", "ENOENT"];
 
 /**
  * The kernel can look for what the marks have in common: with 40,000 entries, looking for one mark takes a tenth

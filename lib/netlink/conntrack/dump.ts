@@ -1,4 +1,5 @@
 import type { Family } from "../../model/address.ts";
+import { isRefusal } from "../../model/error.ts";
 import type { SocketsPort } from "../../sys/ports.ts";
 import { nfgenmsg } from "../nfnetlink.ts";
 import { NETLINK_NETFILTER, type Request, withNetlink } from "../request.ts";
@@ -67,6 +68,30 @@ export function dumpSome<Picked>(
       },
     ));
 }
+
+/**
+ * {@linkcode dumpSome} for who can do without: IPVS works without conntrack, and some kernels have nothing else.
+ *
+ * @param onMissing is called where this kernel lists no entries; there are none then
+ * @throws {KernelError} where it refuses for another reason
+ */
+export function dumpWhereThere<Picked>(
+  sockets: SocketsPort,
+  filter: ConntrackFilter,
+  pick: (entry: ConntrackEntry) => Picked | undefined,
+  onMissing: () => void = () => {},
+): Picked[] {
+  try {
+    return dumpSome(sockets, filter, pick);
+  } catch (error) {
+    if (!isRefusal(error, NO_CONNTRACK)) throw error;
+    onMissing();
+    return [];
+  }
+}
+
+/** What a kernel says that has no conntrack netlink (nfnetlink_rcv_msg, net/netfilter/nfnetlink.c). */
+const NO_CONNTRACK = ["EINVAL", "EOPNOTSUPP", "EPROTONOSUPPORT", "ENOENT"];
 
 /** What an entry is known by. */
 export function keyOf({ family, protocol, orig, id, zone }: ConntrackEntry): EntryKey {

@@ -1,6 +1,7 @@
 import type { Breaks } from "../../engine/engine.ts";
 import { findUnbalanced } from "../../host/conntrack/unbalanced.ts";
 import { findFlows, type Flow } from "../../host/cut/flow.ts";
+import { type dumpSome, dumpWhereThere } from "../../netlink/conntrack/dump.ts";
 import type { IntentRow } from "../../model/intent.ts";
 import { backendKey, fullName, PROTOCOL_NUMBERS, protocolOf } from "../../model/service.ts";
 import type { PlacedBackend, PlacedService } from "../../model/state.ts";
@@ -30,6 +31,7 @@ type Fate = keyof ConnectionImpact;
  * How many connections of each service go on, and what becomes of the others. They are read once.
  *
  * @param rows what is wanted of backends
+ * @returns without those whose connections this kernel shows nobody
  * @throws {KernelError} where the kernel cannot be asked
  */
 export function countFates(
@@ -41,14 +43,22 @@ export function countFates(
     pairs.map(({ name }) => [name, { kept: 0, draining: 0, cut: 0, flushed: 0 }]),
   );
   const fateOf = fates(run, pairs, rows);
-  for (const { service, flow } of establishedOf(run, pairs)) {
+  let isBlind = false;
+  const onBlind = () => void (isBlind = true);
+  for (const { service, flow } of establishedOf(run, pairs, onBlind)) {
     const count = counts.get(service)!;
     const fate = fateOf(flow);
     count[fate]++;
     if (fate === "draining") count.kept++;
   }
-  for (const name of unbalancedOf(run, pairs)) counts.get(name)!.flushed++;
-  return counts;
+  for (const name of unbalancedOf(run, pairs, onBlind)) counts.get(name)!.flushed++;
+  const seen = pairs.filter((pair) => !isBlind || !isTranslated(pair));
+  return new Map(seen.map(({ name }) => [name, counts.get(name)!]));
+}
+
+/** Whether conntrack alone knows its connections. */
+function isTranslated({ before, after }: Pair): boolean {
+  return [before, after].some((side) => side?.task.engine.usesNat);
 }
 
 /** A connection of one of these services. */
@@ -57,7 +67,11 @@ interface Owned {
   readonly flow: Flow;
 }
 
-function establishedOf({ machine, request }: Run, pairs: readonly Pair[]): Owned[] {
+function establishedOf(
+  { machine, request }: Run,
+  pairs: readonly Pair[],
+  onBlind: () => void,
+): Owned[] {
   const sides = pairs.flatMap(({ before }) => before ?? []);
   const sought = sides.flatMap(({ service }) =>
     service.backends.map((backend) => soughtFor({ id: backend.id, service, backend }))
@@ -68,18 +82,23 @@ function establishedOf({ machine, request }: Run, pairs: readonly Pair[]): Owned
     ),
   );
   const layouts = knownLayouts(machine, request.loaded.config.marks);
-  return findFlows(machine.kernel, layouts, sought)
+  return findFlows(machine.kernel, layouts, sought, onBlind)
     .map((flow) => ({ service: owners.get(flow.id)!, flow }));
 }
 
 /** Udp flows that are there before the rules of services which begin to be translated, by the service's name. */
-function unbalancedOf({ machine }: Run, pairs: readonly Pair[]): string[] {
+function unbalancedOf(
+  { machine }: Run,
+  pairs: readonly Pair[],
+  onBlind: () => void,
+): string[] {
   const come = pairs.flatMap(({ before, after }) =>
     after?.task.engine.usesNat && after.service.forward !== "dr" && !before?.task.engine.usesNat
       ? [after.service]
       : []
   );
-  return findUnbalanced(machine.kernel.sockets, come).map(({ service }) => service.name);
+  const dump: typeof dumpSome = (...how) => dumpWhereThere(...how, onBlind);
+  return findUnbalanced(machine.kernel.sockets, come, dump).map(({ service }) => service.name);
 }
 
 /** What becomes of a connection. */

@@ -1,11 +1,11 @@
 import type { Ask } from "../../engine/why.ts";
 import { type IpvsFlow, isOver, readIpvsFlows } from "../../host/cut/ipvs_flow.ts";
-import { dumpWhereThere } from "../../host/cut/flow.ts";
 import { type Address, type Family, formatEndpoint } from "../../model/address.ts";
 import type { FlowEnd } from "../../model/flow.ts";
 import { PROTOCOL_NUMBERS } from "../../model/service.ts";
 import type { DesiredState } from "../../model/state.ts";
 import { isEnded } from "../../netlink/conntrack/count.ts";
+import { dumpWhereThere } from "../../netlink/conntrack/dump.ts";
 import type { ConntrackEntry } from "../../netlink/conntrack/entry.ts";
 import { IPS_DST_NAT } from "../../netlink/conntrack/protocol.ts";
 import type { Onlooker } from "../status.ts";
