@@ -5,6 +5,7 @@ const TEST = /_test\.ts$/;
 /** Started by scripts and tasks, not imported. */
 const PROGRAMS: readonly string[] = [
   ".ci/build.ts",
+  ".ci/picture.ts",
   "main.ts",
   "test/fuzz/main.ts",
   "test/runner/main.ts",
