@@ -1,4 +1,10 @@
-import { Command, CommanderError, Help, type Option } from "@commander-js/extra-typings";
+import {
+  Command,
+  CommanderError,
+  type CommandUnknownOpts,
+  Help,
+  type Option,
+} from "@commander-js/extra-typings";
 import { EXIT_CODES, EXIT_OK } from "../lib/model/error.ts";
 import { applyCommand } from "./apply.ts";
 import { completionsCommand } from "./completions.ts";
@@ -12,7 +18,7 @@ import { exitCodeTable } from "./exit_codes.ts";
 import { fail, printJson } from "./io.ts";
 import { manCommand } from "./man.ts";
 import { notifyCommand } from "./notify.ts";
-import { type End, examples } from "./options.ts";
+import { type End, examples, SHARED_OPTIONS } from "./options.ts";
 import { queueCommand } from "./queue.ts";
 import { reconcileCommand } from "./reconcile.ts";
 import { rollbackCommand } from "./rollback.ts";
@@ -80,15 +86,23 @@ export function makeProgram(end: End): Command {
       ) + `\n\nExit codes:\n${exitCodeTable()}`,
     )
     .exitOverride();
-  program.configureHelp({ optionDescription });
+  const style = { optionDescription, visibleOptions };
+  program.configureHelp(style);
   for (const [heading, makers] of GROUPS) {
     for (const make of makers as readonly Make[]) {
       const command = make(end).helpGroup(heading).exitOverride();
       command.showHelpAfterError(`(lb ${command.name()} --help tells more)`);
-      program.addCommand(command.configureHelp({ optionDescription }));
+      program.addCommand(command.configureHelp(style));
     }
   }
   return program as unknown as Command;
+}
+
+/** What a command has of its own comes first. */
+function visibleOptions(command: CommandUnknownOpts): Option[] {
+  const all = new Help().visibleOptions(command);
+  const isShared = ({ long }: Option) => SHARED_OPTIONS.includes(long ?? "");
+  return [...all.filter((one) => !isShared(one)), ...all.filter(isShared)];
 }
 
 /** A flag that is off and a list that is empty go without saying. */

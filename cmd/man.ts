@@ -36,6 +36,15 @@ function today(): string {
   return new Date(context.clock.now_ms()).toISOString().slice(0, 10);
 }
 
+const ABOUT: readonly string[] = [
+  `What is wanted stands in one file, ${DEFAULT_PLACES.config}: services, each with its backends. lb apply has the ` +
+  "kernel balance like that, and ends: packets do not go through lb, but for the first one of each connection to a " +
+  "service on the engine nfqueue. lb reconcile, which cron or systemd runs every few seconds, checks backends, ends " +
+  "drains and repairs what somebody has changed.",
+  "Every change can be seen before it is made (--plan), comes about wholly or not at all, and can be undone: lb " +
+  "rollback goes back to an earlier config, lb uninstall takes all of it away and puts every sysctl back.",
+];
+
 const ENVIRONMENT: readonly ManualEntry[] = [
   { term: "LB_CONFIG, LB_STATE, LB_RUN", meaning: "Defaults of --config, --state and --run-dir." },
   { term: "LB_CACHE", meaning: "Where lb unpacks itself." },
@@ -81,6 +90,7 @@ export function manualOf(program: CommandUnknownOpts, date: string): Manual {
     version: VERSION,
     date,
     description: program.description(),
+    about: ABOUT,
     groups: Array.from(groups, ([heading, members]) => ({
       heading,
       commands: members.map((command) => manualCommand(command, shared)),

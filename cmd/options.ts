@@ -12,6 +12,16 @@ export const DEFAULT_PLACES: Places = {
   runDir: "/run/lb",
 };
 
+/** Long names of the options that most commands have. */
+export const SHARED_OPTIONS: readonly string[] = [
+  "--config",
+  "--state",
+  "--run-dir",
+  "--json",
+  "--lock-timeout",
+  "--help",
+];
+
 /** A command with the options that say where lb keeps its things. */
 export function placedCommand(name: string) {
   return new Command(name)

@@ -31,6 +31,8 @@ export interface Manual {
   /** `2026-11-21` */
   readonly date: string;
   readonly description: string;
+  /** More of it, a paragraph each. */
+  readonly about: readonly string[];
   readonly groups: readonly {
     /** `Set up` */
     readonly heading: string;
@@ -47,14 +49,20 @@ export interface Manual {
 
 /** The manual as a page of section 1, in the macros of man(7). Pure. */
 export function manualPage(manual: Manual): string {
-  const { name, version, date, description, groups, shared, examples, sections, see } = manual;
+  const { name, version, date, description, about, groups, shared, examples, sections, see } =
+    manual;
   const title = name.toUpperCase();
   const lines = [
     `.\\" Made by "${name} man".`,
     `.TH ${title} 1 ${date} "${name} ${version}" "User Commands"`,
     ...section("Name", [`${name} \\- ${roff(sentence(description))}`]),
     ...section("Synopsis", [`.B ${name}`, "\\fIcommand\\fR [\\fIoption\\fR ...]"]),
-    ...section("Description", [...prose(description), ".PP", "Its commands are:"]),
+    ...section("Description", [
+      ...prose(description),
+      ...about.flatMap((paragraph) => [".PP", ...prose(paragraph)]),
+      ".PP",
+      "Its commands are:",
+    ]),
     ...groups.flatMap(({ heading, commands }) => [
       `.SS ${heading}`,
       ...commands.flatMap((one) => entry({ term: `${name} ${one.name}`, meaning: one.summary })),

@@ -62,11 +62,11 @@ Deno.test("options are those of the command, but for hidden ones and those that 
   const { candidates, values } = await at("lb apply --json --config x -");
   for (const { value, what } of candidates) assert.ok(what, value);
   assert.deepEqual(values, [
+    "--plan",
+    "--migrate",
     "--state",
     "--run-dir",
     "--lock-timeout",
-    "--plan",
-    "--migrate",
     "--help",
   ]);
   assert.ok(!(await at("lb demo -")).values.includes("--role"));

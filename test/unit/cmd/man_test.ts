@@ -60,7 +60,7 @@ Deno.test("what roff would take for its own is none of it", () => {
       examples: [{ line: "lb x 'a~b'", what: ".what" }],
     }],
   };
-  const none = { shared: [], examples: [], sections: {}, see: ["nft(8)"] };
+  const none = { about: [], shared: [], examples: [], sections: {}, see: ["nft(8)"] };
   const page = manualPage({
     ...{ name: "lb", version: "1", date: "2026-11-21", description: "It does." },
     ...{ groups: [group], ...none },
