@@ -11,7 +11,7 @@ PATH=$PATH:/usr/local/sbin:/usr/local/bin:/usr/sbin:/sbin
 every_s=${1:-0} for_s=${2:-0}
 check=${CHECK_LB:-/usr/local/lib/lb/check-lb.sh}
 socket=${BIRD_SOCKET:-/run/bird/bird.ctl}
-failed=/run/lb/announce.failed
+failed=${LB_RUN:-/run/lb}/announce.failed
 
 # Says so where it is news.
 switch() {
