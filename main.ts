@@ -1,5 +1,5 @@
 import { COMPLETE } from "./cmd/completion/request.ts";
-import { VERSION_FLAGS, versionLine } from "./cmd/version.ts";
+import { VERSION_FLAGS, versionLine } from "./cmd/shared/version.ts";
 
 // cron and install scripts ask for the version: answered before anything heavy is loaded.
 if (Deno.args.length === 1 && VERSION_FLAGS.includes(Deno.args[0]!)) {

@@ -1,9 +1,9 @@
 import type { LoadedConfig } from "../lib/config/load.ts";
 import type { Outcome } from "../lib/reconcile/outcome.ts";
 import type { Store } from "../lib/store/store.ts";
-import { change, report } from "./change.ts";
+import { change, report } from "./change/change.ts";
 import { context, type Places } from "./context.ts";
-import { type End, examples, lockingCommand, placesOf } from "./options.ts";
+import { type End, examples, lockingCommand, placesOf } from "./shared/options.ts";
 
 /** Services that are named in one sentence. */
 const NAMED_MAX = 6;
@@ -69,7 +69,7 @@ export async function applyConfig(
       return { loaded, command: "lb apply --migrate", held: NOTHING_HELD };
     },
     after: async (machine, outcome) => {
-      const { lookAfterDrains } = await import("./drains.ts");
+      const { lookAfterDrains } = await import("./change/drains.ts");
       return await lookAfterDrains(machine, outcome, { places, lockTimeout_ms });
     },
   });

@@ -2,8 +2,8 @@ import { Argument, Command } from "@commander-js/extra-typings";
 import { EXIT_OK, LbError } from "../lib/model/error.ts";
 import { SHELLS } from "./completion/request.ts";
 import { context } from "./context.ts";
-import { print } from "./io.ts";
-import { type End, examples } from "./options.ts";
+import { print } from "./shared/io.ts";
+import { type End, examples } from "./shared/options.ts";
 
 /** `lb completions` */
 export function completionsCommand(end: End) {

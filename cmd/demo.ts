@@ -3,8 +3,8 @@ import type { Demo, DemoListener, DemoResult } from "../lib/demo/demo.ts";
 import { EXIT_ATTENTION, EXIT_OK, LbError } from "../lib/model/error.ts";
 import { ENGINE_NAMES } from "../lib/model/service.ts";
 import { context } from "./context.ts";
-import { printJson, say, stderrPaint } from "./io.ts";
-import { type End, examples } from "./options.ts";
+import { printJson, say, stderrPaint } from "./shared/io.ts";
+import { type End, examples } from "./shared/options.ts";
 
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 

@@ -1,9 +1,9 @@
 import { InvalidArgumentError } from "@commander-js/extra-typings";
 import { parsePrefix, type Prefix } from "../lib/model/address.ts";
 import { EXIT_ATTENTION, EXIT_OK, LbError } from "../lib/model/error.ts";
-import { collect } from "./endpoint.ts";
-import { print, printJson, stdoutPaint } from "./io.ts";
-import { type End, examples, placedCommand, placesOf } from "./options.ts";
+import { collect } from "./shared/endpoint.ts";
+import { print, printJson, stdoutPaint } from "./shared/io.ts";
+import { type End, examples, placedCommand, placesOf } from "./shared/options.ts";
 
 const NO_VIPS: readonly Prefix[] = [];
 
@@ -37,7 +37,7 @@ type Options = Parameters<typeof placesOf>[0] & { readonly json: boolean };
 /** @returns whether all is well */
 async function reportMachine(vips: readonly Prefix[], options: Options): Promise<boolean> {
   if (vips.length > 0) throw new LbError("usage", "VIPs go with --backend");
-  const { diagnose } = await import("./diagnose.ts");
+  const { diagnose } = await import("./shared/diagnose.ts");
   const { diagnosisJson, diagnosisText } = await import("../lib/report/doctor.ts");
   const diagnosis = await diagnose(placesOf(options));
   if (options.json) printJson(diagnosisJson(diagnosis));
@@ -46,7 +46,7 @@ async function reportMachine(vips: readonly Prefix[], options: Options): Promise
 }
 
 async function reportBackend(vips: readonly Prefix[], options: Options): Promise<boolean> {
-  const { diagnoseBackend } = await import("./diagnose.ts");
+  const { diagnoseBackend } = await import("./shared/diagnose.ts");
   const { backendJson, backendText } = await import("../lib/report/backend.ts");
   const report = await diagnoseBackend(placesOf(options), vips);
   if (options.json) printJson(backendJson(report));

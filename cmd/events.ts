@@ -3,7 +3,7 @@ import { EXIT_OK } from "../lib/model/error.ts";
 import { EVENT_KINDS, type EventKind } from "../lib/model/event.ts";
 import type { Event, EventQuery } from "../lib/store/events.ts";
 import { context, type Places } from "./context.ts";
-import { offer, print, printJson, stdoutPaint } from "./io.ts";
+import { offer, print, printJson, stdoutPaint } from "./shared/io.ts";
 import {
   type End,
   examples,
@@ -11,8 +11,8 @@ import {
   parsePatience,
   placedCommand,
   placesOf,
-} from "./options.ts";
-import { repeat } from "./repeat.ts";
+} from "./shared/options.ts";
+import { repeat } from "./shared/repeat.ts";
 
 const LIMIT_DEFAULT = 100;
 

@@ -1,7 +1,7 @@
 import { EXIT_OK, LbError } from "../lib/model/error.ts";
 import type { PlannedRevision, Revisions } from "../lib/store/revisions.ts";
 import { context } from "./context.ts";
-import { print, printJson, stdoutPaint } from "./io.ts";
+import { print, printJson, stdoutPaint } from "./shared/io.ts";
 import {
   type End,
   examples,
@@ -9,7 +9,7 @@ import {
   parseRevision,
   placedCommand,
   placesOf,
-} from "./options.ts";
+} from "./shared/options.ts";
 
 const LIMIT_DEFAULT = 20;
 

@@ -1,10 +1,10 @@
 import { Option } from "@commander-js/extra-typings";
 import { ENGINE_NAMES, PROTOCOLS, SCHEDULERS } from "../lib/model/service.ts";
 import { context } from "./context.ts";
-import { collect, parseWeightedEndpoint, type WeightedEndpoint } from "./endpoint.ts";
-import { type End, examples, lockingCommand, placesOf } from "./options.ts";
-import { setUp, setUpAsking } from "./set_up.ts";
-import type { WantedTimer } from "./timer.ts";
+import { collect, parseWeightedEndpoint, type WeightedEndpoint } from "./shared/endpoint.ts";
+import { type End, examples, lockingCommand, placesOf } from "./shared/options.ts";
+import { setUp, setUpAsking } from "./guide/set_up.ts";
+import type { WantedTimer } from "./shared/timer.ts";
 
 const NO_TEXTS: readonly string[] = [];
 const NO_BACKENDS: readonly WeightedEndpoint[] = [];

@@ -2,10 +2,10 @@ import { Command, type CommandUnknownOpts, type Option } from "@commander-js/ext
 import { EXIT_OK } from "../lib/model/error.ts";
 import type { Manual, ManualCommand, ManualEntry, ManualExample } from "../lib/report/manual.ts";
 import { context } from "./context.ts";
-import { EXIT_MEANINGS } from "./exit_codes.ts";
-import { print } from "./io.ts";
-import { DEFAULT_PLACES, type End, examples } from "./options.ts";
-import { VERSION } from "./version.ts";
+import { EXIT_MEANINGS } from "./shared/exit_codes.ts";
+import { print } from "./shared/io.ts";
+import { DEFAULT_PLACES, type End, examples } from "./shared/options.ts";
+import { VERSION } from "./shared/version.ts";
 
 /** `lb man` */
 export function manCommand(end: End) {

@@ -3,9 +3,9 @@ import type { Channel } from "../lib/notify/channel.ts";
 import type { Event } from "../lib/store/events.ts";
 import type { ChannelStanding } from "../lib/store/outbox.ts";
 import { context, type Places } from "./context.ts";
-import { print, printJson, stdoutPaint } from "./io.ts";
-import { type End, examples, placedCommand, placesOf } from "./options.ts";
-import { VERSION } from "./version.ts";
+import { print, printJson, stdoutPaint } from "./shared/io.ts";
+import { type End, examples, placedCommand, placesOf } from "./shared/options.ts";
+import { VERSION } from "./shared/version.ts";
 
 /** `lb notify` */
 export function notifyCommand(end: End) {

@@ -1,9 +1,9 @@
 import { Command, Option } from "@commander-js/extra-typings";
 import { context } from "./context.ts";
 import { LbError } from "../lib/model/error.ts";
-import { print, say } from "./io.ts";
-import { examples, runDirOption } from "./options.ts";
-import { VERSION } from "./version.ts";
+import { print, say } from "./shared/io.ts";
+import { examples, runDirOption } from "./shared/options.ts";
+import { VERSION } from "./shared/version.ts";
 
 /** `lb queue` */
 export function queueCommand() {

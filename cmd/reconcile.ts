@@ -6,12 +6,12 @@ import type { Outcome, OutcomeSum } from "../lib/reconcile/outcome.ts";
 import type { Machine } from "../lib/reconcile/request.ts";
 import type { PassCount, Rhythm } from "../lib/reconcile/rhythm.ts";
 import type { Store } from "../lib/store/store.ts";
-import { change, exitCodeOf, report } from "./change.ts";
+import { change, exitCodeOf, report } from "./change/change.ts";
 import { context, type Places } from "./context.ts";
-import type { DrainRun } from "./drains.ts";
-import { fail, printJson, say } from "./io.ts";
-import { News } from "./news.ts";
-import { type End, examples, lockingCommand, parsePatience, placesOf } from "./options.ts";
+import type { DrainRun } from "./change/drains.ts";
+import { fail, printJson, say } from "./shared/io.ts";
+import { News } from "./change/news.ts";
+import { type End, examples, lockingCommand, parsePatience, placesOf } from "./shared/options.ts";
 
 /** `lb reconcile` */
 export function reconcileCommand(end: End) {
@@ -75,7 +75,7 @@ function passOf(places: Places): Pass {
   const configIn = async (store: Store) => {
     const text = store.revisions.latestApplied()?.config_text;
     if (known?.text === text) return known;
-    const { appliedConfig } = await import("./applied.ts");
+    const { appliedConfig } = await import("./shared/applied.ts");
     return known = await appliedConfig(store);
   };
   return async (lockTimeout_ms, { isDue, skipped = 0 }) => {
@@ -102,7 +102,7 @@ function passOf(places: Places): Pass {
         const { recordPassage } = await import("../lib/reconcile/sample.ts");
         await recordPassage(machine);
         if (early) return await withEarly(early, outcome);
-        const { lookAfterDrains } = await import("./drains.ts");
+        const { lookAfterDrains } = await import("./change/drains.ts");
         return await lookAfterDrains(machine, outcome, run);
       },
     });
@@ -118,7 +118,7 @@ async function drainsDue(machine: Machine, run: DrainRun): Promise<Outcome | und
   if (machine.store.intents.isIdle()) return undefined;
   const { nextWake } = await import("../lib/reconcile/drain/drain.ts");
   if ((nextWake(machine.store) ?? Infinity) > context.clock.now_ms()) return undefined;
-  const { lookAfterDrains } = await import("./drains.ts");
+  const { lookAfterDrains } = await import("./change/drains.ts");
   try {
     return await lookAfterDrains(machine, await emptyOutcome(), run);
   } catch (error) {
@@ -168,7 +168,7 @@ async function goOn(
   const [{ runPasses }, { dueAfter }, { isToEnd }] = await Promise.all([
     import("../lib/reconcile/rhythm.ts"),
     import("../lib/reconcile/health/health.ts"),
-    import("./machine.ts"),
+    import("./shared/machine.ts"),
   ]);
   const log = await PassLog.begin(places, json);
   const { every_ms } = rhythm;
@@ -287,7 +287,7 @@ async function nextWakeIn(places: Places): Promise<number | undefined> {
 }
 
 async function nothingInForce(places: Places): Promise<Outcome> {
-  const { unrecordedRules } = await import("./leftover.ts");
+  const { unrecordedRules } = await import("./shared/leftover.ts");
   return { ...await emptyOutcome(), blocked: await unrecordedRules(places) };
 }
 

@@ -1,11 +1,11 @@
 import { LbError } from "../lib/model/error.ts";
 import type { Outcome } from "../lib/reconcile/outcome.ts";
 import type { Store } from "../lib/store/store.ts";
-import { report } from "./change.ts";
-import { backupPath } from "./backup.ts";
-import { changeConfig, type NewConfig } from "./config_change.ts";
+import { report } from "./change/change.ts";
+import { backupPath } from "./change/backup.ts";
+import { changeConfig, type NewConfig } from "./change/config_change.ts";
 import { context, type Places } from "./context.ts";
-import { type End, examples, lockingCommand, parseRevision, placesOf } from "./options.ts";
+import { type End, examples, lockingCommand, parseRevision, placesOf } from "./shared/options.ts";
 
 /** `lb rollback` */
 export function rollbackCommand(end: End) {
@@ -49,7 +49,7 @@ async function rollBack(
     ...options,
     config: ({ store }) => earlierConfig(store, revision, places, notes),
     after: async (machine, outcome) => {
-      const { lookAfterDrains } = await import("./drains.ts");
+      const { lookAfterDrains } = await import("./change/drains.ts");
       const { lockTimeout_ms } = options;
       return await lookAfterDrains(machine, outcome, { places, lockTimeout_ms });
     },

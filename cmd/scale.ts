@@ -9,18 +9,18 @@ import type { Granted, Wanted } from "../lib/reconcile/drain/intents.ts";
 import type { Outcome } from "../lib/reconcile/outcome.ts";
 import type { Machine } from "../lib/reconcile/request.ts";
 import type { Store } from "../lib/store/store.ts";
-import { report } from "./change.ts";
-import { changeConfig, type NewConfig } from "./config_change.ts";
+import { report } from "./change/change.ts";
+import { changeConfig, type NewConfig } from "./change/config_change.ts";
 import { context, type Places } from "./context.ts";
-import { lookAfterDrains, withChanges, without } from "./drains.ts";
+import { lookAfterDrains, withChanges, without } from "./change/drains.ts";
 import {
   collect,
   type Endpoint,
   parseEndpoint,
   parseWeightedEndpoint,
   type WeightedEndpoint,
-} from "./endpoint.ts";
-import { type End, examples, lockingCommand, parseCount, placesOf } from "./options.ts";
+} from "./shared/endpoint.ts";
+import { type End, examples, lockingCommand, parseCount, placesOf } from "./shared/options.ts";
 
 const NO_ENDPOINTS: readonly Endpoint[] = [];
 const NO_WEIGHTED: readonly WeightedEndpoint[] = [];
@@ -105,7 +105,7 @@ export function scaleCommand(end: End) {
       const isLater = isFollowed && json;
       const exitCode = isLater ? EXIT_OK : await report(told, { json, planned: plan });
       if (!isFollowed) return end(exitCode);
-      const { followDrains } = await import("./follow.ts");
+      const { followDrains } = await import("./scale/follow.ts");
       const follow = { service: service!, waited, lockTimeout_ms, json, outcome: told };
       end(await followDrains(places, follow));
     });

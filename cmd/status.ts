@@ -4,12 +4,19 @@ import { formatEndpoint } from "../lib/model/address.ts";
 import { LbError } from "../lib/model/error.ts";
 import type { ServiceStatus, Status } from "../lib/reconcile/status.ts";
 import type { Store } from "../lib/store/store.ts";
-import { calmly } from "./calm.ts";
+import { calmly } from "./shared/calm.ts";
 import { context, type Places } from "./context.ts";
-import type { readFacts } from "./machine.ts";
-import { type End, examples, parsePause, placedCommand, placesOf, plainPath } from "./options.ts";
-import type { StatusLook, StatusOutput } from "./status_output.ts";
-import { VERSION } from "./version.ts";
+import type { readFacts } from "./shared/machine.ts";
+import {
+  type End,
+  examples,
+  parsePause,
+  placedCommand,
+  placesOf,
+  plainPath,
+} from "./shared/options.ts";
+import type { StatusLook, StatusOutput } from "./status/output.ts";
+import { VERSION } from "./shared/version.ts";
 
 interface StatusOptions extends StatusOutput {
   readonly once: boolean;
@@ -49,10 +56,10 @@ export function statusCommand(end: End) {
     .action(async (name, options) => {
       context.needRoot("status");
       if (isLive(options)) {
-        const { live } = await import("./live.ts");
+        const { live } = await import("./status/live.ts");
         return end(await live(placesOf(options), name));
       }
-      const { tellStatus } = await import("./status_output.ts");
+      const { tellStatus } = await import("./status/output.ts");
       const look = () => lookAt(placesOf(options), name);
       end(await tellStatus(look, options));
     });
@@ -93,7 +100,7 @@ async function currentStatus(places: Places): Promise<Status> {
   const store = await context.readStore(places);
   const status = store ? await statusOf(store, places) : NOTHING_APPLIED;
   if (status.revision !== null) return status;
-  const { unrecordedRules } = await import("./leftover.ts");
+  const { unrecordedRules } = await import("./shared/leftover.ts");
   return { ...status, blocked: await unrecordedRules(places) };
 }
 
@@ -107,8 +114,8 @@ export interface Known {
 export async function statusOf(store: Store, places: Places, known?: Known): Promise<Status> {
   try {
     const [{ appliedConfig }, { readFacts }, { readStatus }] = await Promise.all([
-      import("./applied.ts"),
-      import("./machine.ts"),
+      import("./shared/applied.ts"),
+      import("./shared/machine.ts"),
       import("../lib/reconcile/status.ts"),
     ]);
     const kernel = context.kernel(places);

@@ -4,12 +4,12 @@ import { nameOfKey } from "../lib/model/service.ts";
 import type { Outcome } from "../lib/reconcile/outcome.ts";
 import type { Machine } from "../lib/reconcile/request.ts";
 import type { Remnant } from "../lib/store/remains.ts";
-import { change, printNothing, report } from "./change.ts";
+import { change, printNothing, report } from "./change/change.ts";
 import { context, type Places } from "./context.ts";
-import { say } from "./io.ts";
-import { lookForRules } from "./leftover.ts";
-import { type End, examples, lockingCommand, placesOf } from "./options.ts";
-import { removeTimers } from "./timer.ts";
+import { say } from "./shared/io.ts";
+import { lookForRules } from "./shared/leftover.ts";
+import { type End, examples, lockingCommand, placesOf } from "./shared/options.ts";
+import { removeTimers } from "./shared/timer.ts";
 
 /** A config without services: what is left of it in the kernel is nothing. */
 const NOTHING_WANTED = "";
@@ -68,7 +68,7 @@ async function uninstall(
 ): Promise<Outcome> {
   const [{ parseConfig }, { purge, remainsElsewhere, whyKept }] = await Promise.all([
     import("../lib/config/load.ts"),
-    import("./purge.ts"),
+    import("./change/purge.ts"),
   ]);
   let elsewhere: readonly Remnant[] = [];
   let forgotten: readonly string[] = [];
@@ -139,7 +139,7 @@ function named(vips: readonly string[]): string {
 
 /** There is nothing to put back, but maybe a config and what a killed run left. */
 async function purgeAlone(places: Places, lockTimeout_ms: number): Promise<void> {
-  const { purge } = await import("./purge.ts");
+  const { purge } = await import("./change/purge.ts");
   const lock = await context.lock(places, lockTimeout_ms);
   try {
     purge(places);

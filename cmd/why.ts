@@ -4,11 +4,11 @@ import { EXIT_ATTENTION, EXIT_OK, LbError } from "../lib/model/error.ts";
 import type { Onlooker } from "../lib/reconcile/status.ts";
 import type { FlowExplanation, FlowRequest } from "../lib/reconcile/why.ts";
 import { painter } from "../lib/report/table.ts";
-import { calmly } from "./calm.ts";
+import { calmly } from "./shared/calm.ts";
 import { context, type Places } from "./context.ts";
-import { print, printJson, stdoutPaint } from "./io.ts";
-import { type End, examples, placedCommand, placesOf } from "./options.ts";
-import { VERSION } from "./version.ts";
+import { print, printJson, stdoutPaint } from "./shared/io.ts";
+import { type End, examples, placedCommand, placesOf } from "./shared/options.ts";
+import { VERSION } from "./shared/version.ts";
 
 /** Reads flows from stdin. */
 const STDIN = "-";

@@ -1,4 +1,4 @@
-import { print } from "../io.ts";
+import { print } from "../shared/io.ts";
 import { makeProgram } from "../lb.ts";
 import { answer, type BashCursor } from "./answer.ts";
 import { complete as candidatesFor } from "./candidates.ts";

@@ -1,7 +1,7 @@
 import { isCancel, select, text } from "@clack/prompts";
 import type { FirstService } from "../../lib/config/first_service.ts";
 import type { Places } from "../context.ts";
-import type { Said } from "../first.ts";
+import type { Said } from "./first_service.ts";
 import type { Survey } from "./survey.ts";
 
 /** What questions are asked with. */

@@ -1,4 +1,4 @@
-import { offeredTimers, type WantedTimer } from "../timer.ts";
+import { offeredTimers, type WantedTimer } from "../shared/timer.ts";
 import { type Asking, choose } from "./asking.ts";
 
 /** Whether there is to be a service at once. */

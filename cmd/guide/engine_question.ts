@@ -3,7 +3,7 @@ import { selectEngine } from "../../lib/capability/select.ts";
 import type { FirstService } from "../../lib/config/first_service.ts";
 import { ENGINE_NAMES, type EngineName, type Service } from "../../lib/model/service.ts";
 import { groundOf, selectAll } from "../../lib/reconcile/selection.ts";
-import { draftConfig } from "../first.ts";
+import { draftConfig } from "./first_service.ts";
 import { type Asking, type Choice, choose } from "./asking.ts";
 
 /**

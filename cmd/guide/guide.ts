@@ -1,10 +1,10 @@
 import { cancel, intro, log, note, outro } from "@clack/prompts";
 import type { LoadedConfig } from "../../lib/config/load.ts";
 import { applyConfig } from "../apply.ts";
-import { report } from "../change.ts";
+import { report } from "../change/change.ts";
 import { context, type Places } from "../context.ts";
-import { draftConfig, isSaid, type Said, sampleText, withDefaults } from "../first.ts";
-import type { WantedTimer } from "../timer.ts";
+import { draftConfig, isSaid, type Said, sampleText, withDefaults } from "./first_service.ts";
+import type { WantedTimer } from "../shared/timer.ts";
 import { askTimer, askWhatNow, askWhetherService } from "./ending.ts";
 import { type Asking, Cancelled } from "./asking.ts";
 import { QUESTIONS } from "./questions.ts";

@@ -4,8 +4,8 @@ import { placements } from "../../lib/host/address/placement.ts";
 import { subnetOf } from "../../lib/host/interface.ts";
 import { contains, isSingle, parseAddress, parsePrefix } from "../../lib/model/address.ts";
 import { PROTOCOLS, type Scheduler } from "../../lib/model/service.ts";
-import { parseWeightedEndpoint } from "../endpoint.ts";
-import { draftConfig, triedWords, tryBackends } from "../first.ts";
+import { parseWeightedEndpoint } from "../shared/endpoint.ts";
+import { draftConfig, triedWords, tryBackends } from "./first_service.ts";
 import { type Asking, askLine, choose, type Question } from "./asking.ts";
 import { askEngine } from "./engine_question.ts";
 

@@ -6,8 +6,13 @@ import {
   type Endpoint,
   parseEndpoint,
   parseWeightedEndpoint,
-} from "../../../cmd/endpoint.ts";
-import { parseCount, parsePatience, parseRevision, plainPath } from "../../../cmd/options.ts";
+} from "../../../cmd/shared/endpoint.ts";
+import {
+  parseCount,
+  parsePatience,
+  parseRevision,
+  plainPath,
+} from "../../../cmd/shared/options.ts";
 import { formatEndpoint } from "../../../lib/model/address.ts";
 
 const V4 = { family: 4, text: "198.51.100.11" } as const;

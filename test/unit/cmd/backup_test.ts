@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { backupPath, backupsOf } from "../../../cmd/backup.ts";
+import { backupPath, backupsOf } from "../../../cmd/change/backup.ts";
 import { FakeFiles } from "../../fake/files.ts";
 
 const CONFIG = "/etc/lb/lb.toml";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { type NewConfig, written } from "../../../cmd/config_change.ts";
+import { type NewConfig, written } from "../../../cmd/change/config_change.ts";
 import { context } from "../../../cmd/context.ts";
 import { parseConfig } from "../../../lib/config/load.ts";
 import { FakeFiles } from "../../fake/files.ts";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { isTelling } from "../../../cmd/deliveries.ts";
+import { isTelling } from "../../../cmd/change/deliveries.ts";
 import { inStore } from "../store/folder.ts";
 
 /** Rows of: a config in force, and whether somebody may have to be told. */

@@ -1,6 +1,6 @@
 /** What comes after a run: drains that end, whatever stands in their way. */
 import assert from "node:assert/strict";
-import { lookAfterDrains } from "../../../cmd/drains.ts";
+import { lookAfterDrains } from "../../../cmd/change/drains.ts";
 import { KernelError } from "../../../lib/model/error.ts";
 import type { Outcome } from "../../../lib/reconcile/outcome.ts";
 import type { Machine } from "../../../lib/reconcile/request.ts";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { pause_ms } from "../../../cmd/follow.ts";
+import { pause_ms } from "../../../cmd/scale/follow.ts";
 
 /** A drain with a connection left, at its deadline so many milliseconds after a look that began at 0. */
 const open = (deadline_ms: number | null) => ({ deadline_ms, connections_left: 1 });

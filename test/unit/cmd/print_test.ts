@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { report } from "../../../cmd/change.ts";
-import { fail, print, printJson, say } from "../../../cmd/io.ts";
+import { report } from "../../../cmd/change/change.ts";
+import { fail, print, printJson, say } from "../../../cmd/shared/io.ts";
 import { type ErrorCode, EXIT_CODES, KernelError, LbError } from "../../../lib/model/error.ts";
 import type { Outcome } from "../../../lib/reconcile/outcome.ts";
 import { captured } from "./capture.ts";

@@ -1,4 +1,4 @@
-import settings from "../deno.json" with { type: "json" };
+import settings from "../../deno.json" with { type: "json" };
 
 export const VERSION_FLAGS: readonly string[] = ["--version", "-V"];
 

@@ -1,12 +1,12 @@
-import type { LoadedConfig } from "../lib/config/load.ts";
-import { LbError } from "../lib/model/error.ts";
-import type { HealthChange } from "../lib/model/health.ts";
-import type { DrainResult, Removal } from "../lib/reconcile/drain/drain.ts";
-import type { Outcome } from "../lib/reconcile/outcome.ts";
-import type { Machine } from "../lib/reconcile/request.ts";
-import type { Store } from "../lib/store/store.ts";
+import type { LoadedConfig } from "../../lib/config/load.ts";
+import { LbError } from "../../lib/model/error.ts";
+import type { HealthChange } from "../../lib/model/health.ts";
+import type { DrainResult, Removal } from "../../lib/reconcile/drain/drain.ts";
+import type { Outcome } from "../../lib/reconcile/outcome.ts";
+import type { Machine } from "../../lib/reconcile/request.ts";
+import type { Store } from "../../lib/store/store.ts";
 import { orBlocked } from "./change.ts";
-import { context, type Places } from "./context.ts";
+import { context, type Places } from "../context.ts";
 
 /** How a run that looks after drains works on. */
 export interface DrainRun {
@@ -27,7 +27,7 @@ export async function lookAfterDrains(
 ): Promise<Outcome> {
   if (machine.store.intents.isIdle()) return outcome;
   return await orBlocked(outcome, async () => {
-    const load = run.load ?? (await import("./applied.ts")).appliedConfig;
+    const load = run.load ?? (await import("../shared/applied.ts")).appliedConfig;
     const loaded = await load(machine.store);
     return loaded ? await lookAfter(machine, outcome, loaded, run) : outcome;
   });
@@ -39,7 +39,7 @@ async function lookAfter(
   loaded: LoadedConfig,
   run: DrainRun,
 ): Promise<Outcome> {
-  const { drainPass } = await import("../lib/reconcile/drain/drain.ts");
+  const { drainPass } = await import("../../lib/reconcile/drain/drain.ts");
   const result = await drainPass(machine, loaded.config);
   const notes = [...outcome.notes, ...result.notes];
   const told = await withChanges({ ...outcome, notes }, result.changes, machine);
@@ -71,7 +71,7 @@ export async function withChanges(
   machine: Machine,
 ): Promise<Outcome> {
   if (changes.length === 0) return outcome;
-  const { withHealth } = await import("../lib/reconcile/health/health.ts");
+  const { withHealth } = await import("../../lib/reconcile/health/health.ts");
   return withHealth({ ...outcome, health: [...outcome.health ?? [], ...changes] }, [], machine);
 }
 
@@ -85,7 +85,7 @@ async function removeAll(
   removals: readonly Removal[],
   run: DrainRun,
 ): Promise<Outcome> {
-  const { parseConfig } = await import("../lib/config/load.ts");
+  const { parseConfig } = await import("../../lib/config/load.ts");
   const latest = machine.store.revisions.latestApplied()!;
   const applied = latest.config_text;
   const text = await orStay(removals, "", () => without(applied, removals));
@@ -104,8 +104,8 @@ async function rerun(
   { lockTimeout_ms: patience_ms }: DrainRun,
 ): Promise<Outcome> {
   const [{ reconcile }, { sumOf }] = await Promise.all([
-    import("../lib/reconcile/reconcile.ts"),
-    import("../lib/reconcile/outcome.ts"),
+    import("../../lib/reconcile/reconcile.ts"),
+    import("../../lib/reconcile/outcome.ts"),
   ]);
   const how = { who: context.who(), command, dryRun: false, patience_ms };
   const after = await reconcile(machine, { loaded, ...how });
@@ -150,7 +150,7 @@ export async function without(
   file?: string,
 ): Promise<string> {
   if (removals.length === 0) return text;
-  const { editConfig } = await import("../lib/config/edit/edit.ts");
+  const { editConfig } = await import("../../lib/config/edit/edit.ts");
   const byService = Map.groupBy(removals, ({ service }) => service);
   for (const some of byService.values()) {
     const edits = some.map((one) => ({ kind: "remove" as const, ...one }));

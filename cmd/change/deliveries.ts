@@ -1,6 +1,6 @@
-import type { Store } from "../lib/store/store.ts";
-import { context, type Places } from "./context.ts";
-import { fail, say } from "./io.ts";
+import type { Store } from "../../lib/store/store.ts";
+import { context, type Places } from "../context.ts";
+import { fail, say } from "../shared/io.ts";
 
 /** How a config begins to say whom to tell: cheaper than to parse it, and what it misses would be no TOML. */
 const NOTIFY = /^[ \t]*\[?[ \t]*["']?notify\b/m;
@@ -47,10 +47,10 @@ async function tell(places: Places, from_ms: number): Promise<void> {
 
 async function deliverAll(places: Places, from_ms: number): Promise<string[]> {
   const [{ appliedConfig }, { channelsOf }, { deliver }, { VERSION }] = await Promise.all([
-    import("./applied.ts"),
-    import("../lib/notify/channels.ts"),
-    import("../lib/notify/deliver.ts"),
-    import("./version.ts"),
+    import("../shared/applied.ts"),
+    import("../../lib/notify/channels.ts"),
+    import("../../lib/notify/deliver.ts"),
+    import("../shared/version.ts"),
   ]);
   const store = await context.openStore(places);
   try {

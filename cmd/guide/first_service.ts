@@ -1,13 +1,19 @@
-import type { FirstService } from "../lib/config/first_service.ts";
-import type { LoadedConfig } from "../lib/config/load.ts";
-import type { CheckTarget } from "../lib/health/check/check.ts";
-import { formatEndpoint } from "../lib/model/address.ts";
-import { LbError } from "../lib/model/error.ts";
-import { HEALTH_DEFAULTS } from "../lib/model/health.ts";
-import type { EngineName, HealthType, Protocol, Scheduler, Service } from "../lib/model/service.ts";
-import type { Paint } from "../lib/report/table.ts";
-import { context, type Places } from "./context.ts";
-import type { WeightedEndpoint } from "./endpoint.ts";
+import type { FirstService } from "../../lib/config/first_service.ts";
+import type { LoadedConfig } from "../../lib/config/load.ts";
+import type { CheckTarget } from "../../lib/health/check/check.ts";
+import { formatEndpoint } from "../../lib/model/address.ts";
+import { LbError } from "../../lib/model/error.ts";
+import { HEALTH_DEFAULTS } from "../../lib/model/health.ts";
+import type {
+  EngineName,
+  HealthType,
+  Protocol,
+  Scheduler,
+  Service,
+} from "../../lib/model/service.ts";
+import type { Paint } from "../../lib/report/table.ts";
+import { context, type Places } from "../context.ts";
+import type { WeightedEndpoint } from "../shared/endpoint.ts";
 
 /** What flags say of a first service. */
 export interface Said {
@@ -87,8 +93,8 @@ export async function draftConfig(
   service: FirstService,
 ): Promise<LoadedConfig> {
   const [{ firstConfig }, { parseConfig }] = await Promise.all([
-    import("../lib/config/first_service.ts"),
-    import("../lib/config/load.ts"),
+    import("../../lib/config/first_service.ts"),
+    import("../../lib/config/load.ts"),
   ]);
   return await parseConfig(firstConfig(sampleText(), service), `${config}, not written yet`);
 }
@@ -117,7 +123,7 @@ export async function tryBackends(
   places: Pick<Places, "config">,
   services: readonly Service[],
 ): Promise<Tried[]> {
-  const { targetOf } = await import("../lib/health/target.ts");
+  const { targetOf } = await import("../../lib/health/target.ts");
   const targets = services.flatMap((service) =>
     service.backends.map((backend): CheckTarget => {
       const health = { ...HEALTH_DEFAULTS, timeout_ms: TRY_MS };

@@ -1,6 +1,6 @@
 import { Command, InvalidArgumentError, Option } from "@commander-js/extra-typings";
-import { parseDuration } from "../lib/config/duration.ts";
-import type { Places } from "./context.ts";
+import { parseDuration } from "../../lib/config/duration.ts";
+import type { Places } from "../context.ts";
 
 /** How a command says with which exit code it ended. */
 export type End = (exitCode: number) => void;

@@ -1,6 +1,6 @@
-import { LbError } from "../lib/model/error.ts";
-import type { Store } from "../lib/store/store.ts";
-import { context, type Places } from "./context.ts";
+import { LbError } from "../../lib/model/error.ts";
+import type { Store } from "../../lib/store/store.ts";
+import { context, type Places } from "../context.ts";
 
 /**
  * Tells what is new of what is not well from what was told before, by this run or the one before it: cron mails

@@ -1,4 +1,4 @@
-import { EXIT_ATTENTION, EXIT_CODES, EXIT_OK } from "../lib/model/error.ts";
+import { EXIT_ATTENTION, EXIT_CODES, EXIT_OK } from "../../lib/model/error.ts";
 
 /** What each exit code means, in the order of the codes. */
 export const EXIT_MEANINGS: readonly (readonly [code: number, meaning: string])[] = [

@@ -1,4 +1,4 @@
-import type { FilesPort } from "../lib/sys/ports.ts";
+import type { FilesPort } from "../../lib/sys/ports.ts";
 
 /** Behind the config file's name: edits that a rollback took out, and that nothing else has. */
 const SUFFIX = ".before-rollback";

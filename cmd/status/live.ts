@@ -1,11 +1,11 @@
-import { EXIT_OK, LbError } from "../lib/model/error.ts";
-import { painter } from "../lib/report/table.ts";
-import { isUnicode } from "../lib/tui/paint.ts";
-import type { Order } from "../lib/tui/picture.ts";
-import { type Actions, runScreen } from "../lib/tui/run.ts";
-import { context, type Places } from "./context.ts";
-import { hearSaid, wantsColour } from "./io.ts";
-import { Onlook } from "./look.ts";
+import { EXIT_OK, LbError } from "../../lib/model/error.ts";
+import { painter } from "../../lib/report/table.ts";
+import { isUnicode } from "../../lib/tui/paint.ts";
+import type { Order } from "../../lib/tui/picture.ts";
+import { type Actions, runScreen } from "../../lib/tui/run.ts";
+import { context, type Places } from "../context.ts";
+import { hearSaid, wantsColour } from "../shared/io.ts";
+import { Onlook } from "./onlook.ts";
 
 /** How long a change waits for another run: somebody sits there. */
 const PATIENCE_MS = 10_000;
@@ -38,7 +38,7 @@ function actionsOf(places: Places): Actions {
     plan: (order) => planText(places, order),
     apply: (order) => applyText(places, order),
     explain: async ({ flow, service }) =>
-      await (await import("./why.ts")).whyLines(places, flow, service),
+      await (await import("../why.ts")).whyLines(places, flow, service),
   };
 }
 
@@ -56,7 +56,7 @@ async function readOnlyReason(places: Places): Promise<string | undefined> {
 
 /** As `lb scale … --plan` prints it. */
 async function planText(places: Places, order: Order): Promise<readonly string[]> {
-  const { outcomeText } = await import("../lib/report/outcome.ts");
+  const { outcomeText } = await import("../../lib/report/outcome.ts");
   const { outcome } = await scaled(places, order, true);
   const { warnings, blocked } = outcome;
   return [
@@ -75,7 +75,7 @@ async function applyText(places: Places, order: Order): Promise<readonly string[
 
 /** By the way of `lb scale`. */
 async function scaled(places: Places, { service, address, port, wish }: Order, plan: boolean) {
-  const { NO_CHANGES, scaleBackends } = await import("./scale.ts");
+  const { NO_CHANGES, scaleBackends } = await import("../scale.ts");
   const options = wish.kind === "weight"
     ? { ...NO_CHANGES, weight: [{ address, port, weight: wish.weight }] }
     : { ...NO_CHANGES, [wish.kind]: [{ address, port }] };

@@ -1,5 +1,5 @@
-import { type LoadedConfig, parseConfig } from "../lib/config/load.ts";
-import type { Store } from "../lib/store/store.ts";
+import { type LoadedConfig, parseConfig } from "../../lib/config/load.ts";
+import type { Store } from "../../lib/store/store.ts";
 
 /**
  * The config that was applied last, as it was then. Repairing goes by this one and not by the file,

@@ -1,6 +1,6 @@
-import { ConfigError, formatDiagnostics } from "../lib/config/diagnostic.ts";
-import { EXIT_CODES, LbError } from "../lib/model/error.ts";
-import { type Paint, painter } from "../lib/report/table.ts";
+import { ConfigError, formatDiagnostics } from "../../lib/config/diagnostic.ts";
+import { EXIT_CODES, LbError } from "../../lib/model/error.ts";
+import { type Paint, painter } from "../../lib/report/table.ts";
 
 /** stdout carries the answer; everything said beside it goes to stderr. */
 export function print(text: string): void {

@@ -1,9 +1,9 @@
-import { EXIT_ATTENTION, EXIT_CODES, EXIT_OK, LbError } from "../lib/model/error.ts";
-import type { LoadedConfig } from "../lib/config/load.ts";
-import type { Outcome } from "../lib/reconcile/outcome.ts";
-import { applyConfig } from "./apply.ts";
-import { exitCodeOf, report } from "./change.ts";
-import { context, type Places } from "./context.ts";
+import { EXIT_ATTENTION, EXIT_CODES, EXIT_OK, LbError } from "../../lib/model/error.ts";
+import type { LoadedConfig } from "../../lib/config/load.ts";
+import type { Outcome } from "../../lib/reconcile/outcome.ts";
+import { applyConfig } from "../apply.ts";
+import { exitCodeOf, report } from "../change/change.ts";
+import { context, type Places } from "../context.ts";
 import {
   draftConfig,
   isSaid,
@@ -14,9 +14,9 @@ import {
   triedLine,
   tryBackends,
   writeFirst,
-} from "./first.ts";
-import { print, printJson, say, stderrPaint, stdoutPaint } from "./io.ts";
-import { setTimer, type TimerReport, type WantedTimer } from "./timer.ts";
+} from "./first_service.ts";
+import { print, printJson, say, stderrPaint, stdoutPaint } from "../shared/io.ts";
+import { setTimer, type TimerReport, type WantedTimer } from "../shared/timer.ts";
 
 /** What `lb init` is asked for. */
 export interface SetUpOptions extends Said {
@@ -51,7 +51,7 @@ export async function setUp(places: Places, options: SetUpOptions): Promise<numb
 
 /** The same with questions on the terminal. Where they are broken off, nothing was written. */
 export async function setUpAsking(places: Places, options: SetUpOptions): Promise<number> {
-  const { guide } = await import("./guide/guide.ts");
+  const { guide } = await import("./guide.ts");
   const { lockTimeout: lockTimeout_ms } = options;
   const wanted = await guide(places, { ...options, said: options, lockTimeout_ms });
   if (!wanted) return EXIT_ATTENTION;
@@ -79,8 +79,8 @@ async function draftOf(places: Places, said: Said): Promise<LoadedConfig> {
     );
   }
   const [{ detect }, { selectAll }] = await Promise.all([
-    import("../lib/capability/detect.ts"),
-    import("../lib/reconcile/selection.ts"),
+    import("../../lib/capability/detect.ts"),
+    import("../../lib/reconcile/selection.ts"),
   ]);
   await selectAll(draft, await detect(context.kernel(places)));
   return draft;
@@ -109,8 +109,8 @@ async function make(
 }
 
 async function tell(places: Places, done: Done, options: SetUpOptions): Promise<number> {
-  const { diagnose } = await import("./diagnose.ts");
-  const { diagnosisJson, diagnosisText } = await import("../lib/report/doctor.ts");
+  const { diagnose } = await import("../shared/diagnose.ts");
+  const { diagnosisJson, diagnosisText } = await import("../../lib/report/doctor.ts");
   const diagnosis = await diagnose(places);
   if (options.json) printJson({ ...diagnosisJson(diagnosis), ...await doneJson(places, done) });
   else {
@@ -131,7 +131,7 @@ async function reportApplied(outcome: Outcome, json: boolean): Promise<number> {
 }
 
 async function doneJson({ config, state }: Places, { written, timer, tried, outcome }: Done) {
-  const { outcomeJson } = await import("../lib/report/outcome.ts");
+  const { outcomeJson } = await import("../../lib/report/outcome.ts");
   return {
     config,
     config_written: written,

@@ -1,5 +1,5 @@
-import { LbError } from "../lib/model/error.ts";
-import { context, type Places } from "./context.ts";
+import { LbError } from "../../lib/model/error.ts";
+import { context, type Places } from "../context.ts";
 
 /** A run is over by then, as a rule. */
 const RUN_MS_MAX = 2_000;

@@ -1,19 +1,19 @@
-import { ConfigError, formatDiagnostics } from "../lib/config/diagnostic.ts";
-import { formatPrefix, type Prefix } from "../lib/model/address.ts";
-import { LbError } from "../lib/model/error.ts";
-import { JOURNAL_RESOURCES } from "../lib/model/journal.ts";
-import type { Config } from "../lib/model/settings.ts";
-import type { Diagnosis, Findings } from "../lib/reconcile/diagnosis.ts";
-import type { BackendReport } from "../lib/report/backend.ts";
-import type { Kernel } from "../lib/sys/ports.ts";
-import { context, type Places } from "./context.ts";
+import { ConfigError, formatDiagnostics } from "../../lib/config/diagnostic.ts";
+import { formatPrefix, type Prefix } from "../../lib/model/address.ts";
+import { LbError } from "../../lib/model/error.ts";
+import { JOURNAL_RESOURCES } from "../../lib/model/journal.ts";
+import type { Config } from "../../lib/model/settings.ts";
+import type { Diagnosis, Findings } from "../../lib/reconcile/diagnosis.ts";
+import type { BackendReport } from "../../lib/report/backend.ts";
+import type { Kernel } from "../../lib/sys/ports.ts";
+import { context, type Places } from "../context.ts";
 
 /** Probes the machine anew, and holds it against the config if there is one. */
 export async function diagnose(places: Places): Promise<Diagnosis> {
   const [{ detect }, { lookAround }, { diagnoseMachine }] = await Promise.all([
-    import("../lib/capability/detect.ts"),
-    import("../lib/capability/surroundings.ts"),
-    import("../lib/reconcile/diagnosis.ts"),
+    import("../../lib/capability/detect.ts"),
+    import("../../lib/capability/surroundings.ts"),
+    import("../../lib/reconcile/diagnosis.ts"),
   ]);
   const kernel = context.kernel(places);
   const [facts, around] = [await detect(kernel), await lookAround(kernel)];
@@ -28,7 +28,7 @@ export async function diagnose(places: Places): Promise<Diagnosis> {
 }
 
 async function askWorker(kernel: Kernel): Promise<Findings["worker"]> {
-  const { reportWorker } = await import("../lib/reconcile/queue.ts");
+  const { reportWorker } = await import("../../lib/reconcile/queue.ts");
   return await reportWorker({ kernel, worker: context.worker(kernel) });
 }
 
@@ -43,8 +43,8 @@ export async function diagnoseBackend(
   named: readonly Prefix[],
 ): Promise<BackendReport> {
   const [{ checkBackend }, { observeBackend }] = await Promise.all([
-    import("../lib/host/backend/check.ts"),
-    import("../lib/host/backend/observe.ts"),
+    import("../../lib/host/backend/check.ts"),
+    import("../../lib/host/backend/observe.ts"),
   ]);
   const vips = named.length > 0 ? named : await directVips(places);
   const machine = observeBackend(context.kernel(places), vips);
@@ -84,8 +84,8 @@ async function readableConfig(
  */
 async function readPast(places: Places): Promise<Pick<Findings, "journal" | "held" | "watched">> {
   const [{ heldEngines, NOTHING_HELD }, { committedTracking }] = await Promise.all([
-    import("../lib/reconcile/selection.ts"),
-    import("../lib/reconcile/tracking.ts"),
+    import("../../lib/reconcile/selection.ts"),
+    import("../../lib/reconcile/tracking.ts"),
   ]);
   const store = context.isRoot() ? await context.readStore(places) : undefined;
   if (!store) return { journal: [], held: NOTHING_HELD };

@@ -1,13 +1,13 @@
-import { detect, isLasting, nftVersion, refresh } from "../lib/capability/detect.ts";
-import { kernelRelease } from "../lib/kernel/modules.ts";
-import type { Facts } from "../lib/capability/facts.ts";
-import { LbError } from "../lib/model/error.ts";
-import type { Machine } from "../lib/reconcile/request.ts";
-import type { FactsKey } from "../lib/store/facts.ts";
-import type { HostIdentity } from "../lib/store/journal.ts";
-import type { Store } from "../lib/store/store.ts";
-import type { Kernel } from "../lib/sys/ports.ts";
-import { context, type Places } from "./context.ts";
+import { detect, isLasting, nftVersion, refresh } from "../../lib/capability/detect.ts";
+import { kernelRelease } from "../../lib/kernel/modules.ts";
+import type { Facts } from "../../lib/capability/facts.ts";
+import { LbError } from "../../lib/model/error.ts";
+import type { Machine } from "../../lib/reconcile/request.ts";
+import type { FactsKey } from "../../lib/store/facts.ts";
+import type { HostIdentity } from "../../lib/store/journal.ts";
+import type { Store } from "../../lib/store/store.ts";
+import type { Kernel } from "../../lib/sys/ports.ts";
+import { context, type Places } from "../context.ts";
 import { say } from "./io.ts";
 import { VERSION } from "./version.ts";
 

@@ -1,6 +1,6 @@
-import type { ScheduleHost, Timer } from "../lib/host/schedule/schedule.ts";
-import { LbError } from "../lib/model/error.ts";
-import { context, type Places } from "./context.ts";
+import type { ScheduleHost, Timer } from "../../lib/host/schedule/schedule.ts";
+import { LbError } from "../../lib/model/error.ts";
+import { context, type Places } from "../context.ts";
 import { DEFAULT_PLACES } from "./options.ts";
 
 /** What runs `lb reconcile` by itself here, and why that. */
@@ -22,7 +22,7 @@ export type WantedTimer = Timer | "none" | "auto";
 
 /** Brings about what `--timer` says. @throws {LbError} where that cannot be */
 export async function setTimer(places: Places, wanted: WantedTimer): Promise<TimerReport> {
-  const { install, pathsOf, TIMERS } = await import("../lib/host/schedule/schedule.ts");
+  const { install, pathsOf, TIMERS } = await import("../../lib/host/schedule/schedule.ts");
   const host = scheduleHost(places);
   const { kind, why } = wanted === "auto" ? await choose(host, places) : await asked(host, wanted);
   if (wanted === "auto" && kind === "none") return { ...NOTHING, kind, why };
@@ -37,7 +37,7 @@ export async function setTimer(places: Places, wanted: WantedTimer): Promise<Tim
 export async function offeredTimers(
   places: Places,
 ): Promise<{ readonly possible: readonly Timer[]; readonly usual: Choice }> {
-  const { isPossible, TIMERS } = await import("../lib/host/schedule/schedule.ts");
+  const { isPossible, TIMERS } = await import("../../lib/host/schedule/schedule.ts");
   const host = scheduleHost(places);
   const possible = TIMERS.filter((timer) => isPossible(host, timer));
   return { possible, usual: await choose(host, places) };
@@ -45,7 +45,7 @@ export async function offeredTimers(
 
 /** Takes away what runs this lb by itself. @returns what was left, each with why */
 export async function removeTimers(places: Places): Promise<readonly string[]> {
-  const { TIMERS } = await import("../lib/host/schedule/schedule.ts");
+  const { TIMERS } = await import("../../lib/host/schedule/schedule.ts");
   try {
     return (await removeAll(scheduleHost(places), TIMERS)).left;
   } catch (error) {
@@ -56,7 +56,7 @@ export async function removeTimers(places: Places): Promise<readonly string[]> {
 }
 
 async function removeAll(host: ScheduleHost, timers: readonly Timer[]) {
-  const { remove } = await import("../lib/host/schedule/schedule.ts");
+  const { remove } = await import("../../lib/host/schedule/schedule.ts");
   const all: Awaited<ReturnType<typeof remove>>[] = [];
   for (const timer of timers) all.push(await remove(host, timer));
   return {
@@ -71,7 +71,7 @@ interface Choice {
 }
 
 async function asked(host: ScheduleHost, kind: Timer | "none"): Promise<Choice> {
-  const { isPossible } = await import("../lib/host/schedule/schedule.ts");
+  const { isPossible } = await import("../../lib/host/schedule/schedule.ts");
   if (kind === "none") return { kind, why: "as you said" };
   if (isPossible(host, kind)) {
     const elsewhere = isOwnNetwork() ? "" : `; ${kind} has to run in this network namespace, too`;
@@ -88,7 +88,7 @@ async function asked(host: ScheduleHost, kind: Timer | "none"): Promise<Choice> 
 
 /** Where nobody says what: what is there stays, then what suits the machine. */
 async function choose(host: ScheduleHost, places: Places): Promise<Choice> {
-  const { isPossible, obstacles, present } = await import("../lib/host/schedule/schedule.ts");
+  const { isPossible, obstacles, present } = await import("../../lib/host/schedule/schedule.ts");
   const here = await present(host);
   const kind = here ?? (["systemd", "cron"] as const).find((timer) => isPossible(host, timer));
   if (!here && !isOwnNetwork()) {

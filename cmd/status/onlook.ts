@@ -1,18 +1,18 @@
-import { conntrackFill } from "../lib/capability/conntrack_fill.ts";
-import type { Facts } from "../lib/capability/facts.ts";
-import type { LoadedConfig } from "../lib/config/load.ts";
-import { isOurs } from "../lib/model/queue.ts";
-import { queueStatistics } from "../lib/netlink/queue/statistics.ts";
-import type { Status } from "../lib/reconcile/status.ts";
-import type { HostIdentity } from "../lib/store/journal.ts";
-import type { Store } from "../lib/store/store.ts";
-import type { Kernel } from "../lib/sys/ports.ts";
-import type { Activity, Counted, Happening, Headroom, Picture } from "../lib/tui/picture.ts";
-import { TREND_MS } from "../lib/tui/trend.ts";
-import { appliedConfig } from "./applied.ts";
-import { context, type Places } from "./context.ts";
-import { readFacts } from "./machine.ts";
-import { type Known, NOTHING_APPLIED, statusOf } from "./status.ts";
+import { conntrackFill } from "../../lib/capability/conntrack_fill.ts";
+import type { Facts } from "../../lib/capability/facts.ts";
+import type { LoadedConfig } from "../../lib/config/load.ts";
+import { isOurs } from "../../lib/model/queue.ts";
+import { queueStatistics } from "../../lib/netlink/queue/statistics.ts";
+import type { Status } from "../../lib/reconcile/status.ts";
+import type { HostIdentity } from "../../lib/store/journal.ts";
+import type { Store } from "../../lib/store/store.ts";
+import type { Kernel } from "../../lib/sys/ports.ts";
+import type { Activity, Counted, Happening, Headroom, Picture } from "../../lib/tui/picture.ts";
+import { TREND_MS } from "../../lib/tui/trend.ts";
+import { appliedConfig } from "../shared/applied.ts";
+import { context, type Places } from "../context.ts";
+import { readFacts } from "../shared/machine.ts";
+import { type Known, NOTHING_APPLIED, statusOf } from "../status.ts";
 
 /** Events that a screen is given. */
 const EVENTS_MAX = 200;
@@ -78,7 +78,7 @@ export class Onlook {
   async #statusOf(store: Store): Promise<Status> {
     const status = await statusOf(store, this.#places, this.#known);
     if (status.revision !== null) return status;
-    const { unrecordedRules } = await import("./leftover.ts");
+    const { unrecordedRules } = await import("../shared/leftover.ts");
     return { ...status, blocked: await unrecordedRules(this.#places) };
   }
 

@@ -1,8 +1,8 @@
-import { LbError } from "../lib/model/error.ts";
-import type { Outcome } from "../lib/reconcile/outcome.ts";
-import type { Machine } from "../lib/reconcile/request.ts";
+import { LbError } from "../../lib/model/error.ts";
+import type { Outcome } from "../../lib/reconcile/outcome.ts";
+import type { Machine } from "../../lib/reconcile/request.ts";
 import { change, type ChangeRequest, type Wanted } from "./change.ts";
-import { context } from "./context.ts";
+import { context } from "../context.ts";
 
 /** A config as it is to be from now on. */
 export interface NewConfig extends Wanted {

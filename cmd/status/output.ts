@@ -1,10 +1,10 @@
-import { EXIT_ATTENTION, EXIT_OK, LbError } from "../lib/model/error.ts";
-import { writingTo } from "../lib/model/disk.ts";
-import type { Status } from "../lib/reconcile/status.ts";
-import { context } from "./context.ts";
-import { offer, stdoutPaint } from "./io.ts";
-import { repeat } from "./repeat.ts";
-import { buildForm } from "./version.ts";
+import { EXIT_ATTENTION, EXIT_OK, LbError } from "../../lib/model/error.ts";
+import { writingTo } from "../../lib/model/disk.ts";
+import type { Status } from "../../lib/reconcile/status.ts";
+import { context } from "../context.ts";
+import { offer, stdoutPaint } from "../shared/io.ts";
+import { repeat } from "../shared/repeat.ts";
+import { buildForm } from "../shared/version.ts";
 
 /** What one look has found. */
 export interface StatusLook {
@@ -67,10 +67,10 @@ async function textOf(found: StatusLook, options: StatusOutput): Promise<string>
   const { status, needsAttention } = found;
   if (options.json) return JSON.stringify(await documentOf(status), undefined, 2);
   if (options.prometheus) {
-    const { statusMetrics } = await import("../lib/report/status_metrics.ts");
+    const { statusMetrics } = await import("../../lib/report/status_metrics.ts");
     return statusMetrics(status, { build: buildForm(), needsAttention }).trimEnd();
   }
-  const { statusText } = await import("../lib/report/status_text.ts");
+  const { statusText } = await import("../../lib/report/status_text.ts");
   if (options.output !== undefined) return statusText(status, (text) => text);
   return statusText(status, stdoutPaint(), terminalWidth());
 }
@@ -85,7 +85,7 @@ async function againOf(found: StatusLook, options: StatusOutput): Promise<string
 }
 
 async function documentOf(status: Status): Promise<Record<string, unknown>> {
-  return (await import("../lib/report/status.ts")).statusJson(status);
+  return (await import("../../lib/report/status.ts")).statusJson(status);
 }
 
 /** Infinity where it is none: who reads a pipe wants all of it. */

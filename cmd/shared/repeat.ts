@@ -1,4 +1,4 @@
-import { context } from "./context.ts";
+import { context } from "../context.ts";
 
 /**
  * Does something again and again, until Ctrl-C, or until it says that it is enough. A signal is waited for at

@@ -1,7 +1,7 @@
-import type { Machine } from "../lib/reconcile/request.ts";
-import type { Remnant } from "../lib/store/remains.ts";
+import type { Machine } from "../../lib/reconcile/request.ts";
+import type { Remnant } from "../../lib/store/remains.ts";
 import { backupsOf } from "./backup.ts";
-import { context, type Places } from "./context.ts";
+import { context, type Places } from "../context.ts";
 
 /** What lb makes, by name: somebody may have pointed --state at a folder with other things in it. */
 const OURS = /^(lb\.db(-wal|-shm)?|(transaction|cut)\.nft|queue\.(json|pid|sock|sockets))$/;

@@ -1,6 +1,6 @@
 import { InvalidArgumentError } from "@commander-js/extra-typings";
-import type { Address } from "../lib/model/address.ts";
-import { parseEnd } from "../lib/model/flow.ts";
+import type { Address } from "../../lib/model/address.ts";
+import { parseEnd } from "../../lib/model/flow.ts";
 
 /** A backend as an operator names it. */
 export interface Endpoint {

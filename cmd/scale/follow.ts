@@ -1,15 +1,15 @@
-import type { LoadedConfig } from "../lib/config/load.ts";
-import { EXIT_ATTENTION, LbError } from "../lib/model/error.ts";
-import type { HealthChange } from "../lib/model/health.ts";
-import type { IntentRow } from "../lib/model/intent.ts";
-import type { Fates } from "../lib/reconcile/drain/fate.ts";
-import type { Outcome } from "../lib/reconcile/outcome.ts";
-import type { DrainProgress } from "../lib/report/drain.ts";
-import { drainBar, drainLines, totals } from "../lib/report/drain.ts";
-import { exitCodeOf } from "./change.ts";
-import { context, type Places } from "./context.ts";
-import { type DrainRun, lookAfterDrains } from "./drains.ts";
-import { printJson, say, stderrPaint } from "./io.ts";
+import type { LoadedConfig } from "../../lib/config/load.ts";
+import { EXIT_ATTENTION, LbError } from "../../lib/model/error.ts";
+import type { HealthChange } from "../../lib/model/health.ts";
+import type { IntentRow } from "../../lib/model/intent.ts";
+import type { Fates } from "../../lib/reconcile/drain/fate.ts";
+import type { Outcome } from "../../lib/reconcile/outcome.ts";
+import type { DrainProgress } from "../../lib/report/drain.ts";
+import { drainBar, drainLines, totals } from "../../lib/report/drain.ts";
+import { exitCodeOf } from "../change/change.ts";
+import { context, type Places } from "../context.ts";
+import { type DrainRun, lookAfterDrains } from "../change/drains.ts";
+import { printJson, say, stderrPaint } from "../shared/io.ts";
 
 /** What is followed, and how it is told. */
 export interface Follow {
@@ -90,7 +90,7 @@ async function fatesOf(places: Places, { waited }: Follow, load: Load): Promise<
   try {
     if (!store) return { calledOff: [GONE], isLeaving: false };
     const [{ drainFates }, loaded] = await Promise.all([
-      import("../lib/reconcile/drain/fate.ts"),
+      import("../../lib/reconcile/drain/fate.ts"),
       load(store),
     ]);
     return drainFates(store, loaded?.config ?? { services: [] }, waited);
@@ -114,7 +114,7 @@ async function conclude(
       .map((line) => `attention: ${line}`),
   ];
   const paint = stderrPaint();
-  if (json) printJson((await import("../lib/report/outcome.ts")).outcomeJson(sum));
+  if (json) printJson((await import("../../lib/report/outcome.ts")).outcomeJson(sum));
   else for (const line of lines) say(paint(line, "yellow"));
   if (!interrupted) return exitCodeOf(sum);
   say('The drain goes on: "lb reconcile" ends it at its deadline, "lb status" shows it.');
@@ -131,7 +131,7 @@ function appliedOnce(): Load {
   let known: LoadedConfig | undefined;
   return async (store) => {
     if (known?.text === store.revisions.latestApplied()?.config_text) return known;
-    const { appliedConfig } = await import("./applied.ts");
+    const { appliedConfig } = await import("../shared/applied.ts");
     return known = await appliedConfig(store);
   };
 }
@@ -142,7 +142,7 @@ async function drainsOf(places: Places, service: string, load: Load): Promise<Fo
   const store = await context.readStore(places);
   try {
     if (!store) return [];
-    const { openDrains } = await import("../lib/reconcile/drain/drain.ts");
+    const { openDrains } = await import("../../lib/reconcile/drain/drain.ts");
     const loaded = await load(store);
     if (!loaded) return [];
     const host = context.hostIdentity();
@@ -196,7 +196,7 @@ function isDue(drains: readonly Followed[]): boolean {
 
 /** With the lock, like any other run. Another one that holds it does the same. */
 async function endThem(places: Places, { lockTimeout_ms }: Follow, sum: Outcome): Promise<Outcome> {
-  const { withMachine } = await import("./machine.ts");
+  const { withMachine } = await import("../shared/machine.ts");
   try {
     return await withMachine(
       places,

@@ -1,11 +1,11 @@
-import type { LoadedConfig } from "../lib/config/load.ts";
-import { EXIT_ATTENTION, EXIT_OK, InForceError, LbError } from "../lib/model/error.ts";
-import type { HealthChange } from "../lib/model/health.ts";
-import type { Outcome } from "../lib/reconcile/outcome.ts";
-import type { Machine, ReconcileRequest } from "../lib/reconcile/request.ts";
-import { context, type Places } from "./context.ts";
+import type { LoadedConfig } from "../../lib/config/load.ts";
+import { EXIT_ATTENTION, EXIT_OK, InForceError, LbError } from "../../lib/model/error.ts";
+import type { HealthChange } from "../../lib/model/health.ts";
+import type { Outcome } from "../../lib/reconcile/outcome.ts";
+import type { Machine, ReconcileRequest } from "../../lib/reconcile/request.ts";
+import { context, type Places } from "../context.ts";
 import { deliveries, isTelling } from "./deliveries.ts";
-import { print, printJson, say, stderrPaint, stdoutPaint } from "./io.ts";
+import { print, printJson, say, stderrPaint, stdoutPaint } from "../shared/io.ts";
 
 /** What to bring about. */
 export interface Wanted {
@@ -43,7 +43,7 @@ export interface ChangeRequest {
 
 /** The way of every command that changes the kernel: lock, state, config, the one path. */
 export async function change(request: ChangeRequest): Promise<Outcome | undefined> {
-  const { withMachine } = await import("./machine.ts");
+  const { withMachine } = await import("../shared/machine.ts");
   const from_ms = context.clock.now_ms();
   let isTold = false;
   try {
@@ -118,7 +118,7 @@ async function reconciled(
   const isTold = text !== undefined && !request.isMove;
   const settled = isTold ? await settledOutcome(machine, text, request) : undefined;
   if (settled) return settled;
-  const { reconcile } = await import("../lib/reconcile/reconcile.ts");
+  const { reconcile } = await import("../../lib/reconcile/reconcile.ts");
   const wanted = await request.target(machine, text);
   if (!wanted) return undefined;
   const { loaded, command, undo, held, intents } = wanted;
@@ -134,7 +134,7 @@ async function reconciled(
 
 /** Most runs of cron end here: nothing has changed since there was nothing to do. */
 async function settledOutcome(machine: Machine, text: string, { file, dryRun }: ChangeRequest) {
-  const { settledOutcome } = await import("../lib/reconcile/settled.ts");
+  const { settledOutcome } = await import("../../lib/reconcile/settled.ts");
   return await settledOutcome(machine, text, { file, dryRun });
 }
 
@@ -145,7 +145,7 @@ async function withHealth(
   machine: Machine,
 ): Promise<Outcome> {
   if (changes.length === 0 && machine.store.health.isEmpty()) return outcome;
-  const { withHealth } = await import("../lib/reconcile/health/health.ts");
+  const { withHealth } = await import("../../lib/reconcile/health/health.ts");
   return withHealth(outcome, changes, machine);
 }
 
@@ -165,7 +165,7 @@ function undone(error: unknown, undo: (() => void) | undefined): unknown {
 
 /** Prints what a run that had nothing to go by has to report, as JSON. */
 export async function printNothing(): Promise<void> {
-  const { NOTHING_IN_FORCE, outcomeJson } = await import("../lib/report/outcome.ts");
+  const { NOTHING_IN_FORCE, outcomeJson } = await import("../../lib/report/outcome.ts");
   printJson(outcomeJson(NOTHING_IN_FORCE));
 }
 
@@ -179,7 +179,7 @@ export async function report(
     readonly quiet?: boolean;
   },
 ): Promise<number> {
-  const { outcomeJson, outcomeText, passLines } = await import("../lib/report/outcome.ts");
+  const { outcomeJson, outcomeText, passLines } = await import("../../lib/report/outcome.ts");
   const paint = stderrPaint();
   const { blocked, warnings, unwell = [] } = outcome;
   if (!options.quiet) {

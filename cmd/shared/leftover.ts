@@ -1,5 +1,5 @@
-import { LbError } from "../lib/model/error.ts";
-import { context, type Places } from "./context.ts";
+import { LbError } from "../../lib/model/error.ts";
+import { context, type Places } from "../context.ts";
 
 /** What the kernel has of lb's, whatever is on record. */
 export interface Leftover {
@@ -12,8 +12,8 @@ export interface Leftover {
 /** Rules of lb's can be here without a state that tells of them: somebody has deleted it. */
 export async function lookForRules(places: Places): Promise<Leftover> {
   const [{ ENGINES }, { unusedEngines }] = await Promise.all([
-    import("../lib/engine/registry.ts"),
-    import("../lib/capability/unused.ts"),
+    import("../../lib/engine/registry.ts"),
+    import("../../lib/capability/unused.ts"),
   ]);
   const kernel = context.kernel(places);
   const unused = await unusedEngines(kernel);
