@@ -60,6 +60,8 @@ class Walk {
   readonly #slots: SlotTable;
   readonly #steps: Step[] = [];
   readonly #doubts: string[];
+  /** Who is remembered does not go to the worker, also where that leads nowhere. */
+  #isSpared = false;
 
   constructor(ground: Ground, ask: Ask, match: Match) {
     this.#ground = ground;
@@ -143,6 +145,7 @@ class Walk {
       );
       return undefined;
     }
+    this.#isSpared = true;
     const backend = this.#leadingTo(this.#fromId(found));
     if (backend) {
       this.#note("persistence", `${key} is in map ${sticky}: ${nameOf(backend)}`);
@@ -154,7 +157,8 @@ class Walk {
   }
 
   #chosen(): Way {
-    const word = this.#service.queued ? this.#ground.around.worker(this.#service) : undefined;
+    const isQueued = this.#service.queued && !this.#isSpared;
+    const word = isQueued ? this.#ground.around.worker(this.#service) : undefined;
     if (word) this.#note("worker", word.message);
     if (word?.doubt !== undefined) this.#doubts.push(word.doubt);
     if (word?.reason !== undefined) return this.#shared(word.reason);
