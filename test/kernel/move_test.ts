@@ -1,8 +1,9 @@
 /** Services that move between nft and IPVS under traffic, on a kernel that has both. */
 import assert from "node:assert/strict";
 import { FAMILIES } from "../../lib/model/address.ts";
-import { door } from "./config.ts";
+import { door, serviceText } from "./config.ts";
 import { kernelTests, type Lab } from "./harness.ts";
+import type { Impact } from "./impact_rig.ts";
 import { PATIENCE } from "./patience.ts";
 import { apply, LONG, must } from "./steps.ts";
 
@@ -13,6 +14,7 @@ const WEB = { weights: [1, 1], port: 8080 };
 
 interface Moved {
   readonly notes: readonly string[];
+  readonly impact: readonly Impact[];
 }
 
 const hasTable = async ({ balancer }: Lab) =>
@@ -42,6 +44,10 @@ test("from nft to IPVS and back no request fails; connections that nft translate
   const { balancer } = lab;
   await apply(lab, { ...WEB, more: 'engine = "nft"' });
   const kept = await download(lab);
+  balancer.writeConfig(serviceText({ ...WEB, more: 'engine = "ipvs"' }));
+  const [planned] = (await balancer.json<Moved>(0, "apply", "--plan")).impact;
+  assert.deepEqual(planned!.engine, { from: "nft", to: "ipvs" });
+  assert.equal(planned!.connections!.kept, 4);
   await served(lab, async () => {
     const { notes } = await apply(lab, { ...WEB, more: 'engine = "ipvs"' });
     assert.match(notes.join("\n"), /web moves from nft to ipvs: established connections go on/);
@@ -57,6 +63,8 @@ test("from nft to IPVS and back no request fails; connections that nft translate
     plan.notes.join("\n"),
     /web moves from ipvs to nft: established connections are balanced anew/,
   );
+  const [back] = plan.impact;
+  assert.deepEqual([back!.engine, back!.connections], [{ from: "ipvs", to: "nft" }, null]);
   await served(lab, () => balancer.json(0, "rollback"));
   assert.ok(await hasTable(lab) && !await isListed(lab));
 });
