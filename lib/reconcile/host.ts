@@ -179,9 +179,15 @@ export function doneStages(stages: HostStages, done: ReadonlySet<Change>): HostS
   };
 }
 
-/** Whether an earlier run was cut off before it told the neighbours of an address. */
-export function isHostBehind({ addresses }: HostStages): boolean {
-  return addresses.some(({ op }) => op === "announce");
+/**
+ * Whether an earlier run was cut off before it told the neighbours of an address, or left in the journal what it never
+ * came to do: whoever wants that later would think that somebody else has undone it.
+ */
+export function isHostBehind(stages: HostStages): boolean {
+  const { addresses, leftAddresses, leftSysctls, leftModules } = stages;
+  return addresses.some(({ op }) => op === "announce") ||
+    [...leftAddresses, ...leftSysctls, ...leftModules]
+      .some(({ entry_id, change }) => entry_id !== undefined && !change);
 }
 
 /** Sysctls that are set or put back. */

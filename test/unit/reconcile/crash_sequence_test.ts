@@ -12,6 +12,13 @@ const CALLS_MAX = 160;
 
 const RUNS = 60;
 
+/** A value was on record and never written, and the config before came back: no change, but an end to be made. */
+const UNWRITTEN = [
+  { config: NOTHING, at: CALLS_MAX },
+  { config: CHANGED, at: 43 },
+  { config: NOTHING, at: CALLS_MAX },
+];
+
 const cuts = fc.array(
   fc.record({
     config: fc.constantFrom(...CONFIGS),
@@ -64,7 +71,7 @@ Deno.test("however many runs are killed, the next one converges, an uninstall un
         assert.deepEqual(rig.events("drift"), []);
       })();
     }),
-    { numRuns: RUNS },
+    { numRuns: RUNS, examples: [[UNWRITTEN, BASE]] },
   );
 });
 
