@@ -416,7 +416,7 @@ next_steps() {
 Installed $bin: $version
 Next:
   $lb demo          the main job on real packets, in network namespaces of its own
-  $lb init          what this machine can do, and a commented /etc/lb/lb.toml
+  $lb init          asks for a first service, and writes a commented /etc/lb/lb.toml
   $lb apply --plan  what it would change; without --plan, changes it
 END
 }

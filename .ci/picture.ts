@@ -203,6 +203,10 @@ async function tmux(...words: string[]): Promise<string> {
   return new TextDecoder().decode(stdout);
 }
 
+/** The first service's healthy backends, and its rate. */
+const RATE = / 4\/5 +\d/;
+const SCREEN_MS_MAX = 40_000;
+
 /** The screen, with what colours it. */
 async function captured(stage: Stage): Promise<string> {
   const argv = inside(stage.topology.balancer, lb(stage, "status"));
@@ -210,7 +214,12 @@ async function captured(stage: Stage): Promise<string> {
   const command = ["env", "TERM=xterm-256color", "COLORTERM=", ...argv];
   await tmux("new-session", "-d", "-s", "t", ...size, ...command);
   try {
-    await rest(12_000);
+    const end_ms = Date.now() + SCREEN_MS_MAX;
+    // Rates take two looks.
+    while (Date.now() < end_ms && !RATE.test(await tmux("capture-pane", "-p", "-t", "t"))) {
+      await rest(500);
+    }
+    await rest(3_000);
     return await tmux("capture-pane", "-e", "-p", "-t", "t");
   } finally {
     await tmux("kill-server");
