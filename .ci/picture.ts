@@ -4,7 +4,7 @@
  *
  *   deno task picture [--minutes 10] [--output docs/status.svg] [--captured FILE]
  *
- * `--captured` draws what an earlier run has left in FILE.txt beside its output, and runs nothing.
+ * `--captured` draws the screen that an earlier run has kept in FILE (it says where), and runs nothing.
  */
 import { parseArgs } from "node:util";
 import { type Balancer, makeBalancer } from "../lib/demo/balancer.ts";
