@@ -390,7 +390,7 @@ export interface TerminalPort {
   onResize(work: () => void): () => void;
   /** Takes all of it: keys come at once and without echo, and what was on the screen comes back with `leave`. */
   enter(): void;
-  /** Fills the screen from its first row on. @param lines no wider and no more than there is room for */
+  /** Empties the screen and fills it from its first row on, where the cursor stays. @param lines no wider and no more than there is room for */
   fill(lines: readonly string[]): void;
   /** As it was before. Where that is so already, or nobody is there any more, nothing happens. */
   leave(): void;

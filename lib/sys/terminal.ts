@@ -4,6 +4,7 @@ import type { TerminalPort } from "./ports.ts";
 const ENTER = "\x1b[?1049h\x1b[?25l\x1b[H";
 const LEAVE = "\x1b[?2026l\x1b[0m\x1b[?1049l\x1b[?25h";
 const FIRST_ROW = "\x1b[H";
+const EMPTY = `${FIRST_ROW}\x1b[J`;
 
 /** Where a terminal does not tell its size. */
 const SIZE = { columns: 80, rows: 24 };
@@ -31,7 +32,7 @@ export const terminal: TerminalPort = {
     write(ENTER);
   },
   fill(lines) {
-    write(FIRST_ROW + lines.join("\r\n") + FIRST_ROW);
+    write(EMPTY + lines.join("\r\n") + FIRST_ROW);
   },
   leave() {
     if (!isEntered) return;

@@ -20,7 +20,7 @@ const NAMES: readonly (readonly [keyof Key, string])[] = [
 export function keysOf(input: string, key: Key): string[] {
   const named = NAMES.find(([name]) => key[name])?.[1];
   if (named) return [named];
-  if (key.ctrl) return input === "c" ? ["ctrl-c"] : [];
+  if (key.ctrl) return input === "c" || input === "l" ? [`ctrl-${input}`] : [];
   if (key.tab) return [];
   // A terminal has the same bytes for Alt and for esc with a key right behind it, and nothing here takes Alt.
   return [...key.meta ? ["escape"] : [], ...input].map((each) =>

@@ -20,6 +20,7 @@ export type Act =
   | "events"
   | "why"
   | "help"
+  | "redraw"
   | "quit";
 
 /** A key, and what it does where. */
@@ -139,6 +140,12 @@ export const BINDINGS: readonly Binding[] = [
     pages: LISTS,
   },
   { keys: ["?", "h"], act: "help", label: "?", help: "these keys", hint: "help" },
+  {
+    keys: ["ctrl-l"],
+    act: "redraw",
+    label: "^L",
+    help: "draw the screen anew, where somebody else has written on it",
+  },
   { keys: ["q", "ctrl-c"], act: "quit", label: "q", help: "end (Ctrl-C, too)", hint: "quit" },
 ];
 

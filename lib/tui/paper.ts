@@ -6,6 +6,8 @@ import { keysOf } from "./key.ts";
 export interface Paper {
   /** @param lines as many as the terminal has rows; only what has changed is written */
   show(lines: readonly string[]): void;
+  /** All of it, from where the cursor is: its first row. */
+  redraw(lines: readonly string[]): void;
   /** Draws no more, and hears of no more keys. */
   close(): Promise<void>;
 }
@@ -51,6 +53,10 @@ export function openPaper(
   const ended = ink.waitUntilExit().then(() => {}, onError);
   return {
     show: (shown) => ink.rerender(page(shown)),
+    redraw(shown) {
+      ink.clear();
+      ink.rerender(page(shown));
+    },
     async close() {
       ink.unmount();
       await ended;

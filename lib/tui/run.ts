@@ -161,6 +161,9 @@ class Session {
         return this.#end();
       case "look":
         return void this.#lookOnce();
+      case "redraw":
+        this.#place.terminal.fill([]);
+        return this.#paper?.redraw(this.#drawn);
       case "explain":
         return void this.#explain(effect);
       case "plan":

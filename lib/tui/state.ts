@@ -115,6 +115,7 @@ export type Effect =
   | { readonly kind: "plan" | "apply"; readonly order: Order; readonly serial: number }
   | { readonly kind: "explain"; readonly question: Question; readonly serial: number }
   | { readonly kind: "look" }
+  | { readonly kind: "redraw" }
   | { readonly kind: "quit" };
 
 /** What an event leads to. */

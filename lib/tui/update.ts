@@ -81,6 +81,7 @@ function trendsOf({ trends }: State, services: Picture["status"]["services"]): S
 
 function pressed(state: State, key: string): Step {
   if (key === "ctrl-c") return quit(state);
+  if (key === "ctrl-l") return acted(state, "redraw");
   const fresh = { ...state, note: undefined };
   if (state.dialog) return inDialog(fresh, key);
   if (state.typing) return typed(fresh, key);
@@ -96,6 +97,8 @@ function acted(state: State, act: Act): Step {
   switch (act) {
     case "quit":
       return quit(state);
+    case "redraw":
+      return { state, effects: [{ kind: "redraw" }] };
     case "open":
       return only(opened(state));
     case "back":

@@ -255,6 +255,22 @@ test("nothing is cleared to be drawn anew: only what has changed is written, and
   });
 });
 
+test("Ctrl-L draws all of it anew over what somebody else has written", async (lab) => {
+  await applyText(lab, TWO);
+  await onScreen(await Terminal.open(argvOf(lab)), async (terminal) => {
+    await terminal.shows(/› · web[^]*── events/);
+    // The first two lines tell of times.
+    const rest = (await terminal.lines()).slice(2).join("\n");
+    await terminal.scribble("\x1b[3;5Hscribble\r\nscribble\r\n\r\n\r\n");
+    await terminal.shows(/scribble/);
+    await terminal.press("C-l");
+    await terminal.shows(new RegExp(`^ lb status .*\n now: .*\n${RegExp.escape(rest)}$`));
+    await terminal.press("j");
+    await terminal.shows(/› · mail/);
+    assert.equal((await terminal.lines()).filter((line) => /SERVICE/.test(line)).length, 1);
+  });
+});
+
 test("what has begun when a signal comes is brought to its end", async (lab) => {
   await applyText(lab, draining("nft", 60, { families: [4] }));
   await onScreen(await Terminal.open(argvOf(lab, "web")), async (terminal) => {

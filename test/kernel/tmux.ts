@@ -87,6 +87,12 @@ export class Terminal {
     return () => Deno.readTextFileSync(path);
   }
 
+  /** As another program would, which knows nothing of who fills the screen. */
+  async scribble(text: string): Promise<void> {
+    const path = (await this.#tmux("display-message", "-p", "-t", "t", "#{pane_tty}")).trim();
+    await Deno.writeTextFile(path, text, { append: true, create: false });
+  }
+
   /** Of the program. */
   async pid(): Promise<number> {
     const shell = (await this.#tmux("display-message", "-p", "-t", "t", "#{pane_pid}")).trim();
