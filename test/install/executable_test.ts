@@ -192,6 +192,24 @@ Deno.test("a damaged executable says so and leaves nothing behind", async () => 
   }
 });
 
+Deno.test("what every start loads loads nothing of node's: that would take 25 ms", async () => {
+  const LB_CACHE = `${machine.folder}/loaded`;
+  await versionWith([machine.bin], { LB_CACHE });
+  const app = `${LB_CACHE}/${names(LB_CACHE)[0]}/app`;
+  const waiting = ["main.js"];
+  const seen = new Set<string>();
+  for (let name = waiting.pop(); name !== undefined; name = waiting.pop()) {
+    if (seen.has(name)) continue;
+    seen.add(name);
+    const text = Deno.readTextFileSync(`${app}/${name}`);
+    assert.doesNotMatch(text, /\bfrom ?"node:/, name);
+    for (const [, other] of text.matchAll(/\b(?:import|from) ?"\.\/([^"]+)"/g)) {
+      waiting.push(other!);
+    }
+  }
+  assert.ok(seen.size > 1, "there are chunks");
+});
+
 Deno.test("the first start takes less than 2 s, a later one at most 70 ms", async () => {
   const LB_CACHE = `${machine.folder}/timed`;
   const first_ms = await timed_ms(LB_CACHE);
