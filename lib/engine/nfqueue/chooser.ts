@@ -11,8 +11,8 @@ import { isCounted, type Loads } from "./shared_loads.ts";
 import { SlotPicker } from "./slot_picker.ts";
 import type { QueueBackend, QueueService } from "./table.ts";
 
-/** Another thread may choose in the same instant; so often in a row it does not. */
-const TAKES_MAX = 16;
+/** Another thread may choose in the same instant, and again; who loses so often in a row leaves it to the kernel. */
+const TAKES_MAX = 64;
 
 /** Whether a choice of this service looks at connections. */
 export function looksAtLoad(service: QueueService): boolean {
@@ -92,7 +92,7 @@ export class Chooser {
       const id = this.#pool.ids[this.#pick.index]!;
       if (loads.take(id, this.#pick.active, flow)) return id;
     }
-    return this.#pool.ids[this.#pick.index]!;
+    return 0;
   }
 
   #look(slot: number): boolean {
