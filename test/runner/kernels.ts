@@ -195,12 +195,19 @@ const QUEUED: readonly KernelFile[] = [
   { path: "test/kernel/split_test.ts" },
 ].map((file) => ({ ...file, on: "own", engine: "nfqueue" }));
 
-/** Files that wait for deadlines, intervals and whole minutes to go by. */
+/**
+ * Files that wait for deadlines, intervals and whole minutes to go by, and as many others for which a second more is
+ * nothing that both ways take about as long.
+ */
 const BESIDE: readonly string[] = [
+  "test/kernel/crash_test.ts",
   "test/kernel/cron_test.ts",
+  "test/kernel/departure_test.ts",
   "test/kernel/drain_command_test.ts",
   "test/kernel/drain_test.ts",
+  "test/kernel/drift_test.ts",
   "test/kernel/health_test.ts",
+  "test/kernel/machine_test.ts",
   "test/kernel/notify_test.ts",
   "test/kernel/passive_test.ts",
   "test/kernel/persistence_test.ts",
