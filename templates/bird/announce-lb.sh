@@ -22,10 +22,9 @@ pass() {
   if reason=$("$check"); then
     rm -f "$failed"
     switch enable
-  elif [ -e "$failed" ]; then
+  elif [ -e "$failed" ] || ! touch "$failed" 2>/dev/null; then
+    # Where nothing can be noted (no /run/lb yet, a full disk), the first failure counts.
     ! switch disable || printf '%s\n' "$reason"
-  else
-    : >"$failed"
   fi
 }
 

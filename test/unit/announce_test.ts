@@ -6,6 +6,8 @@ const SCRIPT = new URL("../../templates/bird/announce-lb.sh", import.meta.url).p
 /** A folder with both. `fit` says what the check finds. */
 class Balancer {
   readonly folder = Deno.makeTempDirSync({ prefix: "lb-announce-" });
+  /** lb's folder below /run. */
+  run = this.folder;
 
   constructor() {
     this.#program("birdc", 'echo "BIRD 2.0.12 ready."; echo "lb_vip4: $3d"; echo "$*" >>"$0.told"');
@@ -24,7 +26,7 @@ class Balancer {
       PATH: `${this.folder}:${Deno.env.get("PATH")}`,
       CHECK_LB: `${this.folder}/check`,
       BIRD_SOCKET: "/run/bird.ctl",
-      LB_RUN: this.folder,
+      LB_RUN: this.run,
     };
     const { code, stdout } = await new Deno.Command("sh", { args: [SCRIPT, ...args], env })
       .output();
@@ -55,6 +57,19 @@ Deno.test("VIPs are announced at the first good check, and withdrawn at the seco
     balancer.isFit = false;
     assert.deepEqual((await balancer.pass()).told, [], "the count begins anew");
     assert.deepEqual((await balancer.pass("1", "2")).told, [DISABLE, DISABLE, DISABLE]);
+  } finally {
+    Deno.removeSync(balancer.folder, { recursive: true });
+  }
+});
+
+Deno.test("VIPs are withdrawn at the first bad check where lb has no folder to count them in", async () => {
+  const balancer = new Balancer();
+  try {
+    balancer.run = `${balancer.folder}/gone`;
+    const { said, told } = await balancer.pass();
+    assert.deepEqual([said, told], ["lb_vip4: disabled\nlb is not fit here\n", [DISABLE]]);
+    balancer.isFit = true;
+    assert.deepEqual((await balancer.pass()).told, [ENABLE]);
   } finally {
     Deno.removeSync(balancer.folder, { recursive: true });
   }
