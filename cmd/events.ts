@@ -1,6 +1,6 @@
 import { InvalidArgumentError, Option } from "@commander-js/extra-typings";
 import { EXIT_OK } from "../lib/model/error.ts";
-import { EVENT_KINDS, type EventKind } from "../lib/model/event.ts";
+import { EVENT_KINDS, type EventKind, EVENTS_MAX } from "../lib/model/event.ts";
 import type { Event, EventQuery } from "../lib/store/events.ts";
 import { context, type Places } from "./context.ts";
 import { offer, print, printJson, stdoutPaint } from "./shared/io.ts";
@@ -16,9 +16,8 @@ import { repeat } from "./shared/repeat.ts";
 
 const LIMIT_DEFAULT = 100;
 
-/** How often is looked for new ones, and how many are told at once. */
+/** How often is looked for new ones. */
 const LOOK_MS = 1_000;
-const BURST_MAX = 1_000;
 
 /** `lb events` */
 export function eventsCommand(end: End) {
@@ -76,7 +75,8 @@ async function tellOn(places: Places, query: EventQuery, json: boolean): Promise
   await repeat(LOOK_MS, async () => {
     const { events, last_id } = await read(places, { ...query, after_id, limit });
     after_id = last_id;
-    limit = BURST_MAX;
+    // Of what has come since nothing is left out: a rack that dies is a thousand at once.
+    limit = EVENTS_MAX;
     return events.length === 0 || offer(events.map(line).join("\n"));
   });
 }

@@ -1,3 +1,4 @@
+import { EVENTS_MAX } from "../model/event.ts";
 import type { Database } from "./database.ts";
 
 /** Something worth telling the operator later. */
@@ -29,9 +30,6 @@ export interface EventQuery {
   /** Only of these kinds. @default of all */
   readonly kinds?: readonly string[];
 }
-
-/** cron runs lb every minute: without an end the table would fill the disk. */
-const EVENTS_MAX = 10_000;
 
 /** Table `event`, the newest {@linkcode EVENTS_MAX}. */
 export class Events {

@@ -1,5 +1,7 @@
 /** What `lb status` and `lb events` tell those who watch, before there is anything to tell. */
 import assert from "node:assert/strict";
+import { openStore } from "../../../lib/store/store.ts";
+import { OWNER } from "../store/folder.ts";
 import { inFolder, lb, placed } from "./capture.ts";
 
 function rootTest(name: string, fn: () => Promise<void>): void {
@@ -39,3 +41,54 @@ rootTest(
     assert.deepEqual(JSON.parse(stdout), { events: [] });
   }),
 );
+
+const ROOT = new URL("../../..", import.meta.url).pathname;
+
+/** Lines that a program prints, so many of them. */
+async function firstLines(stdout: ReadableStream<Uint8Array>, count: number): Promise<string[]> {
+  let text = "";
+  for await (
+    const part of stdout.pipeThrough(new TextDecoderStream()).values({ preventCancel: true })
+  ) {
+    text += part;
+    if (text.split("\n").length > count) break;
+  }
+  return text.split("\n").slice(0, count);
+}
+
+rootTest(
+  "of events that come all at once, --follow leaves none out",
+  inFolder(async (folder) => {
+    const { events, ...store } = withStore(folder);
+    events("the first", 1);
+    const end = new AbortController();
+    const child = new Deno.Command(Deno.execPath(), {
+      args: ["run", "--quiet", "-A", "main.ts", "events", "--follow", "--json", ...placed(folder)],
+      cwd: ROOT,
+      stdout: "piped",
+      signal: end.signal,
+    }).spawn();
+    const lines = firstLines(child.stdout, 2_501);
+    await new Promise((resolve) => setTimeout(resolve, 1_500));
+    events("one of many", 2_500);
+    const deadline = setTimeout(() => end.abort(), 10_000);
+    const found = (await lines).filter((line) => line !== "").map((line) => JSON.parse(line).id);
+    clearTimeout(deadline);
+    end.abort();
+    await child.status;
+    store.close();
+    assert.deepEqual(found, Array.from({ length: 2_501 }, (_, at) => at + 1));
+  }),
+);
+
+/** A state, and how to have something happen many times at one moment. */
+function withStore(folder: string) {
+  const store = openStore(`${folder}/state`, OWNER);
+  const events = (message: string, count: number) =>
+    store.transaction(() => {
+      for (let at = 0; at < count; at++) {
+        store.events.add({ at_ms: Date.now(), kind: "health", message });
+      }
+    });
+  return { events, close: () => store.close() };
+}
