@@ -29,9 +29,9 @@ function planned(state: State, order: Order): Step {
 
 const WEIGHT_MAX = 65_535;
 
-/** A tenth of what it began with more or less, 1 at least. */
-export function stepped(weight: number, base: number, act: "more" | "less"): number {
-  const by = Math.max(1, Math.round(base / 10));
+/** A tenth of what it is more or less, 1 at least. */
+export function stepped(weight: number, act: "more" | "less"): number {
+  const by = Math.max(1, Math.round(weight / 10));
   return Math.min(WEIGHT_MAX, Math.max(0, act === "more" ? weight + by : weight - by));
 }
 
@@ -51,8 +51,8 @@ export function inDialog(state: State, key: string): Step {
   }
   if (order.wish.kind === "weight" && phase !== "failed" && (act === "more" || act === "less")) {
     const { weight } = order.wish;
-    const next = stepped(weight, Math.max(weight, 10), act);
-    return planned(state, { ...order, wish: { kind: "weight", weight: next } });
+    const wish: Wish = { kind: "weight", weight: stepped(weight, act) };
+    return planned(state, { ...order, wish });
   }
   const by = act === undefined ? undefined : readingBy(act, state);
   if (by !== undefined) return only({ ...state, dialog: { ...dialog, top: dialogTop(state, by) } });

@@ -60,5 +60,4 @@ export interface Question {
   readonly flow: string;
   /** What was chosen on the screen when it was asked. */
   readonly service?: string;
-  readonly backend?: { readonly address: Address; readonly port?: number };
 }

@@ -99,9 +99,7 @@ export function growth(series: Series, from_ms: number, to_ms: number): number |
 export function rateNow(series: Series): number | undefined {
   const now_ms = series.at(-2);
   if (now_ms === undefined || series.length < 4) return undefined;
-  // Of two moments that are far apart, the rate between them is all there is.
-  const from_ms = Math.min(now_ms - RATE_MS, now_ms);
-  const grown = growth(series, from_ms, now_ms);
+  const grown = growth(series, now_ms - RATE_MS, now_ms);
   if (grown !== undefined) return grown / RATE_MS * 1000;
   const first_ms = series[0]!;
   return (growth(series, first_ms, now_ms) ?? 0) / (now_ms - first_ms) * 1000;

@@ -1,4 +1,3 @@
-import { keyOf } from "./rows.ts";
 import { chosenService, type Effect, type State, type Step } from "./state.ts";
 import { listName, noted, only, turnedTo, withList } from "./step.ts";
 
@@ -47,15 +46,7 @@ function explaining(state: State, flow: string): Step {
   if (flow === "") return only(next);
   const serial = state.serial + 1;
   const service = chosenService(state);
-  const isInside = state.page === "service";
-  const backend = state.listing.backends.find((one) =>
-    isInside && keyOf(one) === state.lists.backends.chosen
-  )?.backend;
-  const question = {
-    flow,
-    ...service && { service: service.service.name },
-    ...backend && { backend: { address: backend.address, port: backend.port } },
-  };
+  const question = { flow, ...service && { service: service.service.name } };
   const shown = { ...turnedTo(next, "why"), serial, reading: { title: `why ${flow}` } };
   const effect: Effect = { kind: "explain", question, serial };
   return { state: shown, effects: [effect] };

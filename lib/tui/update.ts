@@ -120,7 +120,7 @@ function acted(state: State, act: Act): Step {
     case "less":
       return wished(state, (one) => ({
         kind: "weight",
-        weight: stepped(one.backend.weight, one.backend.weight, act),
+        weight: stepped(one.backend.weight, act),
       }));
     default:
       return only(scrolled(state, act));

@@ -12,6 +12,7 @@ const SIGNS: Readonly<Record<Standing, readonly [sign: string, look: Look]>> = {
   well: ["●", "good"],
 };
 
+/** The sign of a standing, as it looks. */
 export function sign(standing: Standing): Span {
   const [text, look] = SIGNS[standing];
   return span(text, look);
