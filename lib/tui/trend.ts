@@ -140,9 +140,12 @@ export function withTally(
 
 /** New connections per second of a backend, now; undefined where they are not known. Pure. */
 export function backendRate(tallies: readonly Tally[], id: number): number | undefined {
-  const last = tallies.at(-1);
-  const first = tallies.find(({ at_ms }) => last && at_ms >= last.at_ms - RATE_MS);
-  const [from, to] = [first?.opened.get(id), last?.opened.get(id)];
-  if (from === undefined || to === undefined || first === last) return undefined;
-  return Math.max(0, to - from) / (last!.at_ms - first!.at_ms) * 1000;
+  const [before, last] = tallies.slice(-2);
+  if (!before || !last) return undefined;
+  // Of looks that are far apart, the rate between the last two is all there is.
+  const first = tallies.slice(0, -1).find(({ at_ms }) => at_ms >= last.at_ms - RATE_MS) ?? before;
+  const [from, to] = [first.opened.get(id), last.opened.get(id)];
+  const elapsed_ms = last.at_ms - first.at_ms;
+  if (from === undefined || to === undefined || elapsed_ms <= 0) return undefined;
+  return Math.max(0, to - from) / elapsed_ms * 1000;
 }

@@ -71,6 +71,8 @@ Deno.test("a backend's rate is that of the last ten seconds", () => {
   assert.equal(backendRate(tallies, 1), 8);
   assert.equal(backendRate(tallies, 2), undefined);
   assert.equal(backendRate(tallies.slice(-1), 1), undefined);
+  const dear = [tally(0, 0), tally(25, 100), tally(50, 150)];
+  assert.equal(backendRate(dear, 1), 2, "of looks that are rare, between the last two");
 });
 
 Deno.test("a curve shows nothing, something and the most there was apart", () => {
