@@ -35,7 +35,12 @@ export interface Place {
   readonly hear: (onText: (text: string) => void) => () => void;
 }
 
-/** Shows the screen until it is left. @param service opens on this one @throws what is a bug */
+/**
+ * Shows the screen until it is left. A change that has begun by then is brought to its end.
+ *
+ * @param service opens on this one
+ * @throws what is a bug, and why a change failed that was under way when the screen was left
+ */
 export async function runScreen(actions: Actions, place: Place, service?: string): Promise<void> {
   const session = new Session(actions, place, service);
   await session.run();
@@ -187,10 +192,13 @@ class Session {
   #planning: Promise<void> = Promise.resolve();
 
   async #apply({ order, serial }: Extract<Effect, { kind: "plan" | "apply" }>): Promise<void> {
-    await this.#ask(async () => {
-      const lines = await this.#actions.apply(order);
-      this.#take({ kind: "applied", serial, lines });
-    }, (lines) => this.#take({ kind: "refused", serial, lines }));
+    const work = this.#actions.apply(order);
+    await this.#ask(
+      async () => this.#take({ kind: "applied", serial, lines: await work }),
+      (lines) => this.#take({ kind: "refused", serial, lines }),
+    );
+    // Who has left the screen meanwhile hears of what went wrong as of any other command.
+    if (this.#isOver) await work;
   }
 
   async #explain({ question, serial }: Extract<Effect, { kind: "explain" }>): Promise<void> {

@@ -1,4 +1,5 @@
-/** The screen over a look that fails as no look should: `Deno.args[0]` says where. */
+/** The screen over something that fails: `Deno.args[0]` says where. */
+import { LbError } from "../../lib/model/error.ts";
 import { clock } from "../../lib/sys/clock.ts";
 import { terminal } from "../../lib/sys/terminal.ts";
 import { holdSignals } from "../../lib/sys/signals.ts";
@@ -11,12 +12,15 @@ const [where] = Deno.args;
 /** Nothing that a screen could be made of. */
 const NONSENSE = { status: { services: [null] } } as unknown as Picture;
 
+/** Long enough to leave the screen meanwhile. */
+const CHANGE_MS = 3_000;
+
 let looks = 0;
 
 function look(): Promise<Picture> {
   looks++;
   if (where === "first") throw new Error("thrown by the first look");
-  if (looks === 1) return Promise.resolve(pictureOf());
+  if (looks === 1 || where === "change") return Promise.resolve(pictureOf());
   if (where === "look") return Promise.reject(new Error("thrown by a look"));
   if (where === "drawing") return Promise.resolve(NONSENSE);
   setTimeout(() => {
@@ -31,7 +35,10 @@ try {
     history: () => Promise.resolve([]),
     readOnly: () => Promise.resolve(undefined),
     plan: () => Promise.resolve([]),
-    apply: () => Promise.resolve([]),
+    async apply() {
+      await clock.sleep(CHANGE_MS);
+      throw new LbError("busy", "thrown by a change");
+    },
   }, {
     terminal,
     clock,

@@ -330,6 +330,21 @@ test("the terminal is as before after a thrown error, wherever it was thrown", a
   }
 });
 
+test("who leaves the screen while a change is under way hears why it failed", async () => {
+  const inside = new URL("./screen_inside.ts", import.meta.url).pathname;
+  const deno = [Deno.execPath(), "run", "-q", "--no-check", "-A", inside];
+  await onScreen(await Terminal.open([...deno, "change"]), async (terminal) => {
+    await terminal.shows(/› . web/);
+    await terminal.press("Enter", "d");
+    await terminal.shows(/y does it/);
+    await terminal.press("y");
+    await terminal.shows(/at work …/);
+    await terminal.press("C-c");
+    await terminal.shows(/thrown: thrown by a change\s+.*ended with 70/);
+    await terminal.isAsBefore();
+  });
+});
+
 test("lb status prints once where it is told to, and where nobody sits there", async (lab) => {
   await applyText(lab, TWO);
   await onScreen(await Terminal.open(argvOf(lab, "--once")), async (terminal) => {
