@@ -42,8 +42,12 @@ export const terminal: TerminalPort = {
   },
 };
 
+/** All of it: a signal may come in the middle of a write. */
 function write(text: string): void {
-  orGone(() => Deno.stdout.writeSync(new TextEncoder().encode(text)));
+  const bytes = new TextEncoder().encode(text);
+  orGone(() => {
+    for (let at = 0; at < bytes.length;) at += Deno.stdout.writeSync(bytes.subarray(at));
+  });
 }
 
 /** A terminal that is not there any more needs nothing. */
