@@ -57,12 +57,14 @@ export async function setUpAsking(places: Places, options: SetUpOptions): Promis
   if (!wanted) return EXIT_ATTENTION;
   const made = await make(places, { ...wanted, lockTimeout_ms });
   sayMade(places, made);
+  const isLeft = made.timer.left.length > 0;
   if (!wanted.applies) {
     say(NEXT);
-    return made.timer.left.length > 0 ? EXIT_ATTENTION : EXIT_OK;
+    return isLeft ? EXIT_ATTENTION : EXIT_OK;
   }
   const outcome = await applyConfig(places, { lockTimeout_ms, plan: false });
-  return await report(outcome, { json: false, planned: false });
+  const applied = await report(outcome, { json: false, planned: false });
+  return isLeft ? EXIT_ATTENTION : applied;
 }
 
 const NEXT = 'Next: edit the config, then "lb apply --plan" and "lb apply".';
