@@ -182,8 +182,7 @@ export const NOTHING_APPLIED: Status = {
 async function onlyService(status: Status, name: string): Promise<Status> {
   const services = status.services.filter(({ service }) => service.name === name);
   if (services.length > 0) return { ...status, services };
-  const { didYouMean } = await import("../lib/config/suggest.ts");
+  const { serviceHint } = await import("../lib/config/suggest.ts");
   const names = status.services.map(({ service }) => service.name);
-  const hint = didYouMean(name, names) ?? `services: ${names.join(", ") || "none"}`;
-  throw new LbError("usage", `there is no service ${name}; ${hint}`);
+  throw new LbError("usage", `there is no service ${name}; ${serviceHint(name, names)}`);
 }

@@ -138,9 +138,8 @@ async function withReader<T>(
 }
 
 async function noService(name: string, names: readonly string[]): Promise<LbError> {
-  const { didYouMean } = await import("../lib/config/suggest.ts");
-  const hint = didYouMean(name, names) ?? `services: ${names.join(", ") || "none"}`;
-  return new LbError("usage", `there is no service ${name} in force; ${hint}`);
+  const { serviceHint } = await import("../lib/config/suggest.ts");
+  return new LbError("usage", `there is no service ${name} in force; ${serviceHint(name, names)}`);
 }
 
 function parseTo(text: string): Required<FlowEnd> {

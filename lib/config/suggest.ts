@@ -53,6 +53,11 @@ export function didYouMean(word: string, candidates: readonly string[]): string 
   return name === undefined ? undefined : `did you mean \`${name}\`?`;
 }
 
+/** What to do about a service that is not among those there are. */
+export function serviceHint(name: string, names: readonly string[]): string {
+  return didYouMean(name, names) ?? `services: ${names.join(", ") || "none"}`;
+}
+
 function closest(word: string, candidates: readonly string[]): string | undefined {
   // A third of the letters: more would offer unrelated words, and "rr" for any two letters.
   const limit = Math.max(1, Math.floor(word.length / 3));

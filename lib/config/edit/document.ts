@@ -1,7 +1,7 @@
 import { type Address, formatEndpoint, parseAddress } from "../../model/address.ts";
 import { LbError } from "../../model/error.ts";
 import { isTable, type Table } from "../parse.ts";
-import { didYouMean } from "../suggest.ts";
+import { serviceHint } from "../suggest.ts";
 
 /** Names one backend. Without a port, the only one with this address. */
 interface Place {
@@ -74,8 +74,7 @@ export function findService(document: Table, name: string): number {
   const names = servicesOf(document).map((one) => isTable(one) ? String(one.name) : "");
   const index = names.indexOf(name);
   if (index >= 0) return index;
-  const hint = didYouMean(name, names) ?? `services: ${names.join(", ") || "none"}`;
-  throw new LbError("usage", `there is no service \`${name}\`; ${hint}`);
+  throw new LbError("usage", `there is no service \`${name}\`; ${serviceHint(name, names)}`);
 }
 
 interface Candidate {
