@@ -105,10 +105,13 @@ async function read(places: Places, query: EventQuery): Promise<Reading> {
   }
 }
 
+/** A time without its zone: JavaScript would take it for local, and all that lb prints is UTC. */
+const ZONELESS = /[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?$/;
+
 /** @returns the moment, as of when it is asked for. Milliseconds since 1970 */
 function parseSince(text: string): () => number {
   if (/^\d{4}-\d\d-\d\d/.test(text)) {
-    const at_ms = Date.parse(text);
+    const at_ms = Date.parse(ZONELESS.test(text) ? `${text}Z` : text);
     if (Number.isNaN(at_ms)) {
       throw new InvalidArgumentError('write a date such as "2026-11-20T09:00Z".');
     }

@@ -81,6 +81,29 @@ rootTest(
   }),
 );
 
+rootTest(
+  "--since takes a time without a zone for UTC, wherever lb runs",
+  inFolder(async (folder) => {
+    const store = openStore(`${folder}/state`, OWNER);
+    for (const time of ["08:59:59Z", "09:00:01Z"]) {
+      store.events.add({ at_ms: Date.parse(`2026-11-20T${time}`), kind: "health", message: time });
+    }
+    store.close();
+    for (const since of ["2026-11-20T09:00", "2026-11-20 09:00:00", "2026-11-20T10:00+01:00"]) {
+      const { stdout } = await new Deno.Command(Deno.execPath(), {
+        args: [
+          ...["run", "--quiet", "-A", "main.ts", "events", "--json", "--since", since],
+          ...placed(folder),
+        ],
+        cwd: ROOT,
+        env: { TZ: "Asia/Tokyo" },
+      }).output();
+      const { events } = JSON.parse(new TextDecoder().decode(stdout));
+      assert.deepEqual(events.map((one: { message: string }) => one.message), ["09:00:01Z"], since);
+    }
+  }),
+);
+
 /** A state, and how to have something happen many times at one moment. */
 function withStore(folder: string) {
   const store = openStore(`${folder}/state`, OWNER);
