@@ -55,12 +55,18 @@ function exitCodeOf({ needsAttention }: StatusLook): number {
 /** @returns whether anybody takes it */
 function tellOnce(text: string, { output }: StatusOutput): boolean {
   if (output === undefined) return offer(text);
-  writingTo(
-    output,
-    "--output",
-    () => context.files.replace(output, `${text}\n`, READABLE_BY_ALL),
-  );
+  writingTo(output, "--output", () => {
+    needPlain(output);
+    context.files.replace(output, `${text}\n`, READABLE_BY_ALL);
+  });
   return true;
+}
+
+/** A file takes the place of what is there: of /dev/null, too, and of what a link of another user's leads to. */
+function needPlain(output: string): void {
+  const found = context.files.stat(output);
+  if (!found || found.isFile) return;
+  throw new LbError("usage", `--output: ${output} is there and no plain file: name another one`);
 }
 
 async function textOf(found: StatusLook, options: StatusOutput): Promise<string> {

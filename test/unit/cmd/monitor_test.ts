@@ -29,6 +29,24 @@ rootTest(
 );
 
 rootTest(
+  "status --output takes nothing's place but a file's: no device's, pipe's or link's",
+  inFolder(async (folder) => {
+    const [pipe, link, aim] = [`${folder}/pipe`, `${folder}/link`, `${folder}/aim`];
+    new Deno.Command("mkfifo", { args: [pipe] }).outputSync();
+    Deno.writeTextFileSync(aim, "somebody else's");
+    Deno.symlinkSync(aim, link);
+    for (const path of [pipe, link]) {
+      const before = Deno.lstatSync(path).ino;
+      const { exitCode, stderr } = await lb("status", "--output", path, ...placed(folder));
+      assert.equal(exitCode, 2, path);
+      assert.match(stderr, /no plain file/);
+      assert.equal(Deno.lstatSync(path).ino, before);
+    }
+    assert.equal(Deno.readTextFileSync(aim), "somebody else's");
+  }),
+);
+
+rootTest(
   "events before anything was applied are none, also as JSON",
   inFolder(async (folder) => {
     assert.deepEqual(await lb("events", ...placed(folder)), {
