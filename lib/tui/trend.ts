@@ -57,6 +57,8 @@ export function countedOf(services: readonly ServiceStatus[], at_ms: number): Co
 export function extended(series: Series, at_ms: number, total: number | null): Series {
   if (total === null) return series;
   const last_ms = series.at(-2) ?? -Infinity;
+  // Of a clock that was put back: what was before was of another time.
+  if (at_ms < last_ms - STEP_MS) return [at_ms, total];
   if (at_ms <= last_ms) return series;
   const isClose = last_ms - (series.at(-4) ?? -Infinity) < STEP_MS;
   const kept = isClose ? series.slice(0, -2) : series;

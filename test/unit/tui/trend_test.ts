@@ -56,6 +56,14 @@ Deno.test("a total that is counted anew is no growth, and none that is negative"
   assert.equal(growth(series, 0, 30_000), 10_000 + 10_000);
 });
 
+Deno.test("where the clock is put back rates begin anew, and do not stay as they were", () => {
+  const times = [...looks(2_000, 600_000), 10_000, 15_000, 20_000];
+  let total = 0;
+  const series = seen(times, () => total += 50);
+  assert.equal(series.at(-2), 20_000);
+  assert.equal(rateNow(series), 10);
+});
+
 Deno.test("what is not known is blank, and what is not counted is not zero", () => {
   const series = seen([300_000, 310_000, 600_000], (at_ms) => at_ms);
   assert.deepEqual(parts(series, 600_000, 2).map((part) => part !== undefined), [false, true]);
