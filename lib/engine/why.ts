@@ -65,6 +65,8 @@ export interface WorkerWord {
   readonly reason?: string;
   /** Why the answer may be another one. */
   readonly doubt?: string;
+  /** It looks at limits, and goes on to a backend that has room. @default false: limits are the kernel's */
+  readonly goesOn?: boolean;
 }
 
 /** What an engine cannot see by itself. */

@@ -21,7 +21,7 @@ export async function workerWords(
 }
 
 /** Pure. */
-export function wordOf(
+function wordOf(
   service: PlacedService,
   table: QueueTable | undefined,
   report: WorkerReport | undefined,
@@ -37,22 +37,28 @@ export function wordOf(
   const doubt = report.status?.token === table?.token
     ? undefined
     : "the queue worker chooses by other services than those in force";
-  const reason = reasonOf(service, table, report.status?.uncounted !== undefined);
+  const queued = table?.services.find(({ name }) => name === service.name);
+  const counts = queued !== undefined && looksAtLoad(queued) &&
+    report.status?.uncounted === undefined;
+  const reason = reasonOf(service, queued, counts);
   const message = reason === undefined
     ? `the queue worker (process ${report.pid}) chooses by the same slots as the kernel`
     : `the queue worker (process ${report.pid}) chooses`;
-  return { message, ...reason !== undefined && { reason }, ...doubt !== undefined && { doubt } };
+  return {
+    message,
+    goesOn: counts,
+    ...reason !== undefined && { reason },
+    ...doubt !== undefined && { doubt },
+  };
 }
 
-/** Why its choice cannot be told. @param isUncounted it does not know the connections there are */
+/** Why its choice cannot be told. @param counts it looks at the connections that there are */
 function reasonOf(
-  { name, scheduler }: PlacedService,
-  table: QueueTable | undefined,
-  isUncounted: boolean,
+  { scheduler }: PlacedService,
+  queued: QueueTable["services"][number] | undefined,
+  counts: boolean,
 ): string | undefined {
-  const queued = table?.services.find((one) => one.name === name);
   if (!queued) return "nothing tells what the worker knows of it";
-  const counts = looksAtLoad(queued) && !isUncounted;
   if (counts && followsLoad(scheduler)) {
     return `${scheduler}: it depends on the connections of each backend at that moment`;
   }

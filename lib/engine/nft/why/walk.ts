@@ -205,29 +205,31 @@ class Walk {
   }
 
   /** One of those that the kernel's slots lead to. */
-  #shared(reason: string, without?: PlacedBackend): Way {
-    const shares = this.#shares().filter(({ id }) => id !== without?.id);
+  #shared(reason: string): Way {
+    const shares = this.#shares();
     const only = shares.length === 1 ? this.#backendOf(shares[0]!.id) : undefined;
-    if (only && !without) {
+    if (only) {
       this.#note("slot", `all slots lead to ${nameOf(only)}`);
       return this.#arrive(only);
     }
     return this.#end("shared", { reason, shares });
   }
 
-  #shares(): Share[] {
+  /** @param isMeant of backends that take part */
+  #shares(isMeant: (backend: PlacedBackend) => boolean = () => true): Share[] {
     const { idSlots, verdictSlots, backends } = this.#names;
     const { idSlots: hasIds } = serviceForm(this.#service, this.#slots);
     const led = hasIds
       ? [...this.#elements(idSlots).values()].map((id) => this.#elements(backends).get(id))
       : [...this.#elements(verdictSlots).values()];
-    return sharesOf(led.flatMap((verdict) => this.#leadingTo(verdict)?.id ?? []));
+    const reached = led.flatMap((verdict) => this.#leadingTo(verdict) ?? []);
+    return sharesOf(reached.filter(isMeant).map(({ id }) => id));
   }
 
   #arrive(backend: PlacedBackend, word?: WorkerWord): Way {
     const most = backend.max_connections;
     const count = most > 0 ? this.#ground.active(backend.id) : 0;
-    if (most > 0 && count >= most) return this.#full(backend, word);
+    if (!this.#hasRoom(backend)) return this.#full(backend, word);
     const { chain } = backendNames(backend.id);
     const limit = most > 0 ? `, ${count} of at most ${most} connections now` : "";
     this.#note("backend", `chain ${chain}: to ${nameOf(backend)}${limit}`);
@@ -238,9 +240,17 @@ class Walk {
   #full(backend: PlacedBackend, word?: WorkerWord): Way {
     const message = `${nameOf(backend)} has all its ${backend.max_connections} connections`;
     this.#note("backend", message);
-    if (word) return this.#shared(`${message}: the worker goes on to another one`, backend);
+    const others = word?.goesOn ? this.#shares((other) => this.#hasRoom(other)) : [];
+    if (others.length > 0) {
+      const reason = `${message}: the worker goes on to another one`;
+      return this.#end("shared", { reason, shares: others });
+    }
     const fate = overLimitFate(this.#service.over_limit);
     return this.#end(fate, { reason: `${message}: ${fate}` });
+  }
+
+  #hasRoom({ id, max_connections: most }: PlacedBackend): boolean {
+    return most === 0 || this.#ground.active(id) < most;
   }
 
   #elements(name: string): Elements {

@@ -112,10 +112,18 @@ Deno.test("limits: a service that is full refuses or drops, a full backend does,
   assert.equal(way({ ...limited, over_limit: "drop" }, {}, { active: 2 }).fate, "dropped");
   const backends = [1, 2, 3].map((id) => at(id, { max_connections: 2 }));
   assert.equal(way({ ...SH, backends }, {}, { active: 2 }).fate, "refused");
-  const full = wayIn(queued({ ...SH, backends }), {}, { active: 2 });
+  const worker = { message: "it chooses", goesOn: true };
+  const first = way({ ...SH, backends }).backend!;
+  const roomier = backends.map((one) => one.id === first ? one : { ...one, max_connections: 3 });
+  const full = wayIn(queued({ ...SH, backends: roomier }), {}, { active: 2, worker });
   assert.equal(full.fate, "shared");
   assert.match(full.reason!, /the worker goes on to another one/);
   assert.equal(full.shares!.length, 2);
+  assert.equal(full.shares!.reduce((sum, { share }) => sum + share, 0), 1);
+  const none = wayIn(queued({ ...SH, backends }), {}, { active: 2, worker });
+  assert.equal(none.fate, "refused", "where nobody has room, the worker leaves it to the kernel");
+  const gone = wayIn(queued({ ...SH, backends: roomier }), {}, { active: 2 });
+  assert.equal(gone.fate, "refused", "without a worker limits are the kernel's");
 });
 
 Deno.test("where all slots lead to one, it is told whoever chooses", () => {
