@@ -5,6 +5,7 @@ const ADVICE: Readonly<Record<string, string>> = {
   EACCES: "it cannot be written to: look at owner and mode of each folder of the path",
   EDQUOT: "the quota is used up: free some space there",
   EIO: "the disk failed: look at the kernel log",
+  EISDIR: "a folder is there: give the path of a file",
   ELOOP: "a link of the path leads back to itself: look at the path",
   ENAMETOOLONG: "the path is too long",
   ENOENT: "nothing can be made there: look at the path",

@@ -1,3 +1,4 @@
+import { LbError } from "../model/error.ts";
 import type { FileContent, FilesPort, FileStat } from "./ports.ts";
 
 /** Of a new file that nobody said anything about. */
@@ -20,6 +21,7 @@ export const files: FilesPort = {
   },
 
   replace(path, content, mode) {
+    refuseSpecial(path);
     const target = behindSymlink(path);
     const folder = folderOf(target);
     const kept = mode === undefined ? orNothing(() => Deno.statSync(target)) : undefined;
@@ -95,6 +97,15 @@ function orNothing<T>(act: () => T): T | undefined {
 /** A rename onto a symlink would put a file in its place and leave what it points to as it was. */
 function behindSymlink(path: string): string {
   return orNothing(() => Deno.realPathSync(path)) ?? path;
+}
+
+/** A rename would put a file in the place of /dev/null, or of the link that is /dev/stdout, for the whole machine. */
+function refuseSpecial(path: string): void {
+  const found = orNothing(() => Deno.statSync(path));
+  // In the place of a folder the kernel itself puts no file.
+  if (!found || found.isFile || found.isDirectory) return;
+  const what = "a device, a pipe or a socket";
+  throw new LbError("not-permitted", `${path} is ${what}: give the path of a file`);
 }
 
 /** Only root can give files away, and only where the owner differs is there a need to. */

@@ -58,6 +58,7 @@ export interface FilesPort {
    *
    * @param mode undefined keeps owner and mode of the file that is there, also behind a symlink; a new
    * one gets 0600
+   * @throws {LbError} `not-permitted` where a device, a pipe or a socket is there
    */
   replace(path: string, content: FileContent, mode?: number): void;
   /** What a symlink points to; undefined where there is none. */

@@ -44,6 +44,21 @@ Deno.test("a symlink stays one, and what it points to is replaced", () =>
     assert.equal(files.read(`${folder}/real`), "new");
   }));
 
+Deno.test("no file comes in the place of a pipe, nor of a link to one", () =>
+  inFolder((folder) => {
+    // As /dev/null and /dev/stdout are, which a test must not put at stake.
+    const made = new Deno.Command("mkfifo", { args: [`${folder}/pipe`] }).outputSync();
+    assert.ok(made.success);
+    Deno.symlinkSync("pipe", `${folder}/link`);
+    for (const name of ["pipe", "link"]) {
+      const refused = { code: "not-permitted", message: /give the path of a file$/ };
+      assert.throws(() => files.replace(`${folder}/${name}`, "new", 0o644), refused);
+    }
+    assert.equal(files.stat(`${folder}/link`)?.isSymlink, true);
+    assert.equal(files.stat(`${folder}/pipe`)?.isFile, false);
+    assert.deepEqual(files.list(folder), ["link", "pipe"]);
+  }));
+
 Deno.test("without a mode the file behind a symlink keeps its own, and a new one is private", () =>
   inFolder((folder) => {
     files.replace(`${folder}/real`, "old", 0o640);
