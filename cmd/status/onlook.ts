@@ -41,7 +41,7 @@ export class Onlook {
   async look(): Promise<Picture> {
     const store = await context.readStore(this.#places);
     try {
-      const status = store ? await this.#statusOf(store) : NOTHING_APPLIED;
+      const status = await this.#statusOf(store);
       const doing = activity(this.#places, store);
       return {
         at_ms: context.clock.now_ms(),
@@ -75,8 +75,8 @@ export class Onlook {
     return this.#suspected.filter((object) => before.includes(object));
   }
 
-  async #statusOf(store: Store): Promise<Status> {
-    const status = await statusOf(store, this.#places, this.#known);
+  async #statusOf(store: Store | undefined): Promise<Status> {
+    const status = store ? await statusOf(store, this.#places, this.#known) : NOTHING_APPLIED;
     if (status.revision !== null) return status;
     const { unrecordedRules } = await import("../shared/leftover.ts");
     return { ...status, blocked: await unrecordedRules(this.#places) };
