@@ -117,12 +117,20 @@ export interface Scaled {
   readonly waited: readonly IntentRow[];
 }
 
+/** How a change is gone about. */
+export interface ScaleManner {
+  readonly lockTimeout_ms: number;
+  readonly plan: boolean;
+  /** Told what the config file has in it, with the lock held and before anything changes. @throws what is against it */
+  readonly found?: (text: string) => void;
+}
+
 /** The one way of every change of a service's backends, whoever asks for it. @throws {LbError} */
 export async function scaleBackends(
   places: Places,
   service: string | undefined,
   options: ScaleOptions,
-  { lockTimeout_ms, plan }: { readonly lockTimeout_ms: number; readonly plan: boolean },
+  { lockTimeout_ms, plan, found }: ScaleManner,
 ): Promise<Scaled> {
   const order = orderOf(service, options);
   const notes: string[] = [];
@@ -133,7 +141,7 @@ export async function scaleBackends(
     lockTimeout_ms,
     dryRun: plan,
     async config(machine) {
-      const wanted = await editedConfig(machine.store, places, order, notes);
+      const wanted = await editedConfig(machine.store, places, order, { notes, found });
       if (order.wants.length === 0) return wanted;
       const granted = await grantAll(machine, wanted, order, plan);
       changes = granted.changes;
@@ -312,13 +320,14 @@ async function editedConfig(
   store: Store,
   places: Places,
   order: Order,
-  notes: string[],
+  { notes, found }: Pick<ScaleManner, "found"> & { readonly notes: string[] },
 ): Promise<NewConfig> {
   const { parseConfig } = await import("../lib/config/load.ts");
-  const found = await context.readConfig(places);
-  notes.push(...await unappliedNotes(store, found, places.config));
+  const before = await context.readConfig(places);
+  found?.(before);
+  notes.push(...await unappliedNotes(store, before, places.config));
   refuseLeaving(store, order);
-  const { text, document } = await editedText(found, order, places.config);
+  const { text, document } = await editedText(before, order, places.config);
   const loaded = await parseConfig(text, places.config, document);
   return { loaded, command: order.command };
 }

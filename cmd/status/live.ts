@@ -4,6 +4,7 @@ import { isUnicode } from "../../lib/tui/paint.ts";
 import type { Order } from "../../lib/tui/picture.ts";
 import { type Actions, runScreen } from "../../lib/tui/run.ts";
 import { context, type Places } from "../context.ts";
+import type { ScaleManner } from "../scale.ts";
 import { hearSaid, wantsColour } from "../shared/io.ts";
 import { Onlook } from "./onlook.ts";
 
@@ -31,12 +32,14 @@ function asInProduction(): void {
 
 function actionsOf(places: Places): Actions {
   const onlook = new Onlook(places);
+  // The config file as it was when the plan that is shown was made.
+  let planned: string | undefined;
   return {
     look: () => onlook.look(),
     history: () => onlook.history(),
     readOnly: () => readOnlyReason(places),
-    plan: (order) => planText(places, order),
-    apply: (order) => applyText(places, order),
+    plan: (order) => planText(places, order, (text) => planned = text),
+    apply: (order) => applyText(places, order, (text) => refuseOther(text, planned, places)),
     explain: async ({ flow, service }) =>
       await (await import("../why.ts")).whyLines(places, flow, service),
   };
@@ -54,10 +57,20 @@ async function readOnlyReason(places: Places): Promise<string | undefined> {
   }
 }
 
+/** The whole file is applied: what was written into it since was not in the plan that somebody has agreed to. @throws {LbError} */
+function refuseOther(text: string, planned: string | undefined, { config }: Places): void {
+  if (text === planned) return;
+  throw new LbError(
+    "config-invalid",
+    `${config} has been edited since this plan was made, and its edits would come with it; ` +
+      "nothing was changed: ask again to see the plan of it as it is now",
+  );
+}
+
 /** As `lb scale … --plan` prints it. */
-async function planText(places: Places, order: Order): Promise<readonly string[]> {
+async function planText(places: Places, order: Order, found: Found): Promise<readonly string[]> {
   const { outcomeText } = await import("../../lib/report/outcome.ts");
-  const { outcome } = await scaled(places, order, true);
+  const { outcome } = await scaled(places, order, { plan: true, found });
   const { warnings, blocked } = outcome;
   return [
     ...warnings.map((text) => `warning: ${text}`),
@@ -67,17 +80,27 @@ async function planText(places: Places, order: Order): Promise<readonly string[]
 }
 
 /** What is worth a word of what was done. */
-async function applyText(places: Places, order: Order): Promise<readonly string[]> {
-  const { outcome } = await scaled(places, order, false);
+async function applyText(places: Places, order: Order, found: Found): Promise<readonly string[]> {
+  const { outcome } = await scaled(places, order, { plan: false, found });
   const revision = outcome.revision === null ? [] : [`revision ${outcome.revision}`];
   return [...revision, ...outcome.blocked.map((text) => `attention: ${text}`)];
 }
 
+/** Is told the text of the config file. */
+type Found = NonNullable<ScaleManner["found"]>;
+
 /** By the way of `lb scale`. */
-async function scaled(places: Places, { service, address, port, wish }: Order, plan: boolean) {
+async function scaled(
+  places: Places,
+  { service, address, port, wish }: Order,
+  manner: Pick<ScaleManner, "plan" | "found">,
+) {
   const { NO_CHANGES, scaleBackends } = await import("../scale.ts");
   const options = wish.kind === "weight"
     ? { ...NO_CHANGES, weight: [{ address, port, weight: wish.weight }] }
     : { ...NO_CHANGES, [wish.kind]: [{ address, port }] };
-  return await scaleBackends(places, service, options, { lockTimeout_ms: PATIENCE_MS, plan });
+  return await scaleBackends(places, service, options, {
+    lockTimeout_ms: PATIENCE_MS,
+    ...manner,
+  });
 }

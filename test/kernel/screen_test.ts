@@ -139,6 +139,31 @@ test("maintenance and weights come about as planned, lb.toml with them", async (
   });
 });
 
+test("what was written into lb.toml after the plan was shown is not applied with it", async (lab) => {
+  await applyText(lab, TWO);
+  await onScreen(await Terminal.open(argvOf(lab, "web")), async (terminal) => {
+    await terminal.shows(/› · \S+\.11:8080 /);
+    await terminal.press("m");
+    await terminal.shows(/y does it/);
+    lab.balancer.writeConfig(serviceText({ weights: [100, 50], families: [4] }));
+    await terminal.press("y");
+    await terminal.shows(/has been edited since this plan was made/);
+    await terminal.press("Escape", "m");
+    await terminal.shows(/y does it/);
+    await terminal.press("y");
+    await terminal.shows(/■ \S+\.11:8080 /);
+  });
+});
+
+test("a state that is gone while its rules are in force is told", async (lab) => {
+  await applyText(lab, TWO);
+  await onScreen(await Terminal.open(argvOf(lab)), async (terminal) => {
+    await terminal.shows(/› · web/);
+    Deno.removeSync(`${lab.topology.folder}/state`, { recursive: true });
+    await terminal.shows(/! nft: there are rules that an lb left/);
+  });
+});
+
 test("the screen is whole at any size, before and after it is resized", async (lab) => {
   await applyText(lab, TWO);
   const sizes = [{ columns: 60, rows: 15 }, { columns: 80, rows: 24 }, { columns: 200, rows: 60 }];
