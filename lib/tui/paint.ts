@@ -28,7 +28,7 @@ const COLOURLESS: Readonly<Record<Look, string>> = { ...CODES, good: "", odd: "1
 const ASCII: Readonly<Record<string, string>> = {
   ...{ "›": ">", "●": "o", "✗": "x", "↓": "v", "↑": "^", "■": "#", "○": "-", "·": "." },
   ...{ "▁": "_", "▂": ".", "▃": ",", "▄": "-", "▅": "=", "▆": "+", "▇": "*", "█": "#" },
-  ...{ "─": "-", "…": "~", "–": "-" },
+  ...{ "─": "-", "…": "~", "–": "-", "→": ">" },
 };
 
 /** A line as bytes for the terminal mean it. Nothing that came from elsewhere can steer the terminal. Pure. */

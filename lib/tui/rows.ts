@@ -13,7 +13,9 @@ export function standingOf(
   { intent, health, effective_weight, check_ms }: BackendStatus,
 ): Standing {
   if (intent === "maintenance" || intent === "drain") return intent;
-  if (health === "unhealthy") return "failing";
+  // Unknown after a check: it has failed every one so far, and "lb status" ends with 1 for it.
+  const isUnwell = health === "unhealthy" || health === "unknown" && check_ms !== null;
+  if (isUnwell) return "failing";
   if (effective_weight === 0) return "idle";
   return health === "unknown" || check_ms === null ? "unchecked" : "well";
 }

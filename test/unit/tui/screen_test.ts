@@ -7,6 +7,7 @@ import { stripVTControlCharacters } from "node:util";
 import { BINDINGS } from "../../../lib/tui/keys.ts";
 import { textWidth, widthOf } from "../../../lib/tui/line.ts";
 import { isUnicode, painted } from "../../../lib/tui/paint.ts";
+import { standingOf } from "../../../lib/tui/rows.ts";
 import type { Event, Size, State } from "../../../lib/tui/state.ts";
 import { update } from "../../../lib/tui/update.ts";
 import { screen } from "../../../lib/tui/view/screen.ts";
@@ -120,6 +121,17 @@ Deno.test("nothing that was told by others steers the terminal", () => {
   const evil = "\x1b[2J\x07\u009b31m\r\n";
   const text = painted([{ text: evil }], { colour: true, unicode: true });
   assert.doesNotMatch(text, /\p{Control}/u);
+});
+
+Deno.test("who has failed every check so far has the sign of the unhealthy, and not that of a weight of 0", () => {
+  const [one] = SERVICES[0]!.backends;
+  const unknown = { ...one!, intent: "ready", health: "unknown", effective_weight: 0 } as const;
+  assert.equal(standingOf({ ...unknown, check_ms: 0.2 }), "failing");
+  assert.equal(standingOf({ ...unknown, check_ms: null }), "idle");
+});
+
+Deno.test("arrows of what lb tells are told in ASCII, too", () => {
+  assert.equal(painted([{ text: "0 → 1" }], { colour: false, unicode: false }), "0 > 1");
 });
 
 Deno.test("the locale tells whether there is more than ASCII", () => {
