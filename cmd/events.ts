@@ -117,8 +117,20 @@ function parseSince(text: string): () => number {
     }
     return () => at_ms;
   }
-  const ago_ms = parsePatience(text);
+  const ago_ms = agoOf(text);
   return () => context.clock.now_ms() - ago_ms;
+}
+
+/** Whoever wrote neither is told of both. */
+function agoOf(text: string): number {
+  try {
+    return parsePatience(text);
+  } catch (error) {
+    if (!(error instanceof InvalidArgumentError)) throw error;
+    throw new InvalidArgumentError(
+      'write a time such as "10m" or "1h", or a date such as "2026-11-20T09:00Z".',
+    );
+  }
 }
 
 function collectKind(text: string, before: readonly EventKind[]): EventKind[] {
