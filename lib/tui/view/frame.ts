@@ -48,6 +48,10 @@ export function attentionLines(state: State, rows: number): Line[] {
 /** Longer than that is no news. */
 const FULL_MS_MAX = 24 * 3_600_000;
 
+/** Of an emptier table it is news only where it is so near: entries gather wherever traffic begins. */
+const TELLING_RATIO = 0.1;
+const NEAR_MS = 10 * 60_000;
+
 /** A table of connections that is this full is short of room, as `lb doctor` has it. */
 const FULL_RATIO = 0.8;
 
@@ -71,9 +75,10 @@ function conntrackPart({ picture, filling }: State) {
   })`;
   const full_ms = filling && filling > 0 ? (fill.max - fill.count) / filling * 1000 : Infinity;
   const isShort = fill.count >= fill.max * FULL_RATIO;
-  const then = full_ms < FULL_MS_MAX ? `, full in ${duration(full_ms)}` : "";
+  const isTelling = full_ms < (fill.count >= fill.max * TELLING_RATIO ? FULL_MS_MAX : NEAR_MS);
+  const then = isTelling ? `, full in ${duration(full_ms)}` : "";
   const text = `${isShort ? "! " : ""}${share}${then}`;
-  return span(text, isShort || full_ms < 3_600_000 ? "odd" : undefined);
+  return span(text, isShort || isTelling && full_ms < 3_600_000 ? "odd" : undefined);
 }
 
 function queuePart({ headroom: { queues } }: NonNullable<State["picture"]>) {

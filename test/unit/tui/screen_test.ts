@@ -148,3 +148,18 @@ Deno.test("a countdown goes on between two looks", () => {
   const later: Event = { kind: "time", now_ms: NOW_MS + 5_000 };
   assert.match(shown(update(state, later).state), /drain: 37 s, 12 left/);
 });
+
+Deno.test("when the table of connections will be full is told where that is near, or it is no longer nearly empty", () => {
+  /** So many a second more, of 262,144. */
+  const told = (count: number, filling: number) => {
+    const conntrack = { count, max: 262_144 };
+    const picture = pictureOf(SERVICES, NOW_MS, { headroom: { conntrack, queues: [] } });
+    const state = { ...after([{ kind: "picture", picture }]), filling };
+    return /full in [\w ]+/.exec(shown(state))?.[0];
+  };
+  assert.equal(told(2_000, 10), undefined);
+  assert.equal(told(2_000, 1_000), "full in 4 min");
+  assert.equal(told(100_000, 10), "full in 4 h");
+  assert.equal(told(100_000, 1), undefined);
+  assert.equal(told(100_000, -10), undefined);
+});
