@@ -1,9 +1,12 @@
 import type { LoadedConfig } from "../lib/config/load.ts";
 import type { Outcome } from "../lib/reconcile/outcome.ts";
+import type { Machine } from "../lib/reconcile/request.ts";
 import type { Store } from "../lib/store/store.ts";
+import type { TrialRecord } from "./apply/trial.ts";
 import { change, report } from "./change/change.ts";
+import { endTrial } from "./change/trial.ts";
 import { context, type Places } from "./context.ts";
-import { type End, examples, lockingCommand, placesOf } from "./shared/options.ts";
+import { type End, examples, lockingCommand, parseTrialTime, placesOf } from "./shared/options.ts";
 
 /** Services that are named in one sentence. */
 const NAMED_MAX = 6;
@@ -14,21 +17,36 @@ export function applyCommand(end: End) {
     .summary("bring the kernel to the config")
     .description("Brings the kernel to the config. Needs no earlier init; safe to run again.")
     .option("--plan", "print what would change, and change nothing", false)
+    .option(
+      "--confirm <time>",
+      "then take it back by itself, unless it is confirmed within this time",
+      parseTrialTime,
+    )
     .option("--migrate", "move services to the engines that are best for them now", false)
     .addHelpText(
       "after",
       examples(
         ["lb apply --plan", "what would change"],
         ["lb apply", "do it"],
+        [
+          "lb apply --confirm 60s",
+          "do it, and undo it unless you say within a minute that all is well",
+        ],
         ["lb apply --migrate --plan", "what would move, and what becomes of connections"],
         ["lb apply --json | jq .changes", "for scripts"],
       ),
     )
     .action(async (options) => {
       context.needRoot("apply");
-      const { lockTimeout: lockTimeout_ms, plan, migrate } = options;
-      const outcome = await applyConfig(placesOf(options), { lockTimeout_ms, plan, migrate });
-      end(await report(outcome, { json: options.json, planned: plan }));
+      const { lockTimeout: lockTimeout_ms, plan, migrate, json, confirm: confirm_ms } = options;
+      const places = placesOf(options);
+      const how = { lockTimeout_ms, plan, migrate, confirm_ms };
+      const outcome = await applyConfig(places, how);
+      if (confirm_ms === undefined || plan) {
+        return end(await report(outcome, { json, planned: plan }));
+      }
+      const { tellTrial } = await import("./apply/trial.ts");
+      end(await tellTrial(places, outcome, { json, lockTimeout_ms }));
     });
 }
 
@@ -38,6 +56,8 @@ export interface ApplyOptions {
   readonly plan: boolean;
   /** @default false */
   readonly migrate?: boolean;
+  /** It is taken back unless it is confirmed in this time. @default it stays */
+  readonly confirm_ms?: number;
   /** What the file is to say, where it has not been written yet. */
   readonly text?: string;
 }
@@ -45,10 +65,14 @@ export interface ApplyOptions {
 /** What `lb apply` does, but for its report. */
 export async function applyConfig(
   places: Places,
-  { lockTimeout_ms, plan, migrate = false, text }: ApplyOptions,
+  { lockTimeout_ms, plan, migrate = false, confirm_ms, text }: ApplyOptions,
 ): Promise<Outcome> {
   const early = text === undefined ? await refuseEarly(places) : undefined;
   const warnings: string[] = [];
+  const trial = confirm_ms === undefined || plan ? undefined : await newTrial(confirm_ms);
+  const command = ["lb apply", ...migrate ? ["--migrate"] : [], ...trial ? ["--confirm"] : []].join(
+    " ",
+  );
   const outcome = await change({
     places,
     lockTimeout_ms,
@@ -57,23 +81,38 @@ export async function applyConfig(
     text: async () => text ?? await context.readConfig(places),
     file: places.config,
     isMove: migrate,
-    async target({ store }, text) {
+    async target(machine, text) {
       const { parseConfig } = await import("../lib/config/load.ts");
       const isKnown = early !== undefined && early.text === text;
       const loaded = isKnown ? early : await parseConfig(text!, places.config);
       if (loaded.config.services.length === 0) {
-        warnings.push(...await allGone(store, places.config));
+        warnings.push(...await allGone(machine.store, places.config));
       }
-      if (!migrate) return { loaded, command: "lb apply" };
-      const { NOTHING_HELD } = await import("../lib/reconcile/selection.ts");
-      return { loaded, command: "lb apply --migrate", held: NOTHING_HELD };
+      const held = migrate
+        ? (await import("../lib/reconcile/selection.ts")).NOTHING_HELD
+        : undefined;
+      return { loaded, command, held, undo: trial?.begin(machine) };
     },
     after: async (machine, outcome) => {
       const { lookAfterDrains } = await import("./change/drains.ts");
-      return await lookAfterDrains(machine, outcome, { places, lockTimeout_ms });
+      const told = trial?.settle(machine, outcome) ?? confirmed(machine, outcome);
+      return await lookAfterDrains(machine, told, { places, lockTimeout_ms });
     },
   });
   return { ...outcome!, warnings: [...warnings, ...outcome!.warnings] };
+}
+
+async function newTrial(confirm_ms: number): Promise<TrialRecord> {
+  const { TrialRecord } = await import("./apply/trial.ts");
+  return new TrialRecord(confirm_ms);
+}
+
+/** Whoever applies without a condition confirms what was on trial. */
+function confirmed({ store }: Machine, outcome: Outcome): Outcome {
+  const trial = endTrial(store);
+  if (!trial) return outcome;
+  const note = `revision ${trial.revision} was on trial, and is confirmed by this`;
+  return { ...outcome, notes: [...outcome.notes, note] };
 }
 
 /** What is wrong with the config of a first apply is said before a state is made for it. */

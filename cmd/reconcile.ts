@@ -10,6 +10,7 @@ import { change, exitCodeOf, report } from "./change/change.ts";
 import { context, type Places } from "./context.ts";
 import type { DrainRun } from "./change/drains.ts";
 import { fail, printJson, say } from "./shared/io.ts";
+import { takeBackDue } from "./change/trial.ts";
 import { News } from "./change/news.ts";
 import { type End, examples, lockingCommand, parsePatience, placesOf } from "./shared/options.ts";
 
@@ -90,8 +91,9 @@ function passOf(places: Places): Pass {
       text: ({ store }) => Promise.resolve(store.revisions.latestApplied()?.config_text),
       async check(machine) {
         if (skipped > 0) machine.store.passes.skip(skipped);
+        early = await takeBackDue(machine, { file: places.config, patience_ms: lockTimeout_ms });
         if (isDue === NOBODY) return [];
-        early = await drainsDue(machine, run);
+        early ??= await drainsDue(machine, run);
         return [...early?.health ?? [], ...await checkBackends(machine, configIn, isDue)];
       },
       async target({ store }) {
@@ -269,14 +271,15 @@ async function printSum(total: Outcome, count: PassCount): Promise<void> {
   printJson({ ...outcomeJson(total), ...count });
 }
 
-/** When something is due for drains; undefined also where the state cannot be read just now. */
+/** When something is due for drains or a trial; undefined also where the state cannot be read just now. */
 async function nextWakeIn(places: Places): Promise<number | undefined> {
   try {
     const store = await context.readStore(places);
     try {
-      if (!store || store.intents.isIdle()) return undefined;
+      const trial_ms = store?.trials.open()?.until_ms;
+      if (!store || store.intents.isIdle()) return trial_ms;
       const { nextWake } = await import("../lib/reconcile/drain/drain.ts");
-      return nextWake(store);
+      return earliest(nextWake(store), trial_ms);
     } finally {
       store?.close();
     }
@@ -284,6 +287,11 @@ async function nextWakeIn(places: Places): Promise<number | undefined> {
     if (error instanceof LbError) return undefined;
     throw error;
   }
+}
+
+function earliest(...times: readonly (number | undefined)[]): number | undefined {
+  const known = times.filter((time) => time !== undefined);
+  return known.length > 0 ? Math.min(...known) : undefined;
 }
 
 async function nothingInForce(places: Places): Promise<Outcome> {

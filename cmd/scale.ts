@@ -13,6 +13,7 @@ import { report } from "./change/change.ts";
 import { changeConfig, type NewConfig } from "./change/config_change.ts";
 import { context, type Places } from "./context.ts";
 import { lookAfterDrains, withChanges, without } from "./change/drains.ts";
+import { refuseOnTrial } from "./change/trial.ts";
 import {
   collect,
   type Endpoint,
@@ -141,6 +142,7 @@ export async function scaleBackends(
     lockTimeout_ms,
     dryRun: plan,
     async config(machine) {
+      refuseOnTrial(machine.store);
       const wanted = await editedConfig(machine.store, places, order, { notes, found });
       if (order.wants.length === 0) return wanted;
       const granted = await grantAll(machine, wanted, order, plan);

@@ -44,7 +44,8 @@ async function lookAfter(
   const notes = [...outcome.notes, ...result.notes];
   const told = await withChanges({ ...outcome, notes }, result.changes, machine);
   const sum = await orBlocked(told, () => clearAway(machine, told, loaded, result, run));
-  const { removals } = result;
+  // A revision on top of one that is on trial would be in its way: they leave when that is over.
+  const removals = machine.store.trials.open() ? [] : result.removals;
   if (removals.length === 0) return sum;
   return await orBlocked(sum, () => removeAll(machine, sum, removals, run));
 }

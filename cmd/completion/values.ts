@@ -23,6 +23,7 @@ export const SOURCES: Readonly<Record<string, Source>> = {
   "--state": folders,
   "--run-dir": folders,
   "--lock-timeout": unknown,
+  "apply --confirm": unknown,
   "queue --unit": files,
   "init --service": unknown,
   "init --vip": unknown,

@@ -78,6 +78,16 @@ export function parsePause(text: string): number {
   throw new InvalidArgumentError('write a time from 200ms on, such as "2s".');
 }
 
+/** The same for how long a change is on trial. @throws {InvalidArgumentError} */
+export function parseTrialTime(text: string): number {
+  const time_ms = parseDuration(text) ?? 0;
+  if (time_ms >= TRIAL_MS_MIN && time_ms <= TRIAL_MS_MAX) return time_ms;
+  throw new InvalidArgumentError('write a time from 1s to 24h, such as "60s" or "5m".');
+}
+
+const TRIAL_MS_MIN = 1_000;
+const TRIAL_MS_MAX = 24 * 3_600_000;
+
 /** Who looks more often looks at what the looking costs. */
 const PAUSE_MS_MIN = 200;
 

@@ -27,12 +27,12 @@ export function rollbackTarget(revisions: Revisions, wanted: number | undefined)
   throw unfit(revisions, `revision ${wanted} failed, it was never in force (${why})`);
 }
 
-/** After an uninstall, what was there before it. */
+/** After an uninstall, what was there before it; and never what was taken back because nobody had confirmed it. */
 function previous(revisions: Revisions): Revision {
   let found = revisions.latestApplied();
   do {
     found = found && revisions.appliedBefore(found.revision);
-  } while (found?.config_text === "");
+  } while (found && (found.config_text === "" || found.outcome === "reverted"));
   if (!found) throw new LbError("usage", "there is no earlier revision to go back to");
   return found;
 }

@@ -7,6 +7,7 @@ import { intentsOf } from "../health/drain.ts";
 import { HASTY_MS } from "../host/neighbour/observe.ts";
 import type { Sample } from "../model/sample.ts";
 import type { DesiredState } from "../model/state.ts";
+import type { Trial } from "../model/trial.ts";
 import { findDrift } from "./drift.ts";
 import { knownStandings } from "./health/health.ts";
 import { observeLoads, unreadLoads } from "./health/load.ts";
@@ -35,6 +36,8 @@ export interface Status {
   /** null where nothing was ever applied. */
   readonly revision: number | null;
   readonly applied_at_ms: number | null;
+  /** What is in force until somebody confirms it; undefined: it is there to stay. */
+  readonly trial?: Trial;
   /** Objects repaired in the last pass. */
   readonly drift_last_pass: number;
   /** When the last pass was; null where none ever was. Milliseconds since 1970. */
@@ -112,6 +115,7 @@ function recordedStatus(
 ) {
   const latest = store.revisions.latestApplied();
   const pass = store.passes.last();
+  const trial = store.trials.open();
   const isEdited = Boolean(latest?.config_text) && latest?.config_text !== about.config_text;
   return {
     version,
@@ -120,6 +124,7 @@ function recordedStatus(
     ...isEdited && { config_trouble: about.config_trouble },
     revision: latest?.revision ?? null,
     applied_at_ms: latest?.finished_at_ms ?? null,
+    ...trial && { trial },
     drift_last_pass: pass?.drift ?? 0,
     last_pass_at_ms: store.passes.lastAt(),
     skipped_passes: pass?.skipped ?? 0,

@@ -6,6 +6,7 @@ const OUTCOME_STYLES: Readonly<Record<Revision["outcome"], Style>> = {
   applied: "green",
   failed: "red",
   interrupted: "yellow",
+  reverted: "yellow",
 };
 
 /** How a config differs from the one that was in force before it. */

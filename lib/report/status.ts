@@ -1,6 +1,7 @@
 import { formatPrefix } from "../model/address.ts";
 import { totalsOf } from "../model/sample.ts";
 import { formatPorts } from "../model/service.ts";
+import type { Trial } from "../model/trial.ts";
 import type { WorkerReport } from "../reconcile/queue.ts";
 import type { DrainStatus, ServiceStatus, Status } from "../reconcile/status.ts";
 
@@ -10,6 +11,7 @@ export function statusJson(status: Status): Record<string, unknown> {
     version: status.version,
     revision: status.revision,
     applied_at: status.applied_at_ms === null ? null : isoTime(status.applied_at_ms),
+    trial: status.trial ? trialJson(status.trial) : null,
     last_pass_at: status.last_pass_at_ms === null ? null : isoTime(status.last_pass_at_ms),
     drift: status.drift_last_pass,
     skipped_passes: status.skipped_passes,
@@ -21,6 +23,10 @@ export function statusJson(status: Status): Record<string, unknown> {
     ...(status.worker && { worker: workerJson(status.worker) }),
     services: status.services.map(serviceJson),
   };
+}
+
+function trialJson({ back_to, until_ms }: Trial) {
+  return { back_to, until: isoTime(until_ms) };
 }
 
 function workerJson({ state, pid, status }: WorkerReport) {

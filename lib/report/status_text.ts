@@ -1,6 +1,7 @@
 import { formatEndpoint, formatPrefix } from "../model/address.ts";
 import { type Rates, totalsOf } from "../model/sample.ts";
 import { familiesOf, formatPorts } from "../model/service.ts";
+import { trialWords } from "../model/trial.ts";
 import type { BackendStatus, ServiceStatus, Status } from "../reconcile/status.ts";
 import { type WorkerReport, workerTrouble } from "../reconcile/queue.ts";
 import { type Cell, fitColumns, wrapped } from "./fit.ts";
@@ -20,6 +21,7 @@ export function statusText(status: Status, paint: Paint, width = Infinity): stri
   return [
     ...wrapped(head, width),
     ...warnings([
+      ...status.trial ? [trialWords(status.trial)] : [],
       ...status.config_edited ? [editedText(status)] : [],
       ...status.drifted.map((object) =>
         `${object} is not as it was applied; "lb reconcile" puts it right`

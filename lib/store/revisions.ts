@@ -23,8 +23,11 @@ export interface RevisionEnd {
 /** One run that set out to change something. */
 export interface Revision extends RevisionStart {
   readonly revision: number;
-  /** `interrupted`: it never said how it ended, so it was cut off, or is running right now. */
-  readonly outcome: RevisionEnd["outcome"] | "interrupted";
+  /**
+   * `interrupted`: it never said how it ended, so it was cut off, or is running right now. `reverted`: it was
+   * applied on trial, and nobody has confirmed it.
+   */
+  readonly outcome: RevisionEnd["outcome"] | "interrupted" | "reverted";
   readonly finished_at_ms: number | null;
   readonly detail: string | null;
 }
@@ -54,7 +57,8 @@ const BYTES_MAX = 64_000_000;
 /** That many are kept whatever their size. */
 const REVISIONS_MIN = 10;
 
-const COLUMNS = `revision, at_ms, who, command, coalesce(outcome, 'interrupted') AS outcome,
+const COLUMNS = `revision, at_ms, who, command,
+  iif(reverted_at_ms IS NULL, coalesce(outcome, 'interrupted'), 'reverted') AS outcome,
   finished_at_ms, detail`;
 
 const TABLES = "revision JOIN config_text USING (revision)";
@@ -98,7 +102,8 @@ export class Revisions {
            ) WHERE place > ? OR (place > ? AND bytes > ?)
          )
          AND revision NOT IN (SELECT max(revision) FROM revision WHERE outcome = 'applied')
-         AND revision NOT IN (SELECT revision FROM committed)`,
+         AND revision NOT IN (SELECT revision FROM committed)
+         AND revision NOT IN (SELECT back_to FROM trial WHERE back_to IS NOT NULL)`,
       REVISIONS_MAX,
       REVISIONS_MIN,
       BYTES_MAX,
@@ -116,6 +121,11 @@ export class Revisions {
       end.finished_at_ms,
       revision,
     );
+  }
+
+  /** It was in force, and was taken back by itself. @param at_ms since 1970 */
+  markReverted(revision: number, at_ms: number): void {
+    this.#db.run("UPDATE revision SET reverted_at_ms = ? WHERE revision = ?", at_ms, revision);
   }
 
   /** Puts on record which engine each service is on, as JSON by their names. */

@@ -19,6 +19,7 @@ import { Revisions } from "./revisions.ts";
 import { Samples } from "./samples.ts";
 import { SettledState } from "./settled.ts";
 import { TakeOvers } from "./taken_over.ts";
+import { Trials } from "./trials.ts";
 
 /** The database's name inside the state folder. */
 export const DATABASE_NAME = "lb.db";
@@ -40,6 +41,7 @@ export class Store {
   readonly opened: Opened;
   readonly takeOvers: TakeOvers;
   readonly samples: Samples;
+  readonly trials: Trials;
   readonly #db: Database;
 
   constructor(db: Database) {
@@ -59,6 +61,7 @@ export class Store {
     this.opened = new Opened(db);
     this.takeOvers = new TakeOvers(db);
     this.samples = new Samples(db);
+    this.trials = new Trials(db);
   }
 
   /** The journal of what was changed on this boot, in this network namespace. */

@@ -1,3 +1,4 @@
+import { trialWords } from "../model/trial.ts";
 import { plural } from "./words.ts";
 import type { State } from "./state.ts";
 import { chosenService } from "./state.ts";
@@ -33,12 +34,13 @@ export function attentionOf({ picture, trouble }: State): string[] {
     `${plural(status.drifted.length, "object")} not as applied (${status.drifted[0]}); ` +
     '"lb reconcile" puts it right',
   ];
+  const trial = status.trial ? [trialWords(status.trial)] : [];
   const edited = status.config_edited ? [editedText(status)] : [];
   const panics = status.services.filter(({ panic_since_ms }) => panic_since_ms !== undefined)
     .map(({ service }) =>
       `${service.name} is in panic: more backends fail than is believed, connections go where they went before`
     );
-  return [...failed, ...panics, ...status.blocked, ...drifted, ...edited];
+  return [...failed, ...trial, ...panics, ...status.blocked, ...drifted, ...edited];
 }
 
 function editedText({ config_trouble }: { readonly config_trouble?: string }): string {

@@ -12,6 +12,7 @@ import { outbox } from "./011_outbox.ts";
 import { load } from "./012_load.ts";
 import { takenOver } from "./013_taken_over.ts";
 import { samples } from "./014_samples.ts";
+import { trial } from "./015_trial.ts";
 import type { Migration } from "./migration.ts";
 
 /** Every step, oldest first. */
@@ -30,6 +31,7 @@ export const MIGRATIONS: readonly Migration[] = [
   load,
   takenOver,
   samples,
+  trial,
 ];
 
 /** The schema this lb works with. */

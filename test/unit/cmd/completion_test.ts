@@ -63,6 +63,7 @@ Deno.test("options are those of the command, but for hidden ones and those that 
   for (const { value, what } of candidates) assert.ok(what, value);
   assert.deepEqual(values, [
     "--plan",
+    "--confirm",
     "--migrate",
     "--state",
     "--run-dir",

@@ -27,6 +27,7 @@ Deno.test("status as JSON has the names and units of the contract", () => {
     version: "0.1.0",
     revision: 7,
     applied_at: "2026-11-20T09:00:00.000Z",
+    trial: null,
     last_pass_at: "2026-11-20T09:01:00.000Z",
     drift: 2,
     skipped_passes: 0,

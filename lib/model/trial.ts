@@ -1,0 +1,34 @@
+/**
+ * A revision that is in force until its time is over, unless somebody confirms it: commit-confirm, as routers have it
+ * (Junos `commit confirmed`).
+ */
+export interface Trial {
+  readonly revision: number;
+  /** The revision that comes back; null: nothing was applied before it. */
+  readonly back_to: number | null;
+  /** Milliseconds since 1970. */
+  readonly until_ms: number;
+}
+
+/** Nobody has confirmed it in time. Pure. */
+export function isOver({ until_ms }: Trial, now_ms: number): boolean {
+  return now_ms >= until_ms;
+}
+
+/** What comes back, for the end of a sentence. Pure. */
+export function backWords({ back_to }: Trial): string {
+  return back_to === null ? "to nothing, as before" : `to revision ${back_to}`;
+}
+
+/** That it is on trial, in a sentence. Pure. */
+export function trialWords(trial: Trial): string {
+  return `revision ${trial.revision} is on trial until ${
+    untilWords(trial)
+  }: "lb apply" keeps it, ` +
+    `else it goes back ${backWords(trial)}`;
+}
+
+/** When its time is over, to the second. Pure. */
+export function untilWords({ until_ms }: Trial): string {
+  return new Date(until_ms).toISOString().replace(/\.\d+Z$/, "Z");
+}
