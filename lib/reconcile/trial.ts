@@ -32,7 +32,7 @@ async function configBefore({ store }: Machine, { back_to }: Trial): Promise<Loa
 
 function record({ store, kernel: { clock } }: Machine, trial: Trial): void {
   const at_ms = clock.now_ms();
-  const message = `revision ${trial.revision} was not confirmed in time: back ${backWords(trial)}`;
+  const message = `revision ${trial.revision} was not confirmed: back ${backWords(trial)}`;
   store.transaction(() => {
     store.revisions.markReverted(trial.revision, at_ms);
     store.trials.end();
