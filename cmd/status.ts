@@ -1,12 +1,8 @@
 import { Option } from "@commander-js/extra-typings";
-import type { LoadedConfig } from "../lib/config/load.ts";
-import { formatEndpoint } from "../lib/model/address.ts";
 import { LbError } from "../lib/model/error.ts";
 import type { ServiceStatus, Status } from "../lib/reconcile/status.ts";
-import type { Store } from "../lib/store/store.ts";
 import { calmly } from "./shared/calm.ts";
 import { context, type Places } from "./context.ts";
-import type { readFacts } from "./shared/machine.ts";
 import {
   type End,
   examples,
@@ -16,7 +12,6 @@ import {
   plainPath,
 } from "./shared/options.ts";
 import type { StatusLook, StatusOutput } from "./status/output.ts";
-import { VERSION } from "./shared/version.ts";
 
 interface StatusOptions extends StatusOutput {
   readonly once: boolean;
@@ -67,9 +62,19 @@ export function statusCommand(end: End) {
 
 /** One look. */
 async function lookAt(places: Places, name: string | undefined): Promise<StatusLook> {
-  const status = await calmly(places, () => currentStatus(places), isDrifted);
+  const status = await calmly(places, () => statusNow(places), isDrifted);
   const shown = name === undefined ? status : await onlyService(status, name);
   return { status: shown, needsAttention: needsAttention(shown) };
+}
+
+async function statusNow(places: Places): Promise<Status> {
+  const store = await context.readStore(places);
+  try {
+    const { currentStatus } = await import("./status/state.ts");
+    return await currentStatus(places, store);
+  } finally {
+    store?.close();
+  }
 }
 
 /** Somebody sits there and sees what is printed. */
@@ -95,89 +100,6 @@ function isUnwell({ backends, panic_since_ms }: ServiceStatus): boolean {
       health !== "healthy" && check_ms !== null && intent !== "maintenance"
     );
 }
-
-async function currentStatus(places: Places): Promise<Status> {
-  const store = await context.readStore(places);
-  const status = store ? await statusOf(store, places) : NOTHING_APPLIED;
-  if (status.revision !== null) return status;
-  const { unrecordedRules } = await import("./shared/leftover.ts");
-  return { ...status, blocked: await unrecordedRules(places) };
-}
-
-/** What a look need not find out anew each time. */
-export interface Known {
-  readonly loaded: (store: Store) => Promise<LoadedConfig | undefined>;
-  readonly facts: typeof readFacts;
-}
-
-/** The state of everything. @param known @default finds out everything; the store is closed then */
-export async function statusOf(store: Store, places: Places, known?: Known): Promise<Status> {
-  try {
-    const [{ appliedConfig }, { readFacts }, { readStatus }] = await Promise.all([
-      import("./shared/applied.ts"),
-      import("./shared/machine.ts"),
-      import("../lib/reconcile/status.ts"),
-    ]);
-    const kernel = context.kernel(places);
-    const host = context.hostIdentity();
-    // While nft is asked for its version, the config is parsed.
-    const [facts, loaded] = store.revisions.latestApplied()
-      ? await Promise.all([
-        (known?.facts ?? readFacts)(kernel, store, host),
-        (known?.loaded ?? appliedConfig)(store),
-      ])
-      : [];
-    const applied = loaded && facts && { loaded, facts };
-    const about = await configFound(places);
-    const worker = context.worker(kernel);
-    const onlooker = { kernel, store, host, version: VERSION, worker };
-    const status = await readStatus(onlooker, applied, about);
-    return { ...status, blocked: [...status.blocked, ...removalsDue(status)] };
-  } finally {
-    if (!known) store.close();
-  }
-}
-
-/** Whose drain is over leaves with the run that ends it, unless something stands in the way. */
-function removalsDue({ services }: Status): string[] {
-  return services.flatMap(({ service, backends }) =>
-    backends.filter(({ drain }) => drain?.removes && drain.ended !== null).map(({ backend }) =>
-      `${service.name} ${
-        formatEndpoint(backend.address, backend.port)
-      }: drained, and still in the ` +
-      'config; "lb reconcile" takes it out, or says what is in the way'
-    )
-  );
-}
-
-/** What is in force is told whatever has become of the file. */
-async function configFound(
-  places: Places,
-): Promise<{ readonly config_text: string } | { readonly config_trouble: string }> {
-  try {
-    const config_text = await context.peekConfig(places);
-    if (config_text !== undefined) return { config_text };
-    return { config_trouble: `there is no ${places.config}` };
-  } catch (error) {
-    if (error instanceof LbError) return { config_trouble: error.message };
-    throw error;
-  }
-}
-
-/** Where there is no state. */
-export const NOTHING_APPLIED: Status = {
-  version: VERSION,
-  revision: null,
-  applied_at_ms: null,
-  drift_last_pass: 0,
-  last_pass_at_ms: null,
-  skipped_passes: 0,
-  drifted: [],
-  blocked: [],
-  config_edited: false,
-  notes: [],
-  services: [],
-};
 
 async function onlyService(status: Status, name: string): Promise<Status> {
   const services = status.services.filter(({ service }) => service.name === name);

@@ -12,7 +12,7 @@ import { TREND_MS } from "../../lib/tui/trend.ts";
 import { appliedConfig } from "../shared/applied.ts";
 import { context, type Places } from "../context.ts";
 import { readFacts } from "../shared/machine.ts";
-import { type Known, NOTHING_APPLIED, statusOf } from "../status.ts";
+import { currentStatus, type Known } from "./state.ts";
 
 /** Events that a screen is given. */
 const EVENTS_MAX = 200;
@@ -41,7 +41,7 @@ export class Onlook {
   async look(): Promise<Picture> {
     const store = await context.readStore(this.#places);
     try {
-      const status = await this.#statusOf(store);
+      const status = await currentStatus(this.#places, store, this.#known);
       const doing = activity(this.#places, store);
       return {
         at_ms: context.clock.now_ms(),
@@ -73,13 +73,6 @@ export class Onlook {
     const before = this.#suspected;
     this.#suspected = holder ? [] : drifted;
     return this.#suspected.filter((object) => before.includes(object));
-  }
-
-  async #statusOf(store: Store | undefined): Promise<Status> {
-    const status = store ? await statusOf(store, this.#places, this.#known) : NOTHING_APPLIED;
-    if (status.revision !== null) return status;
-    const { unrecordedRules } = await import("../shared/leftover.ts");
-    return { ...status, blocked: await unrecordedRules(this.#places) };
   }
 
   /** What is in force, parsed when it is another text than before. */
