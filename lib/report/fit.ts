@@ -1,4 +1,5 @@
-import { columns, visibleWidth } from "./table.ts";
+import { cut, textWidth } from "../model/width.ts";
+import { columns } from "./table.ts";
 
 /** Spellings of one cell, the longest first. */
 export type Cell = string | readonly string[];
@@ -24,14 +25,14 @@ export function fitColumns(rows: readonly (readonly Cell[])[], fit: Fit): string
   const cells = rows.map((row) =>
     kept.filter(({ at }) => at < row.length).map(({ width, at }) => spelled(row[at]!, width))
   );
-  return columns(cells).split("\n").map((line) => cut(line, fit.width)).join("\n");
+  return columns(cells).split("\n").map((line) => cutTidily(line, fit.width)).join("\n");
 }
 
 function widthsOf(rows: readonly (readonly string[])[]): number[] {
   const count = Math.max(0, ...rows.map((row) => row.length));
   return Array.from(
     { length: count },
-    (_, at) => Math.max(...rows.map((row) => visibleWidth(row[at] ?? ""))),
+    (_, at) => Math.max(...rows.map((row) => textWidth(row[at] ?? ""))),
   );
 }
 
@@ -62,62 +63,11 @@ function fittedWidths(natural: readonly number[], fit: Fit): (number | undefined
 
 /** The first spelling that fits; else the last, cut. */
 function spelled(cell: Cell, width: number): string {
-  if (typeof cell === "string") return cut(cell, width);
-  return cell.find((text) => visibleWidth(text) <= width) ?? cut(cell.at(-1)!, width);
+  if (typeof cell === "string") return cutTidily(cell, width);
+  return cell.find((text) => textWidth(text) <= width) ?? cutTidily(cell.at(-1)!, width);
 }
 
-/** Where a terminal is told of colours, as `painter` does it. */
-const STYLED = new RegExp(`(${String.fromCharCode(27)}\\[\\d+m)`);
-
-/** The beginning of a text, with "…" for what is left out; colours go on to their end. */
-export function cut(text: string, width: number): string {
-  if (visibleWidth(text) <= width) return text;
-  let left = width - 1;
-  let isCut = false;
-  const pieces = text.split(STYLED).map((piece, at) => {
-    // Every other piece is a style.
-    if (at % 2 === 1) return piece;
-    let kept = "";
-    for (const char of isCut ? "" : piece) {
-      left -= visibleWidth(char);
-      isCut = left < 0;
-      if (isCut) return `${kept.replace(/[ (]+$/, "")}…`;
-      kept += char;
-    }
-    return kept;
-  });
-  return width < 1 ? "" : pieces.join("");
-}
-
-/** Words in lines that fit; from the second on they are indented. What is one word stays whole, if it can. */
-export function wrapped(text: string, width: number, indent = "  "): string[] {
-  if (width === Infinity) return [text];
-  const [, margin = "", rest = ""] = /^( *)(.*)$/s.exec(text) ?? [];
-  const lines: string[] = [];
-  let line = margin;
-  let isEmpty = true;
-  for (
-    const word of rest.split(" ").flatMap((word) =>
-      chunks(word, width - margin.length - indent.length)
-    )
-  ) {
-    const next = isEmpty ? line + word : `${line} ${word}`;
-    if (isEmpty || visibleWidth(next) <= width) line = next;
-    else {
-      lines.push(line.trimEnd());
-      line = margin + indent + word;
-    }
-    isEmpty = false;
-  }
-  return [...lines, line];
-}
-
-function chunks(word: string, width: number): string[] {
-  if (visibleWidth(word) <= width) return [word];
-  const found = [""];
-  for (const char of word) {
-    if (visibleWidth(found.at(-1)! + char) > width) found.push("");
-    found[found.length - 1] += char;
-  }
-  return found;
+/** Of a remark that goes at once no bracket stays. */
+function cutTidily(text: string, width: number): string {
+  return textWidth(text) <= width ? text : cut(text, width).replace(/[ (]+…(?=[^…]*$)/, "…");
 }

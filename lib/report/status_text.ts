@@ -2,9 +2,10 @@ import { formatEndpoint, formatPrefix } from "../model/address.ts";
 import { type Rates, totalsOf } from "../model/sample.ts";
 import { familiesOf, formatPorts } from "../model/service.ts";
 import { trialWords } from "../model/trial.ts";
+import { wrapped } from "../model/width.ts";
 import type { BackendStatus, ServiceStatus, Status } from "../reconcile/status.ts";
 import { type WorkerReport, workerTrouble } from "../reconcile/queue.ts";
-import { type Cell, fitColumns, wrapped } from "./fit.ts";
+import { type Cell, fitColumns } from "./fit.ts";
 import type { Paint } from "./table.ts";
 
 /**
@@ -15,11 +16,11 @@ import type { Paint } from "./table.ts";
 export function statusText(status: Status, paint: Paint, width = Infinity): string {
   const warnings = (lines: readonly string[]) => lines.map((line) => warning(line, paint, width));
   if (status.revision === null) {
-    return warnings(status.blocked).join("\n") || wrapped(NOTHING_APPLIED, width, "").join("\n");
+    return warnings(status.blocked).join("\n") || wrapped(NOTHING_APPLIED, width).join("\n");
   }
   const head = `revision ${status.revision}, applied ${isoTime(status.applied_at_ms!)}`;
   return [
-    ...wrapped(head, width),
+    ...wrapped(head, width, INDENT),
     ...warnings([
       ...status.trial ? [trialWords(status.trial)] : [],
       ...status.config_edited ? [editedText(status)] : [],
@@ -28,16 +29,19 @@ export function statusText(status: Status, paint: Paint, width = Infinity): stri
       ),
       ...status.blocked,
     ]),
-    ...status.notes.flatMap((note) => wrapped(`· ${note}`, width)),
+    ...status.notes.flatMap((note) => wrapped(`· ${note}`, width, INDENT)),
     ...status.services.length === 0 ? ["No service is applied."] : tablesOf(status, paint, width),
   ].join("\n");
 }
+
+/** Of what goes on in the next line. */
+const INDENT = "  ";
 
 const NOTHING_APPLIED =
   'Nothing was applied yet: write the config ("lb init" makes a sample), then "lb apply".';
 
 function warning(line: string, paint: Paint, width: number): string {
-  return wrapped(`! ${line}`, width).map((one) => paint(one, "yellow")).join("\n");
+  return wrapped(`! ${line}`, width, INDENT).map((one) => paint(one, "yellow")).join("\n");
 }
 
 function tablesOf({ worker, services }: Status, paint: Paint, width: number): string[] {
@@ -68,15 +72,15 @@ function workerText(report: WorkerReport, paint: Paint, width: number): string {
     ...(status.released > 0 ? [`${status.released} given to the kernel`] : []),
   ];
   const text = `queue worker ${pid} since ${isoTime(status.since_ms)}: ${parts.join(", ")}`;
-  return wrapped(text, width).join("\n");
+  return wrapped(text, width, INDENT).join("\n");
 }
 
 function serviceText(one: ServiceStatus, paint: Paint, width: number): string {
   const { service, backends, panic_since_ms } = one;
-  const [first = "", ...more] = wrapped(titleOf(one), width);
+  const [first = "", ...more] = wrapped(titleOf(one), width, INDENT);
   const title = [paint(service.name, "bold") + first.slice(service.name.length), ...more];
   if (backends.length === 0) {
-    const none = wrapped("  no backends: connections are refused", width);
+    const none = wrapped("  no backends: connections are refused", width, INDENT);
     return ["", ...title, ...none].join("\n");
   }
   const panic = panic_since_ms === undefined ? [] : [
@@ -84,7 +88,7 @@ function serviceText(one: ServiceStatus, paint: Paint, width: number): string {
     "connections go where they went before",
   ];
   const warnings = [...panic, ...refusals(one)].flatMap((line) =>
-    wrapped(`  ! ${line}`, width).map((each) => paint(each, "yellow"))
+    wrapped(`  ! ${line}`, width, INDENT).map((each) => paint(each, "yellow"))
   );
   return ["", ...title, backendTable(one, paint, width), ...warnings].join("\n");
 }

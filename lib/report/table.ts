@@ -1,4 +1,4 @@
-import stringWidth from "fast-string-width";
+import { textWidth } from "../model/width.ts";
 
 /** Text that is coloured only where the output is a terminal. */
 export type Paint = (text: string, style: Style) => string;
@@ -22,7 +22,7 @@ export function columns(rows: readonly (readonly string[])[], gap = "  "): strin
   const widths: number[] = [];
   for (const row of rows) {
     row.forEach((cell, index) => {
-      widths[index] = Math.max(widths[index] ?? 0, visibleWidth(cell));
+      widths[index] = Math.max(widths[index] ?? 0, textWidth(cell));
     });
   }
   return rows.map((row) => row.map((cell, index) => pad(cell, widths[index]!)).join(gap).trimEnd())
@@ -30,10 +30,5 @@ export function columns(rows: readonly (readonly string[])[], gap = "  "): strin
 }
 
 function pad(cell: string, width: number): string {
-  return cell + " ".repeat(width - visibleWidth(cell));
-}
-
-/** How many places a terminal gives it; colours take none. */
-export function visibleWidth(cell: string): number {
-  return stringWidth(cell);
+  return cell + " ".repeat(width - textWidth(cell));
 }

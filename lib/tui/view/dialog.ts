@@ -1,5 +1,6 @@
 import { formatEndpoint } from "../../model/address.ts";
-import { type Line, line, span, wrapped } from "../line.ts";
+import { type Line, line, span } from "../line.ts";
+import { wrapped } from "../../model/width.ts";
 import type { Order } from "../picture.ts";
 import type { Dialog, State } from "../state.ts";
 import { ruled } from "./events.ts";

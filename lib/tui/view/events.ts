@@ -1,4 +1,5 @@
-import { type Line, line, span, wrapped } from "../line.ts";
+import { type Line, line, span } from "../line.ts";
+import { wrapped } from "../../model/width.ts";
 import { attentionOf } from "../layout.ts";
 import type { Happening } from "../picture.ts";
 import type { State } from "../state.ts";

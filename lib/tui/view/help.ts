@@ -1,5 +1,6 @@
 import { BINDINGS } from "../keys.ts";
-import { type Line, line, span, wrapped } from "../line.ts";
+import { type Line, line, span } from "../line.ts";
+import { wrapped } from "../../model/width.ts";
 import type { State } from "../state.ts";
 import { ruled } from "./events.ts";
 import { LEGEND, sign } from "./signs.ts";

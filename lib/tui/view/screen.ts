@@ -1,6 +1,7 @@
 import { BINDINGS } from "../keys.ts";
 import { type Layout, layoutOf, SMALLEST } from "../layout.ts";
-import { fit, type Line, line, span, wrapped } from "../line.ts";
+import { fit, type Line, line, span } from "../line.ts";
+import { wrapped } from "../../model/width.ts";
 import { keyOf } from "../rows.ts";
 import { formatPorts } from "../../model/service.ts";
 import { formatPrefix } from "../../model/address.ts";

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { eventJson, eventLine } from "../../../lib/report/events.ts";
-import { painter, visibleWidth } from "../../../lib/report/table.ts";
+import { textWidth } from "../../../lib/model/width.ts";
+import { painter } from "../../../lib/report/table.ts";
 import type { Event } from "../../../lib/store/events.ts";
 
 const DRIFT: Event = {
@@ -17,7 +18,7 @@ Deno.test("an event is one line, whatever its message, with colours or without",
   assert.equal(eventLine(DRIFT, painter(false)), line);
   const coloured = eventLine(DRIFT, painter(true));
   assert.notEqual(coloured, line);
-  assert.equal(visibleWidth(coloured), line.length);
+  assert.equal(textWidth(coloured), line.length);
 });
 
 Deno.test("an event as JSON has null where there is nothing, and its data where there is some", () => {

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import type { BackendStatus } from "../../../lib/reconcile/status.ts";
 import { statusJson } from "../../../lib/report/status.ts";
 import { statusText } from "../../../lib/report/status_text.ts";
-import { painter, visibleWidth } from "../../../lib/report/table.ts";
+import { textWidth } from "../../../lib/model/width.ts";
+import { painter } from "../../../lib/report/table.ts";
 import { serviceOf } from "../../fake/services.ts";
 import { APPLIED, backendStatus, service, statusOf } from "./statuses.ts";
 
@@ -265,7 +266,7 @@ Deno.test("on a terminal no line is longer than it is wide, and what matters mos
   });
   for (const width of [20, 60, 80, 200]) {
     for (const line of statusText(status, painter(true), width).split("\n")) {
-      assert.ok(visibleWidth(line) <= width, `${width}: ${line}`);
+      assert.ok(textWidth(line) <= width, `${width}: ${line}`);
     }
   }
   const row = (width: number) =>

@@ -5,7 +5,8 @@
 import assert from "node:assert/strict";
 import { stripVTControlCharacters } from "node:util";
 import { BINDINGS } from "../../../lib/tui/keys.ts";
-import { textWidth, widthOf } from "../../../lib/tui/line.ts";
+import { textWidth } from "../../../lib/model/width.ts";
+import { widthOf } from "../../../lib/tui/line.ts";
 import { isUnicode, painted } from "../../../lib/tui/paint.ts";
 import { standingOf } from "../../../lib/tui/rows.ts";
 import type { Event, Size, State } from "../../../lib/tui/state.ts";
