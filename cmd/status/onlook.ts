@@ -1,4 +1,3 @@
-import { conntrackFill } from "../../lib/capability/conntrack_fill.ts";
 import type { Facts } from "../../lib/capability/facts.ts";
 import type { LoadedConfig } from "../../lib/config/load.ts";
 import { isOurs } from "../../lib/model/queue.ts";
@@ -7,7 +6,7 @@ import type { Status } from "../../lib/reconcile/status.ts";
 import type { HostIdentity } from "../../lib/store/journal.ts";
 import type { Store } from "../../lib/store/store.ts";
 import type { Kernel } from "../../lib/sys/ports.ts";
-import type { Activity, Counted, Happening, Headroom, Picture } from "../../lib/tui/picture.ts";
+import type { Activity, Counted, Happening, Picture, QueueFill } from "../../lib/tui/picture.ts";
 import { TREND_MS } from "../../lib/tui/trend.ts";
 import { appliedConfig } from "../shared/applied.ts";
 import { context, type Places } from "../context.ts";
@@ -42,12 +41,12 @@ export class Onlook {
     const store = await context.readStore(this.#places);
     try {
       const status = await currentStatus(this.#places, store, this.#known);
-      const doing = activity(this.#places, store);
+      const doing = activity(this.#places);
       return {
         at_ms: context.clock.now_ms(),
         status: { ...status, drifted: this.#believed(status, doing) },
         happenings: store ? this.#happeningsOf(store) : [],
-        headroom: headroom(),
+        queues: queueFills(),
         activity: doing,
       };
     } finally {
@@ -103,24 +102,17 @@ export class Onlook {
   }
 }
 
-function headroom(): Headroom {
-  const { files } = context;
-  const queues = queueStatistics(files)?.filter(({ queue }) => isOurs(queue)) ?? [];
-  return {
-    conntrack: conntrackFill(files),
-    queues: queues.map(({ waiting, dropped_full, dropped_user }) => (
-      { waiting, dropped: dropped_full + dropped_user }
-    )),
-  };
+function queueFills(): QueueFill[] {
+  const queues = queueStatistics(context.files)?.filter(({ queue }) => isOurs(queue)) ?? [];
+  return queues.map(({ waiting, dropped_full, dropped_user }) => (
+    { waiting, dropped: dropped_full + dropped_user }
+  ));
 }
 
 /** Who holds the lock has written his name into it, and takes it out again. */
-function activity({ runDir }: Places, store: Store | undefined): Activity {
+function activity({ runDir }: Places): Activity {
   const { files } = context;
   const [, pid, command] = /^(\d+) (.*)\n/.exec(files.read(`${runDir}/lock`) ?? "") ?? [];
   const isThere = pid !== undefined && files.stat(`/proc/${pid}`) !== undefined;
-  return {
-    ...isThere && { holder: { pid: Number(pid), command: command! } },
-    last_pass_ms: store?.passes.lastAt() ?? null,
-  };
+  return isThere ? { holder: { pid: Number(pid), command: command! } } : {};
 }

@@ -1,3 +1,4 @@
+import { conntrackFill } from "../../lib/capability/conntrack_fill.ts";
 import type { LoadedConfig } from "../../lib/config/load.ts";
 import { formatEndpoint } from "../../lib/model/address.ts";
 import { LbError } from "../../lib/model/error.ts";
@@ -24,26 +25,29 @@ export async function currentStatus(
   store: Store | undefined,
   known?: Known,
 ): Promise<Status> {
-  const status = store ? await statusOf(store, places, known) : NOTHING_APPLIED;
+  const status = store ? await statusOf(store, places, known) : nothingApplied();
   if (status.revision !== null) return status;
   const { unrecordedRules } = await import("../shared/leftover.ts");
   return { ...status, blocked: await unrecordedRules(places) };
 }
 
 /** Where there is no state. */
-const NOTHING_APPLIED: Status = {
-  version: VERSION,
-  revision: null,
-  applied_at_ms: null,
-  drift_last_pass: 0,
-  last_pass_at_ms: null,
-  skipped_passes: 0,
-  drifted: [],
-  blocked: [],
-  config_edited: false,
-  notes: [],
-  services: [],
-};
+function nothingApplied(): Status {
+  return {
+    version: VERSION,
+    revision: null,
+    applied_at_ms: null,
+    drift_last_pass: 0,
+    last_pass_at_ms: null,
+    skipped_passes: 0,
+    drifted: [],
+    blocked: [],
+    config_edited: false,
+    notes: [],
+    services: [],
+    conntrack: conntrackFill(context.files),
+  };
+}
 
 /** What it takes is loaded at once, and only where there is a state. */
 async function statusOf(store: Store, places: Places, known?: Known): Promise<Status> {

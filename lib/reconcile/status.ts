@@ -76,7 +76,8 @@ export async function readStatus(
   applied: Applied | undefined,
   about: { readonly config_text: string } | { readonly config_trouble: string },
 ): Promise<Status> {
-  const base = recordedStatus(machine, about);
+  const conntrack = conntrackFill(machine.kernel.files);
+  const base = { ...recordedStatus(machine, about), conntrack };
   if (!applied) return { ...base, drifted: [], blocked: [], notes: [], services: [] };
   const { config } = applied.loaded;
   const chosen = await selectAll(applied.loaded, applied.facts, heldEngines(machine.store));
@@ -104,8 +105,7 @@ export async function readStatus(
     ...channelTroubles(machine.store),
   ];
   const services = servicesOf(machine, parts, look, { chosen, worker });
-  const conntrack = conntrackFill(machine.kernel.files);
-  return { ...base, drifted, blocked, notes, services, worker, ...conntrack && { conntrack } };
+  return { ...base, drifted, blocked, notes, services, worker };
 }
 
 /** What is told without a look at the kernel. */

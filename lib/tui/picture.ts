@@ -11,20 +11,16 @@ export interface Happening {
   readonly message: string;
 }
 
-/** What there is left of what connections need. */
-export interface Headroom {
-  /** undefined where conntrack has not been used yet. */
-  readonly conntrack?: { readonly count: number; readonly max: number };
-  /** The queue worker's, as the kernel counts them. */
-  readonly queues: readonly { readonly waiting: number; readonly dropped: number }[];
+/** A queue of the worker's, as the kernel counts it. */
+export interface QueueFill {
+  readonly waiting: number;
+  readonly dropped: number;
 }
 
 /** What lb is doing. */
 export interface Activity {
   /** The run that holds the lock; undefined where none does. */
   readonly holder?: { readonly pid: number; readonly command: string };
-  /** When the kernel was held against the config last; null where it never was. Milliseconds since 1970. */
-  readonly last_pass_ms: number | null;
 }
 
 /** What one look at the machine has shown. */
@@ -34,7 +30,7 @@ export interface Picture {
   readonly status: Status;
   /** Newest first. */
   readonly happenings: readonly Happening[];
-  readonly headroom: Headroom;
+  readonly queues: readonly QueueFill[];
   readonly activity: Activity;
 }
 

@@ -54,8 +54,8 @@ const FILLING_WEIGHT = 0.2;
 
 function withPicture(state: State, picture: Picture): State {
   const { at_ms, status } = picture;
-  const before = state.picture?.headroom.conntrack;
-  const now = picture.headroom.conntrack;
+  const before = state.picture?.status.conntrack;
+  const now = status.conntrack;
   const elapsed_s = (at_ms - (state.picture?.at_ms ?? at_ms)) / 1000;
   const speed = before && now && elapsed_s > 0 ? (now.count - before.count) / elapsed_s : undefined;
   const filling = speed === undefined

@@ -24,13 +24,13 @@ function revisionText(status: NonNullable<State["picture"]>["status"] | undefine
 /** What lb is doing. */
 export function activityLine({ picture }: State): Line {
   if (!picture) return line(" now: looking …");
-  const { holder, last_pass_ms } = picture.activity;
-  const { drift_last_pass, skipped_passes } = picture.status;
+  const { holder } = picture.activity;
+  const { drift_last_pass, last_pass_at_ms, skipped_passes } = picture.status;
   const now = holder ? `${holder.command} is at work (process ${holder.pid})` : "idle";
   const repaired = drift_last_pass > 0 ? `${drift_last_pass} repaired` : "nothing to repair";
-  const last = last_pass_ms === null
+  const last = last_pass_at_ms === null
     ? "no pass yet"
-    : `last pass ${duration(picture.at_ms - last_pass_ms)} ago, ${repaired}`;
+    : `last pass ${duration(picture.at_ms - last_pass_at_ms)} ago, ${repaired}`;
   const skipped = skipped_passes > 0 ? `; ${count(skipped_passes)} passes left out so far` : "";
   return [span(` now: ${now}; ${last}${skipped}`)];
 }
@@ -68,7 +68,7 @@ export function headroomLine(state: State): Line {
 }
 
 function conntrackPart({ picture, filling }: State) {
-  const fill = picture!.headroom.conntrack;
+  const fill = picture!.status.conntrack;
   if (!fill) return span("conntrack not in use");
   const share = `conntrack ${percent(fill.count, fill.max)} (${count(fill.count)} of ${
     count(fill.max)
@@ -81,7 +81,7 @@ function conntrackPart({ picture, filling }: State) {
   return span(text, isShort || isTelling && full_ms < 3_600_000 ? "odd" : undefined);
 }
 
-function queuePart({ headroom: { queues } }: NonNullable<State["picture"]>) {
+function queuePart({ queues }: NonNullable<State["picture"]>) {
   if (queues.length === 0) return [];
   const dropped = queues.reduce((sum, each) => sum + each.dropped, 0);
   const waiting = queues.reduce((sum, each) => sum + each.waiting, 0);

@@ -48,15 +48,17 @@ const SCREENS: Readonly<Record<string, (size: Size) => State>> = {
 
 function troubled() {
   const picture = pictureOf(SERVICES, NOW_MS, {
-    headroom: {
-      conntrack: { count: 250_000, max: 262_144 },
-      queues: [{ waiting: 3, dropped: 12 }],
-    },
-    activity: { holder: { pid: 123, command: "lb reconcile --every 5s" }, last_pass_ms: null },
+    queues: [{ waiting: 3, dropped: 12 }],
+    activity: { holder: { pid: 123, command: "lb reconcile --every 5s" } },
   });
   const drifted = ["nft: map sv-web4"];
   const blocked = ["notify: 3 events wait to be told by webhook: connection refused"];
-  return { ...picture, status: { ...picture.status, drifted, blocked, config_edited: true } };
+  const conntrack = { count: 250_000, max: 262_144 };
+  const status = {
+    ...{ ...picture.status, drifted, blocked, conntrack },
+    ...{ config_edited: true, last_pass_at_ms: null },
+  };
+  return { ...picture, status };
 }
 
 function agree(path: string, text: string): void {
@@ -154,8 +156,9 @@ Deno.test("when the table of connections will be full is told where that is near
   /** So many a second more, of 262,144. */
   const told = (count: number, filling: number) => {
     const conntrack = { count, max: 262_144 };
-    const picture = pictureOf(SERVICES, NOW_MS, { headroom: { conntrack, queues: [] } });
-    const state = { ...after([{ kind: "picture", picture }]), filling };
+    const picture = pictureOf();
+    const status = { ...picture.status, conntrack };
+    const state = { ...after([{ kind: "picture", picture: { ...picture, status } }]), filling };
     return /full in [\w ]+/.exec(shown(state))?.[0];
   };
   assert.equal(told(2_000, 10), undefined);
