@@ -1,9 +1,9 @@
-import { slotsOf } from "../engine/nft/service_parts.ts";
 import { FAMILIES } from "../model/address.ts";
 import type { IntentRow } from "../model/intent.ts";
 import { type EngineName, familiesOf } from "../model/service.ts";
 import type { PlacedService } from "../model/state.ts";
 import { movedShare } from "../scheduler/moved.ts";
+import { slotsOf } from "../scheduler/slots.ts";
 import { countFates, isCut, type Pair, type Side } from "./impact/fates.ts";
 import type { EngineTask, RunPlan } from "./plan.ts";
 import type { Run } from "./request.ts";

@@ -1,7 +1,7 @@
-import { type Address, addressBytes } from "../model/address.ts";
+import { type Address, addressBytes, type Family } from "../model/address.ts";
 import { concat } from "../model/bytes.ts";
 import { backendKey, type Scheduler } from "../model/service.ts";
-import type { PlacedBackend } from "../model/state.ts";
+import type { PlacedBackend, PlacedService } from "../model/state.ts";
 import { interleave } from "./interleave.ts";
 import { jhash, reciprocalScale } from "./jhash.ts";
 import { maglevSize, maglevTable, turnsSize } from "./maglev.ts";
@@ -51,6 +51,12 @@ export type SlotBackend = Pick<
   PlacedBackend,
   "id" | "address" | "port" | "weight" | "effective_weight"
 >;
+
+/** The slot table a service has in one family. Also asked by whoever predicts a choice. */
+export function slotsOf({ scheduler, name, backends }: PlacedService, family: Family): SlotTable {
+  if (!isSlotScheduler(scheduler)) throw new TypeError(`supports() lets no ${scheduler} through`);
+  return slotTable(scheduler, name, backends.filter(({ address }) => address.family === family));
+}
 
 /**
  * The slot table of a service, for its backends of one family.

@@ -2,7 +2,6 @@
 import assert from "node:assert/strict";
 import { desiredSnapshot } from "../../lib/engine/nft/desired.ts";
 import { planNft } from "../../lib/engine/nft/plan.ts";
-import { slotsOf } from "../../lib/engine/nft/service_parts.ts";
 import { EMPTY_SNAPSHOT, rulesOf } from "../../lib/engine/nft/snapshot.ts";
 import {
   type Address,
@@ -11,7 +10,7 @@ import {
   parseAddress,
 } from "../../lib/model/address.ts";
 import type { DesiredState } from "../../lib/model/state.ts";
-import { hashSlot, type SlotTable } from "../../lib/scheduler/slots.ts";
+import { hashSlot, slotsOf, type SlotTable } from "../../lib/scheduler/slots.ts";
 import { closeLibc } from "../../lib/sys/ffi.ts";
 import { process } from "../../lib/sys/process.ts";
 import { sockets } from "../../lib/sys/socket.ts";

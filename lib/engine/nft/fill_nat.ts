@@ -2,7 +2,7 @@ import { type Family, isSingle } from "../../model/address.ts";
 import { markOfId } from "../../model/mark.ts";
 import { familiesOf } from "../../model/service.ts";
 import type { DesiredState, PlacedBackend, PlacedService } from "../../model/state.ts";
-import type { SlotTable } from "../../scheduler/slots.ts";
+import { slotsOf, type SlotTable } from "../../scheduler/slots.ts";
 import { backendRules, hasQuality, qualityRules } from "./backend_rules.ts";
 import { type Shape, staticChains } from "./base_rules.ts";
 import {
@@ -14,7 +14,7 @@ import {
 } from "./dispatch.ts";
 import type { Draft } from "./draft.ts";
 import { backendNames, priorityOfId, serviceNames } from "./names.ts";
-import { backendsOf, declareGates, DYNAMIC, slotsOf } from "./service_parts.ts";
+import { backendsOf, declareGates, DYNAMIC } from "./service_parts.ts";
 import {
   disjoint,
   gateRules,

@@ -1,7 +1,6 @@
 import type { Family } from "../../model/address.ts";
 import type { PortRange } from "../../model/service.ts";
 import type { PlacedBackend, PlacedService } from "../../model/state.ts";
-import { isSlotScheduler, type SlotTable, slotTable } from "../../scheduler/slots.ts";
 import type { Draft } from "./draft.ts";
 import { serviceNames } from "./names.ts";
 import { disjoint } from "./service_rules.ts";
@@ -10,14 +9,6 @@ import { disjoint } from "./service_rules.ts";
 
 /** How a collection is declared that packets add to: a full one forgets nobody, it only takes no more. */
 export const DYNAMIC = "flags dynamic,timeout; size 65535;";
-
-/** The slot table a service has in one family. Also asked by whoever predicts a choice. */
-export function slotsOf(service: PlacedService, family: Family): SlotTable {
-  if (!isSlotScheduler(service.scheduler)) {
-    throw new TypeError(`supports() lets no ${service.scheduler} through`);
-  }
-  return slotTable(service.scheduler, service.name, backendsOf(service, family));
-}
 
 /** The backends of one family. */
 export function backendsOf(service: PlacedService, family: Family): PlacedBackend[] {

@@ -2,7 +2,7 @@ import { FAMILIES, type Family } from "../../../model/address.ts";
 import { familiesOf } from "../../../model/service.ts";
 import type { DesiredState, PlacedService } from "../../../model/state.ts";
 import { movedShare } from "../../../scheduler/moved.ts";
-import { slotsOf } from "../service_parts.ts";
+import { slotsOf } from "../../../scheduler/slots.ts";
 
 /**
  * Without a table of connections every packet is sent by what the slots say now. What is translated goes

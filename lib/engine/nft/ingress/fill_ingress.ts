@@ -14,6 +14,7 @@ import {
   PROTOCOL_NUMBERS,
 } from "../../../model/service.ts";
 import type { DesiredState, PlacedBackend, PlacedService } from "../../../model/state.ts";
+import { slotsOf } from "../../../scheduler/slots.ts";
 import {
   addDispatch,
   declareDispatch,
@@ -24,7 +25,7 @@ import {
 } from "../dispatch.ts";
 import type { Draft } from "../draft.ts";
 import { backendNames, priorityOfId, serviceNames } from "../names.ts";
-import { backendsOf, declareGates, slotsOf } from "../service_parts.ts";
+import { backendsOf, declareGates } from "../service_parts.ts";
 import { disjoint } from "../service_rules.ts";
 import { REVISION_SET } from "../snapshot.ts";
 import { errorChainName } from "./names.ts";

@@ -10,11 +10,10 @@ import {
   type Prefix,
 } from "../../../model/address.ts";
 import type { DesiredState, PlacedService } from "../../../model/state.ts";
-import type { SlotTable } from "../../../scheduler/slots.ts";
+import { slotsOf, type SlotTable } from "../../../scheduler/slots.ts";
 import type { Ask } from "../../why.ts";
 import { dispatchMaps, dispatchMatch, hasIntervals } from "../dispatch.ts";
 import { serviceNames } from "../names.ts";
-import { slotsOf } from "../service_parts.ts";
 import { INGRESS_TABLE, layoutsOf, type TableName } from "../table.ts";
 
 /** Elements of a map or set. */
