@@ -1,6 +1,7 @@
 import type { EngineReport } from "../../lib/capability/select.ts";
 import type { Facts } from "../../lib/capability/facts.ts";
 import type { Interface } from "../../lib/host/interface.ts";
+import { plural } from "../../lib/model/plural.ts";
 import { columns } from "../../lib/report/table.ts";
 import type { Kernel } from "../../lib/sys/ports.ts";
 
@@ -39,7 +40,7 @@ export function surveyText({ facts, engines, interfaces }: Survey): string {
       ["engines", possible.join(", ") || "none is possible (lb doctor says why)"],
       ...told.slice(0, TOLD_MAX).map(({ name, addresses }) => [name, addressesText(addresses)]),
     ]),
-    ...others > 0 ? [`and ${others} more interfaces`] : [],
+    ...others > 0 ? [`and ${plural(others, "more interface")}`] : [],
   ].join("\n");
 }
 

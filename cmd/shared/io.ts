@@ -1,5 +1,6 @@
 import { ConfigError, formatDiagnostics } from "../../lib/config/diagnostic.ts";
 import { EXIT_CODES, LbError } from "../../lib/model/error.ts";
+import { plural } from "../../lib/model/plural.ts";
 import { type Paint, painter } from "../../lib/report/table.ts";
 
 /** stdout carries the answer; everything said beside it goes to stderr. */
@@ -64,7 +65,7 @@ function errorText(error: unknown): string {
     const count = error.diagnostics.filter(({ severity }) => severity === "error").length;
     const colour = Deno.stderr.isTerminal() && wantsColour();
     return `${formatDiagnostics(error.diagnostics, colour)}\n` +
-      paint(`${count} ${count === 1 ? "error" : "errors"}; nothing was changed.`, "bold");
+      paint(`${plural(count, "error")}; nothing was changed.`, "bold");
   }
   if (error instanceof LbError) return `${paint("lb:", "red")} ${error.message}`;
   const trace = error instanceof Error ? error.stack ?? error.message : String(error);

@@ -1,4 +1,5 @@
 import { LbError } from "../model/error.ts";
+import { plural } from "../model/plural.ts";
 import type { Balancer } from "./balancer.ts";
 import type { RequestsResult } from "./role/spec.ts";
 import {
@@ -80,8 +81,8 @@ async function apply({ topology, balancer, engine: wanted }: Stage): Promise<Sho
   const applied = await balancer.json<Applied>(0, "apply");
   const engine = applied.services[0]?.engine ?? "none";
   const vips = doorsOf(topology).map(({ address }) => address).join(" and ");
-  const count = applied.changes.length;
-  return { engine, detail: `web on ${vips}, port ${SERVICE_PORT}, by ${engine}: ${count} changes` };
+  const count = plural(applied.changes.length, "change");
+  return { engine, detail: `web on ${vips}, port ${SERVICE_PORT}, by ${engine}: ${count}` };
 }
 
 async function distribute(stage: Stage): Promise<Shown> {
@@ -108,7 +109,7 @@ async function remove(stage: Stage): Promise<Shown> {
   const { completed, broken, errors } = await downloads.result;
   const own = downloads.per_backend[B3.name] ?? 0;
   demand(own > 0, `none of ${DOWNLOADS} downloads came from ${B3.name}: nothing was shown`);
-  demand(broken === 0, `${broken} downloads broke: ${JSON.stringify(errors)}`);
+  demand(broken === 0, `${plural(broken, "download")} broke: ${JSON.stringify(errors)}`);
   const held = `${completed} of ${DOWNLOADS} downloads completed, ${own} of them from ${B3.name}`;
   return { detail: `${held}; ${share}` };
 }

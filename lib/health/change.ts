@@ -1,5 +1,6 @@
 import { FAMILIES, type Family, formatEndpoint } from "../model/address.ts";
 import type { HealthChange, HealthRecord, Panic } from "../model/health.ts";
+import { plural } from "../model/plural.ts";
 import { type Backend, familiesOf, type Health, type Service } from "../model/service.ts";
 import { neededToRise } from "./hysteresis.ts";
 import type { Standings } from "./standing.ts";
@@ -34,11 +35,11 @@ function wordsFor(
   if (state === "unhealthy") {
     // In a panic they may have been more than it takes.
     const failed = (before?.streak ?? 0) + 1;
-    return `is unhealthy: ${reason} (${counted(failed, "failed check")})`;
+    return `is unhealthy: ${reason} (${plural(failed, "failed check")})`;
   }
   if (before?.state === "unknown") return "is healthy: it gets connections now";
   const needed = neededToRise({ rise }, before?.flaps ?? 0);
-  return `is healthy again (${counted(needed, "good check")})`;
+  return `is healthy again (${plural(needed, "good check")})`;
 }
 
 /** That a panic begins, or has ended. Pure. */
@@ -56,11 +57,11 @@ export function panicChanges(
 ): HealthChange[] {
   if (!before === !now) return [];
   const leaving = lasting > 0
-    ? `; ${counted(lasting, "backend")} that failed once more will leave with the next failed check`
+    ? `; ${plural(lasting, "backend")} that failed once more will leave with the next failed check`
     : "";
   const message = now
     ? `${name}: ${held} of ${
-      counted(of, "backend")
+      plural(of, "backend")
     } failed within one pass, which is not believed ` +
       `(panic = ${panic}): connections go where they went before`
     : `${name}: no panic any more, checks are believed again${leaving}`;
@@ -123,8 +124,4 @@ function levelOf(service: Service, family: Family, standings: Standings): Level 
 
 function isServing(service: Service, backend: Backend, standings: Standings): boolean {
   return backend.weight > 0 && standings(service, backend).isAble;
-}
-
-function counted(count: number, what: string): string {
-  return `${count} ${what}${count === 1 ? "" : "s"}`;
 }

@@ -1,5 +1,6 @@
 import type { HealthChange } from "../model/health.ts";
 import type { DrainEnd, IntentRecord } from "../model/intent.ts";
+import { plural } from "../model/plural.ts";
 import { secondsLeft } from "./drain.ts";
 
 /** Whom a line is about. */
@@ -70,7 +71,7 @@ function drainWords(now: IntentRecord, now_ms: number): string {
 export function endChange(about: About, ended: DrainEnd, count: number): HealthChange {
   const words = ended === "drained"
     ? `${DRAINED} no connection is left`
-    : `${DEADLINE} ${count} ${count === 1 ? "connection" : "connections"} cut`;
+    : `${DEADLINE} ${plural(count, "connection")} cut`;
   return changeOf(about, words);
 }
 

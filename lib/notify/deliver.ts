@@ -1,3 +1,4 @@
+import { plural } from "../model/plural.ts";
 import type { ChannelName, Limits } from "../store/outbox.ts";
 import type { Store } from "../store/store.ts";
 import type { ClockPort } from "../sys/ports.ts";
@@ -120,7 +121,7 @@ function giveUp({ store, clock }: Post, { name, where }: Channel): string[] {
   const count = store.outbox.giveUp(name, limits);
   if (count === 0) return [];
   const error = store.outbox.standings().find(({ channel }) => channel === name)?.error;
-  const events = count === 1 ? "1 event was" : `${count} events were`;
+  const events = plural(count, "event was", "events were");
   const message = `notify: ${name} ${where}: ${events} not told and given up` +
     (error ? ` (${error})` : "");
   store.events.add({ at_ms: now_ms, kind: "notify", message });

@@ -2,6 +2,7 @@ import { flushUdp, type Gone } from "../host/conntrack/flush.ts";
 import { freePorts } from "../host/conntrack/reopen.ts";
 import { flushUnbalanced } from "../host/conntrack/unbalanced.ts";
 import { type MarkLayout, markLayout } from "../model/mark.ts";
+import { plural } from "../model/plural.ts";
 import { addressOfKey } from "../model/service.ts";
 import type { PlacedService } from "../model/state.ts";
 import type { BackendRow } from "../store/ids.ts";
@@ -90,5 +91,5 @@ export function freeRetired(run: Run, { engine, state, committed }: EngineTask):
 }
 
 function tell({ notes }: Run, count: number, which: string): void {
-  if (count > 0) notes.push(`forgot ${count} udp ${count === 1 ? "flow" : "flows"} ${which}`);
+  if (count > 0) notes.push(`forgot ${plural(count, "udp flow")} ${which}`);
 }

@@ -1,6 +1,7 @@
 import type { Applied } from "../engine/engine.ts";
 import { lasting } from "../health/drain.ts";
 import { JOURNAL_RESOURCES } from "../model/journal.ts";
+import { plural } from "../model/plural.ts";
 import { type BackendRow, foldCounter } from "../store/ids.ts";
 import { stateChange } from "./memory.ts";
 import { driftWords, type Outcome } from "./outcome.ts";
@@ -106,7 +107,7 @@ function isHostResource(name: string): boolean {
 
 function finishRevision(run: Run, { revision }: Target, { changes }: Outcome, at_ms: number): void {
   const { store } = run.machine;
-  const detail = `${changes.length} ${changes.length === 1 ? "change" : "changes"}`;
+  const detail = plural(changes.length, "change");
   store.revisions.finish(revision, {
     outcome: "applied",
     plan_json: JSON.stringify(changes),

@@ -5,6 +5,7 @@ import type { Engine } from "../engine/engine.ts";
 import { ENGINES } from "../engine/registry.ts";
 import { intentsOf } from "../health/drain.ts";
 import { HASTY_MS } from "../host/neighbour/observe.ts";
+import { plural } from "../model/plural.ts";
 import type { Sample } from "../model/sample.ts";
 import type { DesiredState } from "../model/state.ts";
 import type { Trial } from "../model/trial.ts";
@@ -207,7 +208,7 @@ function samplesBefore({ store }: Onlooker, now_ms: number): Map<string, Sample>
 function channelTroubles({ outbox }: Machine["store"]): string[] {
   return outbox.standings().filter(({ failures }) => failures > 0).map((each) => {
     const { channel, waiting, error } = each;
-    const events = waiting === 1 ? "1 event waits" : `${waiting} events wait`;
+    const events = plural(waiting, "event waits", "events wait");
     return `notify: ${events} to be told by ${channel}: ${error} ("lb notify" tells more)`;
   });
 }

@@ -1,5 +1,6 @@
 import { formatEndpoint } from "../model/address.ts";
 import type { Address } from "../model/address.ts";
+import { plural } from "../model/plural.ts";
 
 /** How far the drain of one backend is. */
 export interface DrainProgress {
@@ -26,7 +27,7 @@ export function drainBar(drains: readonly DrainProgress[], most: number): string
   const done = most === 0 ? 1 : 1 - connections / most;
   const cells = Math.round(Math.min(1, Math.max(0, done)) * BAR_CELLS);
   const bar = "█".repeat(cells) + "░".repeat(BAR_CELLS - cells);
-  const left = `${connections} of ${Math.max(most, connections)} connections left`;
+  const left = `${connections} of ${plural(Math.max(most, connections), "connection")} left`;
   return `[${bar}] ${left}${seconds === null ? "" : `, ${seconds} s`}`.slice(0, COLUMNS_MAX);
 }
 
@@ -35,7 +36,7 @@ export function drainLines(service: string, drains: readonly DrainProgress[]): s
   return drains.map(({ address, port, connections_left, seconds_left }) => {
     const connections = connections_left === null
       ? ""
-      : ` ${connections_left} ${connections_left === 1 ? "connection" : "connections"} left`;
+      : ` ${plural(connections_left, "connection")} left`;
     const seconds = seconds_left === null ? "" : `, ${seconds_left} s`;
     return `${service} ${formatEndpoint(address, port)}:${connections}${seconds}`;
   });

@@ -1,3 +1,4 @@
+import { plural } from "../model/plural.ts";
 import type { ConnectionImpact, ServiceImpact } from "../reconcile/impact.ts";
 import { percentText } from "./percent.ts";
 import { columns, type Paint } from "./table.ts";
@@ -49,7 +50,7 @@ function countWords({ kept, draining, cut, flushed }: ConnectionImpact, paint: P
   const parts = [
     ...kept > 0 ? [paint(`${kept} kept`, "green") + rest] : [],
     ...cut > 0 ? [paint(`${cut} cut`, "red")] : [],
-    ...flushed > 0 ? [paint(`${flushed} udp flows forgotten`, "yellow")] : [],
+    ...flushed > 0 ? [paint(`${plural(flushed, "udp flow")} forgotten`, "yellow")] : [],
   ];
   return parts.length > 0 ? parts.join(", ") : paint("none established", "dim");
 }
@@ -63,5 +64,5 @@ function sumText(impact: readonly ServiceImpact[], paint: Paint): string {
     cut: add("cut"),
     flushed: add("flushed"),
   };
-  return `  ${impact.length} services in all: ${countWords(sum, paint)}`;
+  return `  ${plural(impact.length, "service")} in all: ${countWords(sum, paint)}`;
 }

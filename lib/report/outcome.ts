@@ -1,6 +1,7 @@
 import type { Change } from "../model/change.ts";
 import type { HealthChange } from "../model/health.ts";
 import { JOURNAL_RESOURCES } from "../model/journal.ts";
+import { plural } from "../model/plural.ts";
 import { nameOfKey } from "../model/service.ts";
 import { driftWords, type Outcome } from "../reconcile/outcome.ts";
 import { impactText } from "./impact.ts";
@@ -75,7 +76,7 @@ export function healthLines({ health = [] }: Outcome, paint: Paint): string[] {
 }
 
 function headline(outcome: Outcome, planned: boolean, paint: Paint): string {
-  const count = `${outcome.changes.length} ${outcome.changes.length === 1 ? "change" : "changes"}`;
+  const count = plural(outcome.changes.length, "change");
   if (planned) return paint(outcome.changed ? `Plan: ${count}` : "Plan: nothing to change", "bold");
   const at = outcome.revision === null ? "" : ` (revision ${outcome.revision})`;
   return paint(outcome.changed ? `Applied: ${count}${at}` : `Nothing to change${at}`, "bold");
@@ -107,7 +108,7 @@ function collapsed(changes: readonly Change[]): Change[] {
     kinds.set(kind, (kinds.get(kind) ?? 0) + 1);
   }
   if (parts.length === 0) return [...changes];
-  const contents = [...kinds].map(([kind, count]) => `${count} ${kind}${count === 1 ? "" : "s"}`);
+  const contents = [...kinds].map(([kind, count]) => plural(count, kind));
   const detail = `${table.detail}; with ${contents.join(", ")}`;
   return [{ ...table, detail }, ...changes.filter((change) => !isPart(change))];
 }
@@ -123,7 +124,7 @@ function servicesText({ services }: Outcome): string {
   return columns(
     Array.from(groups.values(), (group) => {
       const { engine, reason } = group[0]!;
-      return [`  ${group.length} services`, engine, reason];
+      return [`  ${plural(group.length, "service")}`, engine, reason];
     }),
   );
 }

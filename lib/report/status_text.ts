@@ -1,4 +1,5 @@
 import { formatEndpoint, formatPrefix } from "../model/address.ts";
+import { plural } from "../model/plural.ts";
 import { type Rates, totalsOf } from "../model/sample.ts";
 import { familiesOf, formatPorts } from "../model/service.ts";
 import { trialWords } from "../model/trial.ts";
@@ -65,10 +66,10 @@ function workerText(report: WorkerReport, paint: Paint, width: number): string {
   const total = (key: "waiting" | "dropped_full" | "dropped_user") =>
     status.queues.reduce((sum, queue) => sum + queue[key], 0);
   const parts = [
-    `${status.seen} first packets seen`,
+    `${plural(status.seen, "first packet")} seen`,
     `${total("waiting")} waiting`,
     `${total("dropped_full") + total("dropped_user")} dropped`,
-    `${status.restarts} ${status.restarts === 1 ? "restart" : "restarts"}`,
+    plural(status.restarts, "restart"),
     ...(status.released > 0 ? [`${status.released} given to the kernel`] : []),
   ];
   const text = `queue worker ${pid} since ${isoTime(status.since_ms)}: ${parts.join(", ")}`;

@@ -1,5 +1,5 @@
+import { plural } from "../model/plural.ts";
 import { trialWords } from "../model/trial.ts";
-import { plural } from "./words.ts";
 import type { State } from "./state.ts";
 import { chosenService } from "./state.ts";
 

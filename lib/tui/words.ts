@@ -67,8 +67,3 @@ export function clockTime(at_ms: number): string {
 export function dayTime(at_ms: number): string {
   return new Date(at_ms).toISOString().slice(5, 19).replace("T", " ");
 }
-
-/** `1 backend`, `2 backends`. */
-export function plural(count: number, word: string): string {
-  return `${count} ${word}${count === 1 ? "" : "s"}`;
-}

@@ -273,7 +273,7 @@ test("on a terminal --wait draws a bar, and takes it away again", async (lab) =>
   const argv = lab.balancer.argv("scale", "web", "--drain", B1, "--wait");
   const { stdout } = await lab.balancer.run(["script", "-qefc", argv.join(" "), "/dev/null"]);
   const shown = stdout.replaceAll("\x1b[K", "(clear)");
-  assert.match(shown, /\r\[░{24}\] 1 of 1 connections left, [12] s\(clear\)/);
+  assert.match(shown, /\r\[░{24}\] 1 of 1 connection left, [12] s\(clear\)/);
   assert.match(shown, /\r\(clear\).*is at its deadline: 1 connection cut/);
   assert.equal((await connections.close()).find(({ backend }) => backend === "b1")?.end, "reset");
 });

@@ -1,5 +1,6 @@
 import type { Change } from "../../model/change.ts";
 import { LbError } from "../../model/error.ts";
+import { plural } from "../../model/plural.ts";
 import { serviceKeyText } from "../../netlink/ipvs/service.ts";
 import type { EnginePlan } from "../engine.ts";
 import { unitChanges, type UnitStep, unitSteps } from "./rules/unit.ts";
@@ -143,7 +144,8 @@ function describeRemoved(row: PlaceOf): Change[] {
   const weight = weightOf(row.place);
   if (weight === 0) return [];
   const count = connectionsOf(row.place.counted);
-  const left = `the run after the last of its ${count} connections deletes it`;
+  const last = count === 1 ? "its last connection" : `the last of its ${count} connections`;
+  const left = `the run after ${last} deletes it`;
   return [change("change", objectOf(row), `weight ${weight} → 0: ${left}`)];
 }
 
@@ -153,13 +155,13 @@ function virtualText({ scheduler, timeout_s, mask }: Virtual): string {
 
 function placeText({ destination }: Place): string {
   const { forwarding = "unknown", weight, upper_threshold } = destination;
-  const limit = upper_threshold > 0 ? `, at most ${upper_threshold} connections` : "";
+  const limit = upper_threshold > 0 ? `, at most ${plural(upper_threshold, "connection")}` : "";
   return `weight ${weight}, ${forwarding}${limit}`;
 }
 
 function describeCut(places: readonly Place[]): string {
   const active = places.reduce((sum, { counted }) => sum + (counted?.active_connections ?? 0), 0);
-  return active > 0 ? `cuts ${active} established connections` : "";
+  return active > 0 ? `cuts ${plural(active, "established connection")}` : "";
 }
 
 function objectOf(

@@ -1,3 +1,4 @@
+import { plural } from "../../model/plural.ts";
 import type { Scheduler } from "../../model/service.ts";
 import type { DesiredState, PlacedService } from "../../model/state.ts";
 import { destinationKeyText } from "../../netlink/ipvs/destination.ts";
@@ -90,7 +91,9 @@ function wayOf(
   const { persistence, scheduler } = service;
   const kept = persistence ? `by source, ${persistence.timeout_ms / 1000} s` : "none";
   steps.push({ step: "persistence", message: kept });
-  const message = `${virtual.scheduler}: ${places.length} backends take new connections`;
+  const message = `${virtual.scheduler}: ${
+    plural(places.length, "backend takes", "backends take")
+  } new connections`;
   steps.push({ step: "slot", message });
   if (places.length === 0) {
     return { ...base, fate: "refused", reason: "no backend takes new connections" };

@@ -1,4 +1,5 @@
 import type { Change } from "../../model/change.ts";
+import { plural } from "../../model/plural.ts";
 import type { ModulusChange } from "../../netlink/nft/modulus.ts";
 import type { SmallTransaction } from "../../netlink/nft/transaction.ts";
 import { elementChanges, type ElementEdit } from "./element_edit.ts";
@@ -130,7 +131,7 @@ export function additions(
 ): Change[] {
   return [
     ...Array.from(collections, ([name, { kind, elements }]) => {
-      return change("add", objectName(table, kind, name), `${elements.size} elements`);
+      return change("add", objectName(table, kind, name), plural(elements.size, "element"));
     }),
     ...Array.from(counters.keys(), (name) => {
       return change("add", objectName(table, "counter", name), "");

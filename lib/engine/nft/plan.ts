@@ -1,4 +1,5 @@
 import type { Change } from "../../model/change.ts";
+import { plural } from "../../model/plural.ts";
 import type { SmallTransaction } from "../../netlink/nft/transaction.ts";
 import type { EnginePlan } from "../engine.ts";
 import { additions, change, TableEdit } from "./edit.ts";
@@ -139,8 +140,11 @@ function creationChanges(name: TableName, want: Table): Change[] {
   const { chains, collections, counters } = want;
   const isTold = chains.size + collections.size + counters.size <= OBJECTS_TOLD_MAX;
   if (isTold) return [change("add", `table ${name}`, "does not exist"), ...additions(name, want)];
-  const contents =
-    `${chains.size} chains, ${collections.size} maps and sets, ${counters.size} counters`;
+  const contents = [
+    plural(chains.size, "chain"),
+    plural(collections.size, "map or set", "maps and sets"),
+    plural(counters.size, "counter"),
+  ].join(", ");
   return [change("add", `table ${name}`, `does not exist; with ${contents}`)];
 }
 

@@ -1,3 +1,4 @@
+import { plural } from "../../model/plural.ts";
 import { tame } from "../../model/text.ts";
 import { Unwell } from "./failure.ts";
 import { Chunks } from "./http_chunks.ts";
@@ -88,7 +89,9 @@ export async function readBody(head: HttpHead, receive: Receive, wanted?: string
     if (needle !== undefined && text.includes(needle)) return;
     if (body.isWhole() || text.length >= BODY_BYTES_MAX || arrived > 2 * BODY_BYTES_MAX) break;
     const bytes = await receive();
-    if (!bytes && !body.endsOpen) throw new Unwell(`its answer ends after ${text.length} bytes`);
+    if (!bytes && !body.endsOpen) {
+      throw new Unwell(`its answer ends after ${plural(text.length, "byte")}`);
+    }
     if (!bytes) break;
     arrived += bytes.length;
     text += body.take(latin(bytes));

@@ -1,3 +1,5 @@
+import { plural } from "../../model/plural.ts";
+
 /** Lines a minute; what is beyond is counted and told with the next. */
 const LINES_PER_MINUTE = 20;
 const MINUTE_MS = 60_000;
@@ -12,7 +14,7 @@ export function limitedLog(write: Log, now_ms: () => number): Log {
   let unsaid = 0;
   return (line) => {
     if (now_ms() - since_ms >= MINUTE_MS) {
-      if (unsaid > 0) write(`${unsaid} more lines in the minute before`);
+      if (unsaid > 0) write(`${plural(unsaid, "more line")} in the minute before`);
       since_ms = now_ms();
       said = unsaid = 0;
     }

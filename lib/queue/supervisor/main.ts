@@ -1,4 +1,5 @@
 /** `lb queue`: a composition root of its own. */
+import { plural } from "../../model/plural.ts";
 import { workerPlaces, type WorkerStatus } from "../../model/worker.ts";
 import { batchSockets } from "../../sys/batch_socket.ts";
 import { clock } from "../../sys/clock.ts";
@@ -142,5 +143,5 @@ function look(
 
 function describe({ worker_pid, seen, restarts }: WorkerStatus, isServing: boolean): string {
   const who = isServing ? `process ${worker_pid} chooses` : "the kernel chooses";
-  return `${who}; ${seen} packets seen, ${restarts} restarts`;
+  return `${who}; ${plural(seen, "packet")} seen, ${plural(restarts, "restart")}`;
 }

@@ -1,9 +1,10 @@
+import { plural } from "../../model/plural.ts";
 import type { BackendStatus, DrainStatus, ServiceStatus } from "../../reconcile/status.ts";
 import { type Line, line, span } from "../line.ts";
 import { backendName, keyOf, standingOf } from "../rows.ts";
 import type { State } from "../state.ts";
 import { backendRate } from "../trend.ts";
-import { clockTime, count, countdown, duration, percent, plural, rate } from "../words.ts";
+import { clockTime, count, countdown, duration, percent, rate } from "../words.ts";
 import { sign } from "./signs.ts";
 import { type Column, headLine, placed, rowLine, widest } from "./table.ts";
 

@@ -1,3 +1,4 @@
+import { plural } from "../../model/plural.ts";
 import { fit, type Line, line, span } from "../line.ts";
 import { attentionOf } from "../layout.ts";
 import { backendName } from "../rows.ts";
@@ -31,7 +32,9 @@ export function activityLine({ picture }: State): Line {
   const last = last_pass_at_ms === null
     ? "no pass yet"
     : `last pass ${duration(picture.at_ms - last_pass_at_ms)} ago, ${repaired}`;
-  const skipped = skipped_passes > 0 ? `; ${count(skipped_passes)} passes left out so far` : "";
+  const skipped = skipped_passes > 0
+    ? `; ${plural(skipped_passes, "pass", "passes")} left out so far`
+    : "";
   return [span(` now: ${now}; ${last}${skipped}`)];
 }
 

@@ -1,9 +1,10 @@
+import { plural } from "../../model/plural.ts";
 import type { ServiceStatus } from "../../reconcile/status.ts";
 import { type Line, line, span } from "../line.ts";
 import { serviceDoor, serviceStanding, standingOf, takesNew } from "../rows.ts";
 import type { State } from "../state.ts";
 import { parts, rateNow } from "../trend.ts";
-import { bytes, count, plural, rate } from "../words.ts";
+import { bytes, count, rate } from "../words.ts";
 import { sign, sparkline } from "./signs.ts";
 import { type Column, headLine, placed, rowLine, widest } from "./table.ts";
 

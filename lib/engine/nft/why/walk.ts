@@ -1,4 +1,5 @@
 import { contains, formatEndpoint } from "../../../model/address.ts";
+import { plural } from "../../../model/plural.ts";
 import type { PlacedBackend, PlacedService } from "../../../model/state.ts";
 import { hashSlot, type SlotTable } from "../../../scheduler/slots.ts";
 import {
@@ -113,11 +114,13 @@ class Walk {
       return undefined;
     }
     const count = backends.reduce((sum, { id }) => sum + this.#ground.active(id), 0);
-    const message = [...words, `${count} of at most ${most} connections now`].join("; ");
+    const message = [...words, `${count} of at most ${plural(most, "connection")} now`].join("; ");
     this.#note("limit", message);
     if (count < most) return undefined;
     const fate = overLimitFate(over_limit);
-    return this.#end(fate, { reason: `the service has all its ${most} connections: ${fate}` });
+    return this.#end(fate, {
+      reason: `the service has all its ${plural(most, "connection")}: ${fate}`,
+    });
   }
 
   #empty(): Way | undefined {
@@ -200,7 +203,8 @@ class Walk {
   #inTurn(): Way {
     const { scheduler } = this.#service;
     const { verdictSlots } = this.#names;
-    this.#note("slot", `${scheduler}: ${this.#slots.slots.length} slots in map ${verdictSlots}`);
+    const slots = plural(this.#slots.slots.length, "slot");
+    this.#note("slot", `${scheduler}: ${slots} in map ${verdictSlots}`);
     return this.#shared(turnReason(scheduler));
   }
 
@@ -231,14 +235,16 @@ class Walk {
     const count = most > 0 ? this.#ground.active(backend.id) : 0;
     if (!this.#hasRoom(backend)) return this.#full(backend, word);
     const { chain } = backendNames(backend.id);
-    const limit = most > 0 ? `, ${count} of at most ${most} connections now` : "";
+    const limit = most > 0 ? `, ${count} of at most ${plural(most, "connection")} now` : "";
     this.#note("backend", `chain ${chain}: to ${nameOf(backend)}${limit}`);
     this.#note("engine", engineWords(this.#service));
     return this.#end("backend", { backend: backend.id });
   }
 
   #full(backend: PlacedBackend, word?: WorkerWord): Way {
-    const message = `${nameOf(backend)} has all its ${backend.max_connections} connections`;
+    const message = `${nameOf(backend)} has all its ${
+      plural(backend.max_connections, "connection")
+    }`;
     this.#note("backend", message);
     const others = word?.goesOn ? this.#shares((other) => this.#hasRoom(other)) : [];
     if (others.length > 0) {
