@@ -9,6 +9,9 @@ export interface Change {
   readonly detail: string;
 }
 
+/** What the detail of a change begins with whose object is to be made whole: a table, for instance. */
+export const ABSENT = "does not exist";
+
 /** Whether something can be done, and if not, every reason why not. */
 export type Verdict =
   | { readonly ok: true }

@@ -1,4 +1,4 @@
-import type { Change } from "../model/change.ts";
+import { ABSENT, type Change } from "../model/change.ts";
 import type { HealthChange } from "../model/health.ts";
 import type { ServiceImpact } from "./impact.ts";
 import type { Chosen } from "./selection.ts";
@@ -45,11 +45,26 @@ export const WORKER = "worker";
 
 /** What was found of an object and done about it, in a sentence. Pure. */
 export function driftWords(object: string, changes: readonly Change[]): string {
-  const detail = changes.find((change) => change.object === object)?.detail ?? "";
   // That it died is nobody's doing.
-  if (object === WORKER) return `queue worker: ${detail || "did not run"}; started anew`;
-  const words = `${object} had been changed behind lb's back; put right`;
-  return detail === "" ? words : `${words}: ${detail}`;
+  if (object === WORKER) return `${driftFound(object, changes)}; started anew`;
+  const detail = changeOf(object, changes)?.detail ?? "";
+  const words = `${object} had been ${driftKind(object, changes)} behind lb's back; put right`;
+  return detail === "" ? words : `${words}: ${detail.replace(ABSENT, "made anew")}`;
+}
+
+/** What was found of an object, in a plan too. Pure. */
+export function driftFound(object: string, changes: readonly Change[]): string {
+  return object === WORKER
+    ? `queue worker: ${changeOf(object, changes)?.detail || "did not run"}`
+    : `${object}: ${driftKind(object, changes)} behind lb's back`;
+}
+
+function driftKind(object: string, changes: readonly Change[]): "changed" | "deleted" {
+  return changeOf(object, changes)?.op === "add" ? "deleted" : "changed";
+}
+
+function changeOf(object: string, changes: readonly Change[]): Change | undefined {
+  return changes.find((change) => change.object === object);
 }
 
 /** What two runs did, one after the other, as one; the second tells how things are. Pure. */

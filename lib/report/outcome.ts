@@ -3,7 +3,7 @@ import type { HealthChange } from "../model/health.ts";
 import { JOURNAL_RESOURCES } from "../model/journal.ts";
 import { plural } from "../model/plural.ts";
 import { nameOfKey } from "../model/service.ts";
-import { driftWords, type Outcome } from "../reconcile/outcome.ts";
+import { driftFound, driftWords, type Outcome } from "../reconcile/outcome.ts";
 import { impactText } from "./impact.ts";
 import { columns, type Paint } from "./table.ts";
 
@@ -41,7 +41,7 @@ export function outcomeText(outcome: Outcome, planned: boolean, paint: Paint): s
     headline(outcome, planned, paint),
     changesText(outcome, paint),
     ...healthLines(outcome, paint),
-    ...outcome.drift.map((object) => paint(`! ${object}: changed behind lb's back`, "yellow")),
+    ...outcome.drift.map((object) => paint(`! ${driftFound(object, outcome.changes)}`, "yellow")),
     ...outcome.notes.map((note) => `· ${note}`),
     servicesText(outcome),
     impactText(outcome.impact ?? [], paint),

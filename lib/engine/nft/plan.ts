@@ -1,4 +1,4 @@
-import type { Change } from "../../model/change.ts";
+import { ABSENT, type Change } from "../../model/change.ts";
 import { plural } from "../../model/plural.ts";
 import type { SmallTransaction } from "../../netlink/nft/transaction.ts";
 import type { EnginePlan } from "../engine.ts";
@@ -139,13 +139,13 @@ const OBJECTS_TOLD_MAX = 1_000;
 function creationChanges(name: TableName, want: Table): Change[] {
   const { chains, collections, counters } = want;
   const isTold = chains.size + collections.size + counters.size <= OBJECTS_TOLD_MAX;
-  if (isTold) return [change("add", `table ${name}`, "does not exist"), ...additions(name, want)];
+  if (isTold) return [change("add", `table ${name}`, ABSENT), ...additions(name, want)];
   const contents = [
     plural(chains.size, "chain"),
     plural(collections.size, "map or set", "maps and sets"),
     plural(counters.size, "counter"),
   ].join(", ");
-  return [change("add", `table ${name}`, `does not exist; with ${contents}`)];
+  return [change("add", `table ${name}`, `${ABSENT}; with ${contents}`)];
 }
 
 /**

@@ -125,9 +125,15 @@ Deno.test("a chain that is added to a table that is there has its own line", () 
 });
 
 Deno.test("drift and notes are told", () => {
-  const drift = ["chain s-web4"];
-  const text = outcomeText(outcome({ drift, notes: ["forgot 2 udp flows"] }), false, plain);
-  assert.match(text, /\n! chain s-web4: changed behind lb's back\n· forgot 2 udp flows\n/);
+  const drift = ["worker", "chain s-web4"];
+  const changes = [change("add", "worker", "does not run")];
+  const told = { drift, changes, notes: ["forgot 2 udp flows"] };
+  const [, ...lines] = outcomeText(outcome(told), false, plain).split("\n");
+  assert.deepEqual(lines.slice(1, 4), [
+    "! queue worker: does not run",
+    "! chain s-web4: changed behind lb's back",
+    "· forgot 2 udp flows",
+  ]);
 });
 
 Deno.test("a pass tells each change once, in a line, and what was done about drift", () => {
@@ -146,6 +152,21 @@ Deno.test("a pass tells each change once, in a line, and what was done about dri
     "~ sysctl net.ipv4.ip_forward 0 → 1",
     "· forgot 2 udp flows",
   ]);
+});
+
+Deno.test("what had been deleted is told so, and that it is there again", () => {
+  const table = change("add", "table inet lb", "does not exist");
+  const changes = [table, change("add", "map sv-web4", "3 elements")];
+  const drift = [table.object];
+  assert.deepEqual(passLines(outcome({ changes, drift }), plain), [
+    "! table inet lb had been deleted behind lb's back; put right: made anew",
+  ]);
+  const many = [{ ...table, detail: "does not exist; with 900 chains" }];
+  assert.deepEqual(passLines(outcome({ changes: many, drift }), plain), [
+    "! table inet lb had been deleted behind lb's back; put right: made anew; with 900 chains",
+  ]);
+  const text = outcomeText(outcome({ changes, drift }), true, plain);
+  assert.match(text, /\n! table inet lb: deleted behind lb's back\n/);
 });
 
 Deno.test("a pass that found all as it was, or moved weights only, has nothing to tell", () => {
