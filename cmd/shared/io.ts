@@ -96,13 +96,18 @@ export function wantsColour(): boolean {
 const FULL_PIPE_MS_MAX = 5_000;
 const FULL_PIPE_PAUSE_MS = 20;
 
+/** A pipe takes so much wholly or not at all (PIPE_BUF, pipe(7)). */
+const PIECE_BYTES_MAX = 4_096;
+const NEWLINE = "\n".charCodeAt(0);
+
 /** Output that nobody takes is lost, and no reason to fail: what was to be done is done. */
 function writeAll(stream: { writeSync(bytes: Uint8Array): number }, text: string): boolean {
   const bytes = new TextEncoder().encode(text);
-  const deadline_ms = performance.now() + FULL_PIPE_MS_MAX;
+  let deadline_ms = performance.now() + FULL_PIPE_MS_MAX;
   for (let at = 0; at < bytes.length;) {
     try {
-      at += stream.writeSync(bytes.subarray(at));
+      at += stream.writeSync(pieceOf(bytes, at));
+      deadline_ms = performance.now() + FULL_PIPE_MS_MAX;
     } catch (error) {
       // A pipe that does not block and is full; any other error (the reader has gone, the disk is full)
       // does not go away.
@@ -113,4 +118,14 @@ function writeAll(stream: { writeSync(bytes: Uint8Array): number }, text: string
     }
   }
   return true;
+}
+
+/**
+ * As much as is taken at once. Stdout keeps what comes after the last line's end, and where that is refused nobody
+ * knows how much was taken before it: so a piece ends where a line does.
+ */
+function pieceOf(bytes: Uint8Array, at: number): Uint8Array {
+  const piece = bytes.subarray(at, at + PIECE_BYTES_MAX);
+  const lines = piece.lastIndexOf(NEWLINE) + 1;
+  return lines > 0 ? piece.subarray(0, lines) : piece;
 }

@@ -4,8 +4,10 @@ import { fail, print, printJson, say } from "../../../cmd/shared/io.ts";
 import { type ErrorCode, EXIT_CODES, KernelError, LbError } from "../../../lib/model/error.ts";
 import type { Outcome } from "../../../lib/reconcile/outcome.ts";
 import { captured } from "./capture.ts";
+import { muchText } from "./print_full.ts";
 
 const PRINT_MUCH = new URL("./print_much.ts", import.meta.url).pathname;
+const PRINT_FULL = new URL("./print_full.ts", import.meta.url).pathname;
 const ROOT = new URL("../../../", import.meta.url).pathname;
 
 Deno.test("answers go to stdout and all else to stderr", async () => {
@@ -132,6 +134,22 @@ Deno.test("a reader that has gone is no error, whoever prints", async () => {
   for (const args of programs) {
     assert.deepEqual(await unheard(...args), { code: 0, stderr: "" }, args.join(" "));
   }
+});
+
+Deno.test("where stdout does not block and is full, the reader gets everything, and once", async () => {
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["run", "--quiet", "-A", PRINT_FULL],
+    cwd: ROOT,
+    stdout: "piped",
+  }).spawn();
+  let text = "";
+  // In small sips, so that it is full again and again.
+  for await (const piece of child.stdout.pipeThrough(new TextDecoderStream())) {
+    text += piece;
+    await new Promise((wake) => setTimeout(wake, 5));
+  }
+  assert.equal((await child.status).code, 0);
+  assert.ok(text === muchText() + "\n", `${text.length} characters`);
 });
 
 Deno.test("lb --version is one line: version, how it was built, by which Deno, for which machine", async () => {
