@@ -1,3 +1,4 @@
+import { lastErrno, libc } from "./ffi.ts";
 import type { TerminalPort } from "./ports.ts";
 
 /** xterm's private modes: 1049 is the other screen, 25 the cursor, 2026 output that is shown when it is complete. */
@@ -42,12 +43,45 @@ export const terminal: TerminalPort = {
   },
 };
 
-/** All of it: a signal may come in the middle of a write. */
+const STDOUT = 1;
+
+/** How long a terminal that takes nothing is waited for. */
+const FULL_MS_MAX = 5_000;
+const FULL_PAUSE_MS = 20;
+
+/** Nothing was taken in all of that time: until something is, nobody waits again. */
+let isGivenUp = false;
+
+/** All of it, as far as anybody takes it. */
 function write(text: string): void {
   const bytes = new TextEncoder().encode(text);
-  orGone(() => {
-    for (let at = 0; at < bytes.length;) at += Deno.stdout.writeSync(bytes.subarray(at));
-  });
+  for (let at = 0; at < bytes.length;) {
+    const taken = writeSome(bytes.subarray(at));
+    if (taken === 0) return;
+    at += taken;
+  }
+}
+
+/**
+ * A signal may come in the middle, and a terminal that does not block may be full: Deno's stdout does not tell how much
+ * was taken before that. One that is not there any more needs nothing.
+ *
+ * @returns how many bytes were taken; 0 where there is no hope of more
+ */
+function writeSome(bytes: Uint8Array<ArrayBuffer>): number {
+  const until_ms = performance.now() + (isGivenUp ? 0 : FULL_MS_MAX);
+  for (;;) {
+    const taken = Number(libc().write(STDOUT, bytes, BigInt(bytes.length)));
+    const errno = taken < 0 ? lastErrno() : "";
+    isGivenUp = errno === "EAGAIN" && performance.now() >= until_ms;
+    if (taken >= 0) return taken;
+    if (isGivenUp || errno !== "EAGAIN" && errno !== "EINTR") return 0;
+    if (errno === "EAGAIN") pause();
+  }
+}
+
+function pause(): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, FULL_PAUSE_MS);
 }
 
 /** A terminal that is not there any more needs nothing. */
