@@ -88,9 +88,10 @@ async function attempt(run: Run): Promise<Outcome | undefined> {
   });
   if (request.dryRun) return told({ ...plan.outcome, impact: impactOf(run, plan) });
   if (await loadModules(run, plan)) return undefined;
-  const isBehind = plan.target.isNew || isHostBehind(plan.host) ||
+  const isDue = plan.outcome.changed || isHostBehind(plan.host) ||
     plan.tasks.some(({ isRecordBehind }) => isRecordBehind);
-  if (plan.outcome.changed || isBehind) {
+  if (!isDue && isNothingAsked(run)) return told({ ...plan.outcome, revision: null });
+  if (isDue || plan.target.isNew) {
     noteTakeOver(run, plan);
     const outcome = await carryOut(run, plan);
     if (stamps) await settleAfterChange(run, plan, outcome, stamps);
@@ -100,6 +101,12 @@ async function attempt(run: Run): Promise<Outcome | undefined> {
   recordQuietPass(run, plan);
   if (digest) recordSettled(run, plan, plan.outcome, digest);
   return told(plan.outcome);
+}
+
+/** Where nothing was ever applied, nothing is no revision. */
+function isNothingAsked({ machine: { store }, request, progress }: Run): boolean {
+  return request.loaded.text === "" && progress.begun === undefined &&
+    !store.revisions.latestApplied();
 }
 
 /** What is replaced may be another lb's that is at work here: left and owned look the same. */

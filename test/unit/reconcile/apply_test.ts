@@ -32,6 +32,23 @@ Deno.test(
 );
 
 Deno.test(
+  "an uninstall where nothing was ever applied makes no revision; where rules were left it does",
+  withRig(async (rig) => {
+    const before = rig.host.picture();
+    const { changed, changes, revision } = await rig.run(NOTHING);
+    assert.deepEqual([changed, changes, revision], [false, [], null]);
+    assert.deepEqual(rig.store.revisions.list(), []);
+    assert.equal(rig.store.passes.lastAt(), null);
+    assert.deepEqual(rig.host.picture(), before);
+    rig.host.nft.edit("add table inet lb");
+    assert.deepEqual([(await rig.run(NOTHING)).revision, rig.host.nft.table("inet lb")], [
+      1,
+      undefined,
+    ]);
+  }),
+);
+
+Deno.test(
   "an outcome names every service with its engine and the reason",
   withRig(async (rig) => {
     const { services } = await rig.run(BASE);
