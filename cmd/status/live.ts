@@ -1,4 +1,5 @@
 import { EXIT_OK, LbError } from "../../lib/model/error.ts";
+import { WAIT_LONGER } from "../../lib/model/lock.ts";
 import { painter } from "../../lib/report/table.ts";
 import { isUnicode } from "../../lib/tui/paint.ts";
 import type { Order } from "../../lib/tui/picture.ts";
@@ -99,8 +100,14 @@ async function scaled(
   const options = wish.kind === "weight"
     ? { ...NO_CHANGES, weight: [{ address, port, weight: wish.weight }] }
     : { ...NO_CHANGES, [wish.kind]: [{ address, port }] };
-  return await scaleBackends(places, service, options, {
-    lockTimeout_ms: PATIENCE_MS,
-    ...manner,
+  const how = { lockTimeout_ms: PATIENCE_MS, ...manner };
+  return await scaleBackends(places, service, options, how).catch((error: unknown) => {
+    throw withoutOptions(error);
   });
+}
+
+/** The screen has none. */
+function withoutOptions(error: unknown): unknown {
+  if (!(error instanceof LbError) || error.code !== "busy") return error;
+  return new LbError(error.code, error.message.replace(WAIT_LONGER, ""), { cause: error });
 }

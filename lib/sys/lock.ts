@@ -1,5 +1,6 @@
 import { writingTo } from "../model/disk.ts";
 import { LbError } from "../model/error.ts";
+import { WAIT_LONGER } from "../model/lock.ts";
 import { clock } from "./clock.ts";
 import { files } from "./files.ts";
 import type { Lock, LockPort } from "./ports.ts";
@@ -71,6 +72,6 @@ function busy(path: string, timeout_ms: number): LbError {
   return new LbError(
     "busy",
     `${holder} holds the lock ${path}, waited ${timeout_ms / 1000} s; ` +
-      "try again when it has ended, or wait longer with --lock-timeout",
+      `try again when it has ended${WAIT_LONGER}`,
   );
 }

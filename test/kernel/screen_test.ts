@@ -312,6 +312,19 @@ test("what has begun when a signal comes is brought to its end", async (lab) => 
   assert.equal((await first(lab)).intent, "maintenance");
 });
 
+test("a lock that another run holds is told with what can be done on a screen", async (lab) => {
+  await applyText(lab, draining("nft", 60, { families: [4] }));
+  await onScreen(await Terminal.open(argvOf(lab, "web")), async (terminal) => {
+    await terminal.shows(/› · .*:8080/);
+    const lock = await holdLock(lab);
+    await terminal.press("m");
+    await terminal.shows(/holds the lock/);
+    const text = (await terminal.lines()).join(" ").replaceAll(/\s+/g, " ");
+    assert.match(text, /waited 10 s; try again when it has ended ! not done/);
+    await lock.release();
+  });
+});
+
 for (const signal of ["SIGTERM", "SIGHUP", "SIGINT"] as const) {
   test(`the terminal is as before after ${signal}`, async (lab) => {
     await applyText(lab, TWO);
