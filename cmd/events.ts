@@ -51,8 +51,8 @@ export function eventsCommand(end: End) {
       const places = placesOf(options);
       const kinds = kind.length > 0 ? { kinds: kind } : {};
       const query = { limit, since_ms: since?.() ?? 0, ...kinds };
-      if (follow) await tellOn(places, query, json);
-      else await tellOnce(places, query, json);
+      if (follow) return end(await tellOn(places, query, json));
+      await tellOnce(places, query, json);
       end(EXIT_OK);
     });
 }
@@ -65,14 +65,14 @@ async function tellOnce(places: Places, query: EventQuery, json: boolean): Promi
   if (events.length > 0) print(events.map((one) => eventLine(one, paint)).join("\n"));
 }
 
-/** The newest there are, then each as it comes. */
-async function tellOn(places: Places, query: EventQuery, json: boolean): Promise<void> {
+/** The newest there are, then each as it comes. @returns the exit code: of what the last look failed at, or 0 */
+async function tellOn(places: Places, query: EventQuery, json: boolean): Promise<number> {
   const { eventJson, eventLine } = await import("../lib/report/events.ts");
   const paint = stdoutPaint();
   const line = (one: Event) => json ? JSON.stringify(eventJson(one)) : eventLine(one, paint);
   let after_id = 0;
   let limit = query.limit;
-  await repeat(LOOK_MS, async () => {
+  return await repeat(LOOK_MS, async () => {
     const { events, last_id } = await read(places, { ...query, after_id, limit });
     after_id = last_id;
     // Of what has come since nothing is left out: a rack that dies is a thousand at once.

@@ -25,7 +25,7 @@ export interface StatusOutput {
 /** Whoever collects metrics is another user. */
 const READABLE_BY_ALL = 0o644;
 
-/** @returns the exit code, of the last look */
+/** @returns the exit code: of the last look, or of what kept it from being had */
 export async function tellStatus(
   look: () => Promise<StatusLook>,
   options: StatusOutput,
@@ -40,12 +40,12 @@ export async function tellStatus(
     return exitCodeOf(found);
   }
   let exitCode: number = EXIT_OK;
-  await repeat(every_ms, async () => {
+  const failure = await repeat(every_ms, async () => {
     const found = await look();
     exitCode = exitCodeOf(found);
     return tellOnce(await againOf(found, options), options);
   });
-  return exitCode;
+  return failure || exitCode;
 }
 
 function exitCodeOf({ needsAttention }: StatusLook): number {
@@ -74,7 +74,8 @@ async function textOf(found: StatusLook, options: StatusOutput): Promise<string>
   if (options.json) return JSON.stringify(await documentOf(status), undefined, 2);
   if (options.prometheus) {
     const { statusMetrics } = await import("../../lib/report/status_metrics.ts");
-    return statusMetrics(status, { build: buildForm(), needsAttention }).trimEnd();
+    const at_ms = context.clock.now_ms();
+    return statusMetrics(status, { build: buildForm(), needsAttention, at_ms }).trimEnd();
   }
   const { statusText } = await import("../../lib/report/status_text.ts");
   if (options.output !== undefined) return statusText(status, (text) => text);

@@ -11,6 +11,8 @@ export interface MetricsContext {
   readonly build: string;
   /** Whether `lb status` would end with exit code 1. */
   readonly needsAttention: boolean;
+  /** When the status was looked at. Milliseconds since 1970. */
+  readonly at_ms: number;
 }
 
 /** A family, and how its value is read off what it is about. null, undefined: not known. */
@@ -27,6 +29,12 @@ const OVERALL: readonly Metric<Status & MetricsContext>[] = [
     help: "The lb that wrote this; always 1.",
     labels: ({ version, build }) => ({ version, build }),
     read: () => 1,
+  },
+  {
+    name: "lb_last_look_timestamp_seconds",
+    type: "gauge",
+    help: "When all of this was looked at.",
+    read: ({ at_ms }) => seconds(at_ms),
   },
   {
     name: "lb_needs_attention",

@@ -99,6 +99,117 @@ rootTest(
   }),
 );
 
+/** `lb` that goes on until it is told to stop, and what it prints, of which parts can be waited for. */
+function goingOn(folder: string, ...words: readonly string[]) {
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["run", "--quiet", "-A", "main.ts", ...words, ...placed(folder)],
+    cwd: ROOT,
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  const deadline = setTimeout(() => child.kill("SIGKILL"), 60_000);
+  const [stdout, stderr] = [Told.by(child.stdout), Told.by(child.stderr)];
+  const end = async () => {
+    child.kill("SIGINT");
+    const { code } = await child.status;
+    clearTimeout(deadline);
+    await Promise.all([stdout.read, stderr.read]);
+    return code;
+  };
+  return { stdout, stderr, end };
+}
+
+/** What a program prints, as it comes. */
+class Told {
+  text = "";
+  readonly read: Promise<void>;
+
+  private constructor(stream: ReadableStream<Uint8Array>) {
+    this.read = this.#readAll(stream);
+  }
+
+  static by(stream: ReadableStream<Uint8Array>): Told {
+    return new Told(stream);
+  }
+
+  async #readAll(stream: ReadableStream<Uint8Array>): Promise<void> {
+    for await (const part of stream.pipeThrough(new TextDecoderStream())) this.text += part;
+  }
+
+  /** Waits for the next part that has not been printed yet. */
+  async next(pattern: RegExp): Promise<void> {
+    const from = this.text.length;
+    for (let tries = 0; tries < 1_000; tries++) {
+      if (pattern.test(this.text.slice(from))) return;
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    assert.fail(`no ${pattern} in ${JSON.stringify(this.text.slice(from))}`);
+  }
+}
+
+rootTest(
+  "a look of --watch that fails is said once, the next ones go on, and the exit code is the last one's",
+  inFolder(async (folder) => {
+    withStore(folder).close();
+    const output = `${folder}/lb.prom`;
+    const words = ["status", "--prometheus", "--output", output, "--watch", "200ms"];
+    const watch = goingOn(folder, ...words);
+    const looked_s = () =>
+      Number(/^lb_last_look_timestamp_seconds (.*)$/m.exec(read(output))?.[1] ?? 0);
+    await until(() => looked_s() > 0);
+    Deno.chmodSync(`${folder}/state`, 0o777);
+    await watch.stderr.next(/^lb: .*writable by others.*\n$/);
+    const stale_s = looked_s();
+    await new Promise((resolve) => setTimeout(resolve, 1_000));
+    assert.equal(looked_s(), stale_s);
+    assert.equal(watch.stderr.text.match(/lb:/g)?.length, 1);
+    Deno.chmodSync(`${folder}/state`, 0o700);
+    await until(() => looked_s() > stale_s);
+    const again = watch.stderr.next(/^lb: .*writable by others.*\n$/);
+    Deno.chmodSync(`${folder}/state`, 0o777);
+    await again;
+    assert.equal(await watch.end(), 5);
+    assert.equal(watch.stderr.text.match(/lb:/g)?.length, 2);
+    assert.equal(watch.stdout.text, "");
+
+    const first = await lb(...words, ...placed(folder));
+    assert.equal(first.exitCode, 5);
+  }),
+);
+
+rootTest(
+  "--follow goes on after a look that fails, and leaves no event out for it",
+  inFolder(async (folder) => {
+    const { events, ...store } = withStore(folder);
+    events("the first", 1);
+    const follow = goingOn(folder, "events", "--follow");
+    await follow.stdout.next(/the first\n/);
+    Deno.chmodSync(`${folder}/state`, 0o777);
+    await follow.stderr.next(/^lb: .*writable by others.*\n$/);
+    events("meanwhile", 1);
+    Deno.chmodSync(`${folder}/state`, 0o700);
+    await follow.stdout.next(/meanwhile\n/);
+    assert.equal(await follow.end(), 0);
+    assert.equal(follow.stdout.text.match(/\n/g)?.length, 2);
+    store.close();
+  }),
+);
+
+function read(path: string): string {
+  try {
+    return Deno.readTextFileSync(path);
+  } catch {
+    return "";
+  }
+}
+
+async function until(isSo: () => boolean): Promise<void> {
+  for (let tries = 0; tries < 1_000 && !isSo(); tries++) {
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  assert.ok(isSo());
+}
+
 rootTest(
   "--since takes a time without a zone for UTC, wherever lb runs",
   inFolder(async (folder) => {

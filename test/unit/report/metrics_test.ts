@@ -94,7 +94,7 @@ const FULL: Status = statusOf(undefined, {
   }],
 });
 
-const CONTEXT = { build: "source", needsAttention: true };
+const CONTEXT = { build: "source", needsAttention: true, at_ms: APPLIED };
 
 parserTest("Prometheus' own parser reads every metric there is, as it was meant", async () => {
   const found = await parse(statusMetrics(FULL, CONTEXT));
