@@ -122,8 +122,8 @@ export interface Scaled {
 export interface ScaleManner {
   readonly lockTimeout_ms: number;
   readonly plan: boolean;
-  /** Told what the config file has in it, with the lock held and before anything changes. @throws what is against it */
-  readonly found?: (text: string) => void;
+  /** Told, with the lock held, what the file has in it and is wanted of the service's backends. @throws what is against it */
+  readonly found?: (text: string, intents: readonly IntentRow[]) => void;
 }
 
 /** The one way of every change of a service's backends, whoever asks for it. @throws {LbError} */
@@ -326,7 +326,8 @@ async function editedConfig(
 ): Promise<NewConfig> {
   const { parseConfig } = await import("../lib/config/load.ts");
   const before = await context.readConfig(places);
-  found?.(before);
+  const intents = store.intents.all().filter(({ service }) => service === order.service);
+  found?.(before, intents);
   notes.push(...await unappliedNotes(store, before, places.config));
   refuseLeaving(store, order);
   const { text, document } = await editedText(before, order, places.config);

@@ -1,4 +1,6 @@
+import { wishesBetween } from "../../lib/health/intent_change.ts";
 import { EXIT_OK, LbError } from "../../lib/model/error.ts";
+import type { IntentRow } from "../../lib/model/intent.ts";
 import { WAIT_LONGER } from "../../lib/model/lock.ts";
 import { painter } from "../../lib/report/table.ts";
 import { isUnicode } from "../../lib/tui/paint.ts";
@@ -33,14 +35,15 @@ function asInProduction(): void {
 
 function actionsOf(places: Places): Actions {
   const onlook = new Onlook(places);
-  // The config file as it was when the plan that is shown was made.
-  let planned: string | undefined;
+  // What the plan that is shown was made of.
+  let planned: Basis | undefined;
   return {
     look: () => onlook.look(),
     history: () => onlook.history(),
     readOnly: () => readOnlyReason(places),
-    plan: (order) => planText(places, order, (text) => planned = text),
-    apply: (order) => applyText(places, order, (text) => refuseOther(text, planned, places)),
+    plan: (order) => planText(places, order, (text, intents) => planned = { text, intents }),
+    apply: (order) =>
+      applyText(places, order, (text, intents) => refuseOther({ text, intents }, planned, places)),
     explain: async ({ flow, service }) =>
       await (await import("../why.ts")).whyLines(places, flow, service),
   };
@@ -58,13 +61,34 @@ async function readOnlyReason(places: Places): Promise<string | undefined> {
   }
 }
 
-/** The whole file is applied: what was written into it since was not in the plan that somebody has agreed to. @throws {LbError} */
-function refuseOther(text: string, planned: string | undefined, { config }: Places): void {
-  if (text === planned) return;
+/** What a plan is made of. */
+interface Basis {
+  /** What the config file has in it. */
+  readonly text: string;
+  /** Of the service's backends. */
+  readonly intents: readonly IntentRow[];
+}
+
+/**
+ * The whole file is applied: what was written into it since was not in the plan that somebody has agreed to. Nor was
+ * what somebody else has asked of the service's backends.
+ *
+ * @throws {LbError}
+ */
+function refuseOther(found: Basis, planned: Basis | undefined, { config }: Places): void {
+  if (found.text !== planned?.text) {
+    throw new LbError(
+      "config-invalid",
+      `${config} has been edited since this plan was made, and its edits would come with it; ` +
+        "nothing was changed: ask again to see the plan of it as it is now",
+    );
+  }
+  const wishes = wishesBetween(planned.intents, found.intents);
+  if (wishes.length === 0) return;
   throw new LbError(
-    "config-invalid",
-    `${config} has been edited since this plan was made, and its edits would come with it; ` +
-      "nothing was changed: ask again to see the plan of it as it is now",
+    "busy",
+    `${wishes.join(", ")} since this plan was made, by somebody else; ` +
+      "nothing was changed: ask again to see the plan as things are now",
   );
 }
 
@@ -87,7 +111,7 @@ async function applyText(places: Places, order: Order, found: Found): Promise<re
   return [...revision, ...outcome.blocked.map((text) => `attention: ${text}`)];
 }
 
-/** Is told the text of the config file. */
+/** Is told what a change starts from. */
 type Found = NonNullable<ScaleManner["found"]>;
 
 /** By the way of `lb scale`. */

@@ -1,6 +1,8 @@
+import { formatEndpoint, parseAddress } from "../model/address.ts";
 import type { HealthChange } from "../model/health.ts";
-import type { DrainEnd, IntentRecord } from "../model/intent.ts";
+import type { DrainEnd, IntentRecord, IntentRow } from "../model/intent.ts";
 import { plural } from "../model/plural.ts";
+import { addressOfKey } from "../model/service.ts";
 import { secondsLeft } from "./drain.ts";
 
 /** Whom a line is about. */
@@ -81,6 +83,33 @@ const DEADLINE = "is at its deadline:";
 /** Whether an event of a backend is that its drain has come to its end. Pure. */
 export function tellsEnd({ kind, message }: Pick<HealthChange, "message"> & { kind: string }) {
   return kind === "drain" && [DRAINED, DEADLINE].some((words) => message.includes(` ${words} `));
+}
+
+/**
+ * What has been asked of backends of a service between two moments, for people: a sentence's beginning for each. That
+ * a drain has ended meanwhile, or that somebody has grown back to his weight, nobody has asked for. Pure.
+ */
+export function wishesBetween(before: readonly IntentRow[], now: readonly IntentRow[]): string[] {
+  const [was, is] = [before, now].map((rows) => new Map(rows.map((row) => [row.backend, row])));
+  const backends = [...new Set([...was!.keys(), ...is!.keys()])];
+  return backends.flatMap((backend) => {
+    const words = askedWords(was!.get(backend), is!.get(backend));
+    return words === undefined ? [] : [`${endpointOfKey(backend)} ${words}`];
+  });
+}
+
+function askedWords(before?: IntentRecord, now?: IntentRecord): string | undefined {
+  const [was, is] = [before?.intent ?? "ready", now?.intent ?? "ready"];
+  if (was !== is) return `has been set to ${is}${now?.removes ? ", to be removed then" : ""}`;
+  if (is !== "drain") return undefined;
+  if (before!.removes !== now!.removes) return `is ${now!.removes ? "" : "not "}to be removed`;
+  return before!.deadline_ms === now!.deadline_ms ? undefined : "has another deadline of its drain";
+}
+
+function endpointOfKey(key: string): string {
+  const text = addressOfKey(key);
+  const port = key.slice(text.length + 1);
+  return formatEndpoint(parseAddress(text)!, port === "" ? undefined : Number(port));
 }
 
 function changeOf({ service, backend, endpoint }: About, words: string): HealthChange {

@@ -155,6 +155,23 @@ test("what was written into lb.toml after the plan was shown is not applied with
   });
 });
 
+test("what somebody else has asked of a backend after the plan was shown is told, and not overridden", async (lab) => {
+  await applyText(lab, draining("nft", 60, { families: [4] }));
+  const connections = await openAll(lab, 4, IDLE);
+  await onScreen(await Terminal.open(argvOf(lab, "web")), async (terminal) => {
+    await terminal.shows(/› · \S+\.11:8080 /);
+    await terminal.press("m");
+    await terminal.shows(/y does it/);
+    await lab.balancer.json(0, "scale", "web", "--drain", "198.51.100.11:8080");
+    await terminal.press("y");
+    await terminal.shows(/198\.51\.100\.11:8080 has been set to drain since this plan was made/);
+    assert.equal((await first(lab)).intent, "drain");
+    await terminal.press("Escape", "m");
+    await terminal.shows(/── maintenance web [^]*y does it/);
+  });
+  await connections.close();
+});
+
 test("a state that is gone while its rules are in force is told", async (lab) => {
   await applyText(lab, TWO);
   await onScreen(await Terminal.open(argvOf(lab)), async (terminal) => {

@@ -10,7 +10,7 @@ import {
   wished,
 } from "../../../lib/health/drain.ts";
 import { effectiveWeight } from "../../../lib/health/effective_weight.ts";
-import { endChange, wishChange } from "../../../lib/health/intent_change.ts";
+import { endChange, wishChange, wishesBetween } from "../../../lib/health/intent_change.ts";
 import { type IntentRecord, type IntentRow, INTENTS } from "../../../lib/model/intent.ts";
 import { backendKey } from "../../../lib/model/service.ts";
 import { serviceWith } from "./service.ts";
@@ -168,4 +168,27 @@ Deno.test("events say what begins, until when, and how it ended with how many", 
     "web 198.51.100.1:80 is at its deadline: 1 connection cut",
   );
   assert.match(endChange(ABOUT, "drained", 0).message, /is drained: no connection is left$/);
+});
+
+Deno.test("what was asked of backends meanwhile is told, and not what has come of itself", () => {
+  const of = (backend: string, record: IntentRecord | undefined) =>
+    record ? [{ service: "web", backend, ...record }] : [];
+  const [one, six] = ["198.51.100.1|80", "2001:db8::1|"];
+  const drain = wished({ kind: "drain" }, SHORT, undefined, 0)!;
+  const ready = wished({ kind: "ready" }, SLOW, drain, 1_000)!;
+  const leaving = wished({ kind: "drain", removes: true }, SHORT, drain, 1_000)!;
+  const cut = wished({ kind: "drain", cuts: true }, SHORT, drain, 1_000)!;
+  const between = (before?: IntentRecord, now?: IntentRecord, backend = one) =>
+    wishesBetween(of(backend, before), of(backend, now));
+  assert.deepEqual(between(undefined, drain), ["198.51.100.1:80 has been set to drain"]);
+  assert.deepEqual(between(undefined, leaving, six), [
+    "2001:db8::1 has been set to drain, to be removed then",
+  ]);
+  assert.deepEqual(between(drain, undefined), ["198.51.100.1:80 has been set to ready"]);
+  assert.deepEqual(between(drain, ready), ["198.51.100.1:80 has been set to ready"]);
+  assert.deepEqual(between(drain, leaving), ["198.51.100.1:80 is to be removed"]);
+  assert.deepEqual(between(drain, cut), ["198.51.100.1:80 has another deadline of its drain"]);
+  assert.deepEqual(between(drain, { ...drain, ended: "drained" }), []);
+  assert.deepEqual(between(ready, undefined), []);
+  assert.deepEqual(between(drain, drain), []);
 });
