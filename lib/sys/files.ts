@@ -14,6 +14,7 @@ const DRAFT_AGE_MS_MAX = 60_000;
 export const files: FilesPort = {
   read: (path) => orNothing(() => Deno.readTextFileSync(path)),
   readBytes: (path) => orNothing(() => Deno.readFileSync(path)),
+  lines: readLines,
 
   write(path, text) {
     // Never made here: under /proc a wrong path should say ENOENT and not EACCES.
@@ -92,6 +93,24 @@ function orNothing<T>(act: () => T): T | undefined {
     if (error instanceof Deno.errors.NotADirectory) return undefined;
     throw error;
   }
+}
+
+/** Of a file that is read by pieces. */
+const PIECE_BYTES = 65_536;
+
+function* readLines(path: string): Generator<string, void> {
+  using file = orNothing(() => Deno.openSync(path));
+  if (!file) return;
+  const decoder = new TextDecoder();
+  const piece = new Uint8Array(PIECE_BYTES);
+  let rest = "";
+  for (let count = file.readSync(piece); count !== null; count = file.readSync(piece)) {
+    const lines = (rest + decoder.decode(piece.subarray(0, count), { stream: true })).split("\n");
+    rest = lines.pop()!;
+    yield* lines;
+  }
+  rest += decoder.decode();
+  if (rest !== "") yield rest;
 }
 
 /** A rename onto a symlink would put a file in its place and leave what it points to as it was. */

@@ -45,12 +45,14 @@ export interface FileStat {
 /** What is written to a file: whole, or a function that puts out a large text piece by piece. */
 export type FileContent = string | Uint8Array | ((put: (piece: string) => void) => void);
 
-/** Small files: configuration, /proc and /sys. Synchronous, because none of it is worth waiting for. */
+/** Files, small ones as a rule: configuration, /proc and /sys. Synchronous, because none of it is worth waiting for. */
 export interface FilesPort {
   /** @returns undefined where the file does not exist. @throws Deno.errors otherwise */
   read(path: string): string | undefined;
   /** The same for files that are not text. */
   readBytes(path: string): Uint8Array<ArrayBuffer> | undefined;
+  /** For large ones: line by line, read as they are asked for. None where the file does not exist. @throws Deno.errors otherwise */
+  lines(path: string): Iterable<string>;
   /** Writes in place, as /proc wants it. @throws Deno.errors; EROFS and EACCES by `error.code` */
   write(path: string, text: string): void;
   /**

@@ -19,6 +19,10 @@ export class FakeFiles implements FilesPort {
     return text === undefined ? undefined : new TextEncoder().encode(text);
   }
 
+  lines(path: string): Iterable<string> {
+    return this.read(path)?.replace(/\n$/, "").split("\n") ?? [];
+  }
+
   /** None of the fake files is a symlink. */
   readLink(_path: string): undefined {}
 

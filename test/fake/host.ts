@@ -122,6 +122,7 @@ export class FakeHost {
     return {
       read: (path) => of(path).read(path),
       readBytes: (path) => files.readBytes(path),
+      lines: (path) => files.lines(path),
       readLink: (path) => files.readLink(path),
       list: (path) => of(path).list(path),
       stat: (path) => files.stat(path),

@@ -60,7 +60,7 @@ export function findFlows(
   const there = Map.groupBy(sought, ({ address }) => address);
   const balanced = readIpvsFlows(files).flatMap((flow) =>
     ipvsFlows(flow, there.get(flow.backend.address) ?? [])
-  );
+  ).toArray();
   return [...translated, ...balanced];
 }
 

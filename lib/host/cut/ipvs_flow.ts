@@ -31,25 +31,27 @@ export function isOver({ state }: Pick<IpvsFlow, "state">): boolean {
   return OVER.has(state);
 }
 
-/** All connections that IPVS balances; none where there is no IPVS. */
-export function readIpvsFlows(files: Pick<FilesPort, "read">): IpvsFlow[] {
-  return parseIpvsFlows(files.read(LISTING) ?? "");
+/** All connections that IPVS balances; none where there is no IPVS. There may be a million: each is for the moment. */
+export function* readIpvsFlows(files: Pick<FilesPort, "lines">): Generator<IpvsFlow, void> {
+  for (const line of files.lines(LISTING)) {
+    const flow = parseIpvsFlow(line);
+    if (flow) yield flow;
+  }
 }
 
 /**
- * Reads ip_vs_conn_seq_show()'s rows: `TCP C0000201 9C40 CB00710A 0050 C633640B 0050 ESTABLISHED 899`, with
- * `[2001:0db8:…]` in place of IPv6 addresses. Templates of persistent clients are no connections. Pure.
+ * Reads one of ip_vs_conn_seq_show()'s rows: `TCP C0000201 9C40 CB00710A 0050 C633640B 0050 ESTABLISHED 899`, with
+ * `[2001:0db8:…]` in place of IPv6 addresses. Templates of persistent clients are no connections, and the heading is
+ * none. Pure.
  */
-export function parseIpvsFlows(text: string): IpvsFlow[] {
-  return text.split("\n").slice(1).flatMap((line) => {
-    const [name = "", ...words] = line.trim().split(/\s+/);
-    const [from, sport, to, vport, dest, dport, state = ""] = words;
-    const protocol = protocolNumber(name.toLowerCase());
-    const [client, vip, backend] = [endOf(from, sport), endOf(to, vport), endOf(dest, dport)];
-    if (protocol === undefined || !client || !vip || !backend || client.port === 0) return [];
-    const family = client.address.includes(":") ? 6 : 4;
-    return [{ family, protocol, client, vip, backend, state }];
-  });
+export function parseIpvsFlow(line: string): IpvsFlow | undefined {
+  const [name = "", ...words] = line.trim().split(/\s+/);
+  const [from, sport, to, vport, dest, dport, state = ""] = words;
+  const protocol = protocolNumber(name.toLowerCase());
+  const [client, vip, backend] = [endOf(from, sport), endOf(to, vport), endOf(dest, dport)];
+  if (protocol === undefined || !client || !vip || !backend || client.port === 0) return undefined;
+  const family = client.address.includes(":") ? 6 : 4;
+  return { family, protocol, client, vip, backend, state };
 }
 
 function endOf(address = "", port = ""): End | undefined {

@@ -51,7 +51,7 @@ export function readConnections(
   const families = new Set(questions.map(({ client }) => client.address.family));
   const filter = families.size === 1 ? { family: [...families][0]! } : {};
   const balanced = readIpvsFlows(files).filter(({ client }) => isWanted(wanted, client))
-    .map(fromIpvs);
+    .map(fromIpvs).toArray();
   const seen = new Set(balanced.map(nameOf));
   const tracked = dumpWhereThere(sockets, filter, (entry) => {
     const { orig: { src, sport } } = entry;

@@ -28,6 +28,7 @@ function linkedFile(files: FakeFiles, next: string): FilesPort {
   return {
     read: (path) => files.read(path),
     readBytes: (path) => files.readBytes(path),
+    lines: (path) => files.lines(path),
     readLink: (path) => path === PATH ? next : undefined,
     stat: (path) => path === PATH ? link : files.stat(path),
     list: (path) => files.list(path),

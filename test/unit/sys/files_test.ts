@@ -9,6 +9,7 @@ Deno.test("what is not there reads as nothing, lists as empty and can be removed
     assert.equal(files.read(path), undefined);
     assert.equal(files.stat(path), undefined);
     assert.deepEqual(files.list(path), []);
+    assert.deepEqual([...files.lines(path)], []);
     assert.doesNotThrow(() => files.remove(path));
   }
 });
@@ -22,6 +23,20 @@ Deno.test("a replaced file has the new text and mode, and nothing else is left i
     assert.equal(files.read(path), "new");
     assert.equal(files.stat(path)?.mode, 0o600);
     assert.deepEqual(files.list(folder), ["secret"]);
+  }));
+
+Deno.test("lines come whole, however a large file falls into pieces, and the file is closed for who has enough", () =>
+  inFolder((folder) => {
+    const path = `${folder}/large`;
+    const lines = Array.from({ length: 20_000 }, (_, at) => `${at} ü${"é".repeat(at % 7)}`);
+    for (const end of ["\n", ""]) {
+      files.replace(path, lines.join("\n") + end);
+      assert.deepEqual([...files.lines(path)], lines);
+    }
+    for (const line of files.lines(path)) {
+      assert.equal(line, lines[0]);
+      break;
+    }
   }));
 
 Deno.test("who has the old file open keeps reading the old text", () =>
