@@ -115,13 +115,13 @@ const WORKER: readonly Metric<WorkerReport>[] = [
   {
     name: "lb_queue_worker_start_time_seconds",
     type: "gauge",
-    help: "Since when it runs; its counters begin there.",
+    help: "When the process that holds its queues was started; its counters begin there.",
     read: ({ status }) => seconds(status?.since_ms),
   },
   {
     name: "lb_queue_worker_restarts_total",
     type: "counter",
-    help: "How often the process that chooses had to be replaced.",
+    help: "How often the process that chooses had to be replaced, since that start.",
     read: ({ status }) => status?.restarts,
   },
   {

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import type { WorkerStatus } from "../../../lib/model/worker.ts";
 import type { BackendStatus } from "../../../lib/reconcile/status.ts";
 import { statusJson } from "../../../lib/report/status.ts";
 import { statusText } from "../../../lib/report/status_text.ts";
@@ -277,4 +278,13 @@ Deno.test("on a terminal no line is longer than it is wide, and what matters mos
     row(200),
     /\(unhealthy\) +unhealthy \(connection refused\) since 2026.* 123456789 +9$/,
   );
+});
+
+Deno.test("what the queue worker counts is told with since when, restarts with it", () => {
+  const status: WorkerStatus = {
+    ...{ version: "0.1.0", pid: 4, worker_pid: 5, token: "t", since_ms: APPLIED, restarts: 1 },
+    ...{ seen: 9, chosen: {}, left_to_kernel: 0, events_lost: 0, released: 0, queues: [] },
+  };
+  const text = statusText(statusOf([], { worker: { state: "answers", pid: 4, status } }), plain);
+  assert.match(text, /^queue worker 4 since 2026-11-20T09:00:00.000Z: 9 first .*, 1 restart$/m);
 });
