@@ -109,10 +109,19 @@ export function diagnoseMachine(kernel: Kernel, found: Findings): Diagnosis {
   const { conntrack } = around;
   return {
     ...{ facts, engines, services: reports, sysctls, conntrack },
-    queues: queueStatistics(kernel.files)?.filter(({ queue }) => isOurs(queue)) ?? [],
+    queues: ownQueues(kernel),
     left: want ? leftSysctls(kernel.files, want) : [],
     ...{ conflicts: met, attention, notes },
   };
+}
+
+/** Doctor is for everybody, and only root may read them: to others, there is nothing to tell. */
+function ownQueues({ files }: Kernel): readonly QueueStatistics[] {
+  try {
+    return queueStatistics(files)?.filter(({ queue }) => isOurs(queue)) ?? [];
+  } catch {
+    return [];
+  }
 }
 
 /** Somebody's rules decide how IPVS is set up. */

@@ -25,6 +25,23 @@ Deno.test(
 );
 
 Deno.test(
+  "who may not read what the queue worker's queues have lost is told all else",
+  withRig(async (rig) => {
+    const { kernel } = rig.machine;
+    const files = {
+      ...kernel.files,
+      read(path: string) {
+        if (!path.endsWith("/nfnetlink_queue")) return kernel.files.read(path);
+        throw new Deno.errors.PermissionDenied(path);
+      },
+    };
+    const confined = { ...rig, machine: { ...rig.machine, kernel: { ...kernel, files } } };
+    const { queues, attention } = await diagnose(confined as Rig);
+    assert.deepEqual([queues, attention], [[], []]);
+  }),
+);
+
+Deno.test(
   "sysctls that the config wants are told beside what they are, and apply sets them",
   withRig(async (rig) => {
     const before = await diagnose(rig, single());
