@@ -104,7 +104,5 @@ function isUnwell({ backends, panic_since_ms }: ServiceStatus): boolean {
 async function onlyService(status: Status, name: string): Promise<Status> {
   const services = status.services.filter(({ service }) => service.name === name);
   if (services.length > 0) return { ...status, services };
-  const { serviceHint } = await import("../lib/config/suggest.ts");
-  const names = status.services.map(({ service }) => service.name);
-  throw new LbError("usage", `there is no service ${name}; ${serviceHint(name, names)}`);
+  throw await noService(name, status.services.map(({ service }) => service.name));
 }

@@ -7,6 +7,7 @@ import { painter } from "../lib/report/table.ts";
 import { calmly } from "./shared/calm.ts";
 import { context, type Places } from "./context.ts";
 import { print, printJson, stdoutPaint } from "./shared/io.ts";
+import { noService } from "./shared/no_service.ts";
 import { type End, examples, placedCommand, placesOf } from "./shared/options.ts";
 import { VERSION } from "./shared/version.ts";
 
@@ -135,11 +136,6 @@ async function withReader<T>(
   } finally {
     store.close();
   }
-}
-
-async function noService(name: string, names: readonly string[]): Promise<LbError> {
-  const { serviceHint } = await import("../lib/config/suggest.ts");
-  return new LbError("usage", `there is no service ${name} in force; ${serviceHint(name, names)}`);
 }
 
 function parseTo(text: string): Required<FlowEnd> {

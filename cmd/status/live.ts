@@ -14,13 +14,21 @@ import { Onlook } from "./onlook.ts";
 /** How long a change waits for another run: somebody sits there. */
 const PATIENCE_MS = 10_000;
 
-/** The live screen of `lb status`. @param service opens on this one. @returns the exit code */
+/**
+ * The live screen of `lb status`.
+ *
+ * @param service opens on this one
+ * @returns the exit code
+ * @throws {LbError} `usage` where there is no such service
+ */
 export async function live(places: Places, service?: string): Promise<number> {
   asInProduction();
+  const onlook = new Onlook(places);
+  if (service !== undefined) await onlook.needService(service);
   const palette = { colour: wantsColour(), unicode: isUnicode(Deno.env) };
   const { terminal, clock, holdSignals } = context;
   await runScreen(
-    actionsOf(places),
+    actionsOf(places, onlook),
     { terminal, clock, palette, holdSignals, hear: hearSaid },
     service,
   );
@@ -33,8 +41,7 @@ function asInProduction(): void {
   Deno.env.delete("DEV");
 }
 
-function actionsOf(places: Places): Actions {
-  const onlook = new Onlook(places);
+function actionsOf(places: Places, onlook: Onlook): Actions {
   // What the plan that is shown was made of.
   let planned: Basis | undefined;
   return {

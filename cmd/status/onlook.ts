@@ -11,6 +11,7 @@ import { TREND_MS } from "../../lib/tui/trend.ts";
 import { appliedConfig } from "../shared/applied.ts";
 import { context, type Places } from "../context.ts";
 import { readFacts } from "../shared/machine.ts";
+import { noService } from "../shared/no_service.ts";
 import { currentStatus, type Known } from "./state.ts";
 
 /** Events that a screen is given. */
@@ -34,6 +35,18 @@ export class Onlook {
 
   constructor(places: Places) {
     this.#places = places;
+  }
+
+  /** @throws {LbError} `usage` where nothing in force is called so */
+  async needService(name: string): Promise<void> {
+    const store = await context.readStore(this.#places);
+    try {
+      const loaded = store && await this.#loadedOf(store);
+      const names = loaded?.config.services.map((service) => service.name) ?? [];
+      if (!names.includes(name)) throw await noService(name, names);
+    } finally {
+      store?.close();
+    }
   }
 
   /** @throws {LbError} what keeps the state or the kernel from being read */

@@ -410,3 +410,11 @@ test("lb status prints once where it is told to, and where nobody sits there", a
   assert.equal(code, 0);
   assert.match(stdout, /^revision 1/);
 });
+
+test("a screen of a service that is not there is wrong usage, as what is printed of it", async (lab) => {
+  await applyText(lab, TWO);
+  await onScreen(await Terminal.open(argvOf(lab, "wbe")), async (terminal) => {
+    await terminal.shows(/there is no service wbe; did you mean `web`\?[^]*ended with 2/);
+    await terminal.isAsBefore();
+  });
+});
