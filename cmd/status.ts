@@ -1,8 +1,8 @@
 import { Option } from "@commander-js/extra-typings";
-import { LbError } from "../lib/model/error.ts";
 import type { ServiceStatus, Status } from "../lib/reconcile/status.ts";
 import { calmly } from "./shared/calm.ts";
 import { context, type Places } from "./context.ts";
+import { noService } from "./shared/no_service.ts";
 import {
   type End,
   examples,
@@ -70,7 +70,7 @@ async function lookAt(places: Places, name: string | undefined): Promise<StatusL
 async function statusNow(places: Places): Promise<Status> {
   const store = await context.readStore(places);
   try {
-    const { currentStatus } = await import("./status/state.ts");
+    const { currentStatus } = await import("./shared/current_status.ts");
     return await currentStatus(places, store);
   } finally {
     store?.close();

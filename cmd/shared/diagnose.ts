@@ -6,7 +6,9 @@ import type { Config } from "../../lib/model/settings.ts";
 import type { Diagnosis, Findings } from "../../lib/reconcile/diagnosis.ts";
 import type { BackendReport } from "../../lib/report/backend.ts";
 import type { Kernel } from "../../lib/sys/ports.ts";
+import type { Facts } from "../../lib/capability/facts.ts";
 import { context, type Places } from "../context.ts";
+import { appliedConfig } from "./applied.ts";
 
 /** Probes the machine anew, and holds it against the config if there is one. */
 export async function diagnose(places: Places): Promise<Diagnosis> {
@@ -24,7 +26,29 @@ export async function diagnose(places: Places): Promise<Diagnosis> {
   const { config, problems } = await readableConfig(places);
   const past = await readPast(places);
   const worker = context.isRoot() ? await askWorker(kernel) : undefined;
-  return diagnoseMachine(kernel, { facts, around, config, problems, worker, ...past });
+  const ports = await portsInUse(places, facts);
+  return diagnoseMachine(kernel, { facts, around, config, problems, worker, ports, ...past });
+}
+
+/** Connections are counted only where each takes a port. What cannot be read is for lb status to tell. */
+async function portsInUse(places: Places, facts: Facts): Promise<Findings["ports"]> {
+  const store = context.isRoot() ? await context.readStore(places) : undefined;
+  if (!store) return undefined;
+  try {
+    const loaded = await appliedConfig(store);
+    if (!loaded?.config.services.some(({ masquerade }) => masquerade)) return undefined;
+    const [{ currentStatus }, { portUses }] = await Promise.all([
+      import("./current_status.ts"),
+      import("../../lib/reconcile/source_ports.ts"),
+    ]);
+    const known = { loaded: () => Promise.resolve(loaded), facts: () => Promise.resolve(facts) };
+    return portUses((await currentStatus(places, store, known)).services);
+  } catch (error) {
+    if (error instanceof LbError) return undefined;
+    throw error;
+  } finally {
+    store.close();
+  }
 }
 
 async function askWorker(kernel: Kernel): Promise<Findings["worker"]> {

@@ -12,7 +12,7 @@ import { appliedConfig } from "../shared/applied.ts";
 import { context, type Places } from "../context.ts";
 import { readFacts } from "../shared/machine.ts";
 import { noService } from "../shared/no_service.ts";
-import { currentStatus, type Known } from "./state.ts";
+import { currentStatus, type Known } from "../shared/current_status.ts";
 
 /** Events that a screen is given. */
 const EVENTS_MAX = 200;

@@ -21,6 +21,7 @@ import { betterNotes } from "./move.ts";
 import { type WorkerReport, workerTrouble } from "./queue.ts";
 import { groundOf, type Held } from "./selection.ts";
 import { reportServices, type ServiceReport } from "./service_report.ts";
+import { isShortOfPorts, portTrouble, type PortUse } from "./source_ports.ts";
 import { watchedNote } from "./tracking.ts";
 
 /** What `lb doctor` and `lb init` tell. */
@@ -37,6 +38,8 @@ export interface Diagnosis {
   readonly conntrack?: ConntrackFill;
   /** The queue worker's, as the kernel counts them; none where it does not listen. */
   readonly queues: readonly QueueStatistics[];
+  /** Of the balancer's source ports, the most first; none where nothing is masqueraded. */
+  readonly ports: readonly PortUse[];
   /** What else is on this machine that gets in the way. */
   readonly conflicts: readonly string[];
   /** What the operator should do something about, conflicts included. */
@@ -55,6 +58,8 @@ export interface Findings {
   readonly problems: readonly string[];
   /** The queue worker, where one is in use. */
   readonly worker?: WorkerReport;
+  /** What connections take of source ports, where it is known. */
+  readonly ports?: readonly PortUse[];
   /** Open entries for sysctls. */
   readonly journal: readonly JournalEntry[];
   /** The engines that services are on. */
@@ -65,7 +70,7 @@ export interface Findings {
 
 /** Holds the machine against what lb, and the config if there is one, need of it. Reads only. */
 export function diagnoseMachine(kernel: Kernel, found: Findings): Diagnosis {
-  const { facts, around, config } = found;
+  const { facts, around, config, ports = [] } = found;
   const services = config?.services ?? [];
   const isConcerned = config || found.journal.length > 0;
   const interfaces = isConcerned ? addressResource.observe(kernel, []) : [];
@@ -98,6 +103,7 @@ export function diagnoseMachine(kernel: Kernel, found: Findings): Diagnosis {
     ...astray,
     ...closed,
     ...met,
+    ...ports.filter(isShortOfPorts).map(portTrouble),
     ...trouble === undefined ? [] : [trouble],
   ];
   const notes = [
@@ -110,6 +116,7 @@ export function diagnoseMachine(kernel: Kernel, found: Findings): Diagnosis {
   return {
     ...{ facts, engines, services: reports, sysctls, conntrack },
     queues: ownQueues(kernel),
+    ports,
     left: want ? leftSysctls(kernel.files, want) : [],
     ...{ conflicts: met, attention, notes },
   };

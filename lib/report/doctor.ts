@@ -13,7 +13,7 @@ const ANSWER_STYLES: Readonly<Record<Answer, Style>> = {
 /** `lb doctor --json`, `lb init --json` (docs/cli.md). */
 export function diagnosisJson(diagnosis: Diagnosis): Record<string, unknown> {
   const { facts, engines, services, sysctls, left, ...rest } = diagnosis;
-  const { conntrack, queues, conflicts, attention, notes } = rest;
+  const { conntrack, queues, ports, conflicts, attention, notes } = rest;
   return {
     kernel: facts.kernel,
     nft: facts.nft ?? null,
@@ -33,6 +33,7 @@ export function diagnosisJson(diagnosis: Diagnosis): Record<string, unknown> {
       queues: queues.map(({ queue, waiting, dropped_full, dropped_user }) => (
         { queue, waiting, dropped_full, dropped_user }
       )),
+      source_ports: ports,
     },
     conflicts,
     attention,
@@ -105,11 +106,16 @@ function foundText(found: string | null, wanted: string, ok: boolean): string {
   return ok && found !== wanted ? `${found} (will do)` : found;
 }
 
-function headroomText({ conntrack, queues }: Diagnosis, paint: Paint): string[] {
+function headroomText({ conntrack, queues, ports }: Diagnosis, paint: Paint): string[] {
+  // Others have more left.
+  const busiest = ports.slice(0, 1);
   const lines = [
     ...(conntrack ? [`  conntrack  ${conntrack.count} of ${conntrack.max} connections`] : []),
     ...queues.map(({ queue, waiting, dropped_full, dropped_user }) =>
       `  queue ${queue}  ${waiting} waiting, ${dropped_full + dropped_user} dropped`
+    ),
+    ...busiest.map(({ service, backend, used, max }) =>
+      `  source ports  ${used} of ${max} for ${service} ${backend}`
     ),
   ];
   return lines.length > 0 ? ["", paint("Headroom", "bold"), ...lines] : [];

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { vipAddress } from "../../lib/demo/layout.ts";
 import { FAMILIES } from "../../lib/model/address.ts";
 import { door, type ServiceText } from "./config.ts";
+import { openAll } from "./drain_rig.ts";
 import { kernelTests, type Lab } from "./harness.ts";
 import { allAnswered, apply, must, refusesTcp, refusesUdp, send } from "./steps.ts";
 
@@ -54,6 +55,20 @@ for (const family of FAMILIES) {
     assert.deepEqual(result.per_backend, { b1: 50, b2: 50 });
     const peer = await send(lab, { doors: [door(family)], count: 4, path: "/peer" });
     assert.deepEqual(peer.per_backend, { [vipAddress(family, BALANCER)]: 4 });
+  });
+
+  test(`doctor tells how many source ports masqueraded connections take, IPv${family}`, async (lab) => {
+    await apply(lab, MASQUERADED);
+    const held = await openAll(lab, family, { short: 0, long: 0, idle: 3 });
+    try {
+      const { headroom } = await lab.balancer.json<
+        { headroom: { source_ports: { service: string; used: number; max: number }[] } }
+      >(0, "doctor");
+      const taken = headroom.source_ports.map(({ service, used, max }) => [service, used, max]);
+      assert.deepEqual(taken.slice(0, 2), [["web", 3, 64_512], ["web", 3, 64_512]]);
+    } finally {
+      await held.close();
+    }
   });
 
   test(`masquerade works for udp, IPv${family}`, async (lab) => {

@@ -1,7 +1,7 @@
 import { plural } from "../../model/plural.ts";
+import { isShortOfPorts, portUses } from "../../reconcile/source_ports.ts";
 import { fit, type Line, line, span } from "../line.ts";
 import { attentionOf } from "../layout.ts";
-import { backendName } from "../rows.ts";
 import type { State } from "../state.ts";
 import { clockTime, count, dayTime, duration, percent } from "../words.ts";
 
@@ -58,9 +58,6 @@ const NEAR_MS = 10 * 60_000;
 /** A table of connections that is this full is short of room, as `lb doctor` has it. */
 const FULL_RATIO = 0.8;
 
-/** Ports that masquerading can give to connections with one backend (nf_nat_core.c: 1024 to 65535). */
-const SOURCE_PORTS = 64_512;
-
 /** What there is left of what connections need. */
 export function headroomLine(state: State): Line {
   const { picture } = state;
@@ -94,13 +91,9 @@ function queuePart({ queues }: NonNullable<State["picture"]>) {
 
 /** The backend with the most connections that are masqueraded: each takes a port of the balancer's. */
 function portsPart({ status }: NonNullable<State["picture"]>) {
-  const backends = status.services.filter(({ service }) => service.masquerade)
-    .flatMap((service) => service.backends)
-    .filter(({ active_connections }) => active_connections !== null);
-  if (backends.length === 0) return [];
-  const busiest = backends.reduce((a, b) => b.active_connections! > a.active_connections! ? b : a);
-  const used = busiest.active_connections!;
-  const isShort = used >= SOURCE_PORTS * FULL_RATIO;
-  const text = `source ports ${percent(used, SOURCE_PORTS)} (${backendName(busiest)})`;
+  const [busiest] = portUses(status.services);
+  if (!busiest) return [];
+  const isShort = isShortOfPorts(busiest);
+  const text = `source ports ${percent(busiest.used, busiest.max)} (${busiest.backend})`;
   return [span(isShort ? `! ${text}` : text, isShort ? "odd" : undefined)];
 }

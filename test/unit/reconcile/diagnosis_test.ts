@@ -1,18 +1,19 @@
 /** What `lb doctor` tells of a machine. */
 import assert from "node:assert/strict";
 import { parseConfig } from "../../../lib/config/load.ts";
-import { diagnoseMachine } from "../../../lib/reconcile/diagnosis.ts";
+import { diagnoseMachine, type Findings } from "../../../lib/reconcile/diagnosis.ts";
 import { BASE, single } from "./configs.ts";
 import { FACTS, type Rig, withRig } from "./rig.ts";
 
 const NOTHING_AROUND = { chains: [], filteredBridges: [] };
 
-async function diagnose(rig: Rig, text?: string) {
+async function diagnose(rig: Rig, text?: string, more: Partial<Findings> = {}) {
   const loaded = text === undefined ? undefined : await parseConfig(text, "lb.toml");
   const { kernel, host, store } = rig.machine;
   const journal = store.journal(host, () => 0).open("sysctl");
   const [facts, around, config] = [rig.facts, NOTHING_AROUND, loaded?.config];
-  return diagnoseMachine(kernel, { facts, around, config, problems: [], journal, held: new Map() });
+  const held = new Map();
+  return diagnoseMachine(kernel, { facts, around, config, problems: [], journal, held, ...more });
 }
 
 Deno.test(
@@ -38,6 +39,17 @@ Deno.test(
     const confined = { ...rig, machine: { ...rig.machine, kernel: { ...kernel, files } } };
     const { queues, attention } = await diagnose(confined as Rig);
     assert.deepEqual([queues, attention], [[], []]);
+  }),
+);
+
+Deno.test(
+  "a backend whose connections take most source ports needs attention",
+  withRig(async (rig) => {
+    const [max, backend] = [1000, "198.51.100.11:8080"];
+    const ports = [800, 799].map((used) => ({ service: `web${used}`, backend, used, max }));
+    const found = await diagnose(rig, undefined, { ports });
+    assert.deepEqual(found.ports, ports);
+    assert.match(found.attention.join("\n"), /^web800 198\.51\.100\.11:8080 has 800 .* 1000 .*$/);
   }),
 );
 

@@ -53,6 +53,10 @@ const DIAGNOSIS: Diagnosis = {
     ...{ queue: 27746, peer_portid: 7, waiting: 3, copy_mode: 2, copy_bytes: 128 },
     ...{ dropped_full: 1, dropped_user: 1, id_sequence: 9 },
   }],
+  ports: [
+    { service: "web", backend: "198.51.100.11:8080", used: 9, max: 64_512 },
+    { service: "web", backend: "198.51.100.12:8080", used: 8, max: 64_512 },
+  ],
   conntrack: { count: 7, max: 100 },
   conflicts: ["something else is here"],
   attention: ["net.ipv4.ip_forward is 0"],
@@ -75,7 +79,8 @@ Deno.test("a diagnosis as JSON has the names of the contract", () => {
   assert.deepEqual(engines, DIAGNOSIS.engines);
   const { sysctls, left: sysctls_left, conflicts, attention, notes } = DIAGNOSIS;
   const queue = { queue: 27746, waiting: 3, dropped_full: 1, dropped_user: 1 };
-  const headroom = { conntrack: { count: 7, max: 100 }, queues: [queue] };
+  const source_ports = DIAGNOSIS.ports;
+  const headroom = { conntrack: { count: 7, max: 100 }, queues: [queue], source_ports };
   assert.deepEqual(rest, {
     services: [],
     sysctls,
@@ -121,6 +126,7 @@ Sysctls that lb leaves alone
 Headroom
   conntrack  7 of 100 connections
   queue 27746  3 waiting, 2 dropped
+  source ports  9 of 64512 for web 198.51.100.11:8080
 
 Needs attention
   ! net.ipv4.ip_forward is 0

@@ -5,8 +5,8 @@ import { LbError } from "../../lib/model/error.ts";
 import type { Status } from "../../lib/reconcile/status.ts";
 import type { Store } from "../../lib/store/store.ts";
 import { context, type Places } from "../context.ts";
-import type { readFacts } from "../shared/machine.ts";
-import { VERSION } from "../shared/version.ts";
+import type { readFacts } from "./machine.ts";
+import { VERSION } from "./version.ts";
 
 /** What a look need not find out anew each time. */
 export interface Known {
@@ -27,7 +27,7 @@ export async function currentStatus(
 ): Promise<Status> {
   const status = store ? await statusOf(store, places, known) : nothingApplied();
   if (status.revision !== null) return status;
-  const { unrecordedRules } = await import("../shared/leftover.ts");
+  const { unrecordedRules } = await import("./leftover.ts");
   return { ...status, blocked: await unrecordedRules(places) };
 }
 
@@ -52,8 +52,8 @@ function nothingApplied(): Status {
 /** What it takes is loaded at once, and only where there is a state. */
 async function statusOf(store: Store, places: Places, known?: Known): Promise<Status> {
   const [{ appliedConfig }, { readFacts }, { readStatus }] = await Promise.all([
-    import("../shared/applied.ts"),
-    import("../shared/machine.ts"),
+    import("./applied.ts"),
+    import("./machine.ts"),
     import("../../lib/reconcile/status.ts"),
   ]);
   const kernel = context.kernel(places);
