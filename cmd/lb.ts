@@ -5,7 +5,7 @@ import {
   Help,
   type Option,
 } from "@commander-js/extra-typings";
-import { EXIT_CODES, EXIT_OK } from "../lib/model/error.ts";
+import { EXIT_CODES, EXIT_OK, LbError } from "../lib/model/error.ts";
 import { applyCommand } from "./apply.ts";
 import { completionsCommand } from "./completions.ts";
 import { demoCommand } from "./demo.ts";
@@ -41,8 +41,19 @@ const GROUPS: readonly (readonly [heading: string, makers: readonly unknown[]])[
 /** Where help for a command is listed. */
 const HELP_GROUP = "Look:";
 
+/** Words that stand for something in what is written of lb, and are no commands of this version. */
+const NO_COMMANDS: ReadonlyMap<string | undefined, LbError> = new Map([
+  ["relay", new LbError("unsupported", "the engine relay is not built yet in this version of lb")],
+  [
+    "plan",
+    new LbError("usage", '"lb apply --plan" is it; lb scale and lb rollback have --plan, too'),
+  ],
+]);
+
 /** Runs one command line. @returns the exit code */
 export async function runCommandLine(argv: readonly string[]): Promise<number> {
+  const refusal = NO_COMMANDS.get(argv[0]);
+  if (refusal) return fail(refusal, argv.includes("--json"));
   let exitCode: number = EXIT_OK;
   const program = makeProgram((code) => exitCode = code);
   if (argv.length === 0) {
