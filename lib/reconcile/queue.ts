@@ -1,7 +1,9 @@
 import { type QueueTable, queueTable } from "../engine/nfqueue/table.ts";
 import { NFT_QUEUE } from "../engine/nft/queue/fill_queue.ts";
 import {
+  isWhole,
   observeRules,
+  type QueueRules,
   type QueueRuleStep,
   ruleObject,
   ruleSteps,
@@ -47,6 +49,8 @@ interface Seen {
   readonly worker?: WorkerView;
   /** It was handed a table since this machine came up. */
   readonly wasInUse: boolean;
+  /** What the rules were to be then; undefined where that cannot be told. */
+  readonly before?: QueueRules;
 }
 
 /**
@@ -97,7 +101,18 @@ async function observeQueue(
     .map((path) => kernel.files.stat(path) !== undefined) as [boolean, boolean];
   if (!mustLook && !wasInUse && !wasStarted) return undefined;
   const [rules, view] = await Promise.all([observeRules(kernel), observeWorker(worker)]);
-  return { rules, worker: view, wasInUse };
+  return { rules, worker: view, wasInUse, before: rulesOf(kernel.files.read(places.table)) };
+}
+
+/** What hands packets to a worker that has this table: another mark_mask takes other rules. */
+function rulesOf(text: string | undefined): QueueRules | undefined {
+  if (text === undefined) return undefined;
+  try {
+    const { marks, queues } = JSON.parse(text) as QueueTable;
+    return wantedRules(marks, queues);
+  } catch {
+    return undefined;
+  }
 }
 
 /** Pure. */
@@ -105,7 +120,7 @@ function stageOf(
   version: string,
   state: DesiredState | undefined,
   table: QueueTable | undefined,
-  { rules, worker, wasInUse }: Seen = { rules: new Map(), wasInUse: false },
+  { rules, worker, wasInUse, before }: Seen = { rules: new Map(), wasInUse: false },
 ): QueueStage {
   const isByMark = table !== undefined && state!.lacks.includes(NFT_QUEUE);
   const steps = ruleSteps(isByMark ? wantedRules(table.marks, table.queues) : undefined, rules);
@@ -119,7 +134,9 @@ function stageOf(
   const changes = [...steps.map(ruleChange), ...next ? [workerChange(next)] : []];
   const lost = table && wasInUse
     ? [
-      ...steps.filter(({ rules }) => rules !== undefined).map(ruleObject),
+      ...steps.filter(({ rules, family, found }) =>
+        rules !== undefined && !isWhole(before?.get(family), found)
+      ).map(ruleObject),
       ...next?.isLost ? [WORKER] : [],
     ]
     : [];

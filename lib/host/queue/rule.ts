@@ -59,9 +59,13 @@ export async function observeRules(
 export function ruleSteps(want: QueueRules | undefined, have: QueueRules): QueueRuleStep[] {
   return FAMILIES.flatMap((family): QueueRuleStep[] => {
     const [rules, found = ""] = [want?.get(family), have.get(family)];
-    const whole = rules === undefined ? "" : wholeText(rules);
-    return whole === found ? [] : [{ family, found, rules }];
+    return isWhole(rules, found) ? [] : [{ family, found, rules }];
   });
+}
+
+/** What is there is what these rules are saved as; without rules, nothing is. */
+export function isWhole(rules: string | undefined, found: string): boolean {
+  return found === (rules === undefined ? "" : wholeText(rules));
 }
 
 /** As it is saved once it is written. */

@@ -115,6 +115,21 @@ for (
 }
 
 Deno.test(
+  "another mark_mask takes other rules, and nobody has changed the old ones",
+  withRig(async (rig) => {
+    equip(rig);
+    await rig.run(QUEUED);
+    const moved = `[lb]\nmark_mask = "0x000ff800"\n${QUEUED}`;
+    const outcome = await rig.run(moved);
+    assert.deepEqual(objects(outcome), [
+      ...RULES.map((name) => `change ${name}`),
+      "change worker",
+    ]);
+    assert.deepEqual(outcome.drift, []);
+  }),
+);
+
+Deno.test(
   "a worker of another lb hands over to one of this lb, and that is no drift",
   withRig(async (rig) => {
     equip(rig);
