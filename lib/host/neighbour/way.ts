@@ -47,7 +47,7 @@ function obstacle(
   link: Interface | undefined,
 ): string | undefined {
   const remedy = 'give this machine an address in its network, or use forward = "nat"';
-  if (!route || !link) return `there is no route to ${text}: ${remedy}`;
+  if (!route || !link) return `${text} has no route that leads to it: ${remedy}`;
   if (route.isLocal) return `${text} is an address of this machine: a backend is another one`;
   if (route.gateway) {
     return `${text} is behind the router ${route.gateway.text}, and dr rewrites link addresses, ` +
