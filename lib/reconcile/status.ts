@@ -102,7 +102,7 @@ export async function readStatus(
   ];
   const notes = [...host.notes, ...betterNotes(chosen), ...unreadLoads(machine, config)];
   const blocked = [
-    ...host.homeless.map(({ message }) => message),
+    ...host.blocked,
     ...channelTroubles(machine.store),
   ];
   const services = servicesOf(machine, parts, look, { chosen, worker });

@@ -152,6 +152,20 @@ Deno.test(
 );
 
 Deno.test(
+  "status tells of the sysctls that lb may not set, as each run does, until somebody sets them",
+  withRig(async (rig) => {
+    const check = `[lb]\nsysctl = "check"\n${single()}`;
+    const { blocked } = await rig.run(check);
+    const loaded = await parseConfig(check, "lb.toml");
+    const look = () => readStatus(rig.machine, { loaded, facts: FACTS }, { config_text: check });
+    assert.match(blocked.join(), /net\.ipv4\.ip_forward is 0 and should be 1/);
+    assert.deepEqual((await look()).blocked, blocked);
+    rig.host.proc.sysctl("net.ipv4.ip_forward", "1");
+    assert.doesNotMatch((await look()).blocked.join(), /ip_forward/);
+  }),
+);
+
+Deno.test(
   "what could not be written is told as blocked, and nowhere as done",
   withRig(async (rig) => {
     await rig.run(single());
