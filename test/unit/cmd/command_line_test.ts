@@ -212,7 +212,7 @@ rootTest(
   inFolder(async (folder) => {
     const { exitCode, stderr } = await lb("status", "web", ...placed(folder));
     assert.equal(exitCode, 2);
-    assert.match(stderr, /there is no service web; services: none/);
+    assert.match(stderr, /there is no service web in force; services: none/);
   }),
 );
 
