@@ -57,12 +57,12 @@ function tellOnce(text: string, { output }: StatusOutput): boolean {
   if (output === undefined) return offer(text);
   writingTo(output, "--output", () => {
     needPlain(output);
-    context.files.replace(output, `${text}\n`, READABLE_BY_ALL);
+    context.files.replace(output, `${text}\n`, READABLE_BY_ALL, { follows: false });
   });
   return true;
 }
 
-/** A file takes the place of what is there: of /dev/null, too, and of what a link of another user's leads to. */
+/** A file takes the place of what is there: of /dev/null, too, and of a link that somebody wants to keep. */
 function needPlain(output: string): void {
   const found = context.files.stat(output);
   if (!found || found.isFile) return;

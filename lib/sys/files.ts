@@ -21,15 +21,16 @@ export const files: FilesPort = {
     Deno.writeTextFileSync(path, text, { create: false });
   },
 
-  replace(path, content, mode) {
+  replace(path, content, mode, { follows } = { follows: true }) {
     refuseSpecial(path);
-    const target = behindSymlink(path);
+    const target = follows ? behindSymlink(path) : path;
     const folder = folderOf(target);
     const kept = mode === undefined ? orNothing(() => Deno.statSync(target)) : undefined;
-    const draft = Deno.makeTempFileSync({ dir: folder, ...DRAFT });
+    const draft = `${folder}/${DRAFT.prefix}${crypto.randomUUID()}${DRAFT.suffix}`;
+    using file = openNew(draft, mode ?? modeOf(kept) ?? PRIVATE);
     try {
       if (kept) keepOwner(draft, kept);
-      writeThrough(draft, content, mode ?? modeOf(kept) ?? PRIVATE);
+      writeThrough(file, content);
       Deno.renameSync(draft, target);
     } catch (error) {
       Deno.removeSync(draft);
@@ -133,10 +134,20 @@ function keepOwner(draft: string, { uid, gid }: Deno.FileInfo): void {
   if (made.uid !== uid || made.gid !== gid) Deno.chownSync(draft, uid, gid);
 }
 
-/** The mode comes before the rename, so that a secret is never readable under its real name. */
-function writeThrough(path: string, content: FileContent, mode: number): void {
-  Deno.chmodSync(path, mode);
-  using file = Deno.openSync(path, { write: true });
+/**
+ * It has its mode from the beginning, and is not opened by its name again: in a folder of somebody else's that may be
+ * another file by then, or lead to one.
+ */
+function openNew(path: string, mode: number): Deno.FsFile {
+  const masked = Deno.umask(0);
+  try {
+    return Deno.openSync(path, { write: true, createNew: true, mode });
+  } finally {
+    Deno.umask(masked);
+  }
+}
+
+function writeThrough(file: Deno.FsFile, content: FileContent): void {
   if (typeof content === "function") content((piece) => writeAll(file, piece));
   else writeAll(file, content);
   file.syncSync();

@@ -60,9 +60,10 @@ export interface FilesPort {
    *
    * @param mode undefined keeps owner and mode of the file that is there, also behind a symlink; a new
    * one gets 0600
+   * @param how.follows false in a folder of somebody else's: no symlink there is followed. @default true
    * @throws {LbError} `not-permitted` where a device, a pipe or a socket is there
    */
-  replace(path: string, content: FileContent, mode?: number): void;
+  replace(path: string, content: FileContent, mode?: number, how?: { follows: boolean }): void;
   /** What a symlink points to; undefined where there is none. */
   readLink(path: string): string | undefined;
   /** Names in a folder, sorted; empty where it does not exist. */

@@ -59,6 +59,33 @@ Deno.test("a symlink stays one, and what it points to is replaced", () =>
     assert.equal(files.read(`${folder}/real`), "new");
   }));
 
+Deno.test("in a folder of somebody else's no link is followed, whenever it was put there", () =>
+  inFolder((folder) => {
+    files.replace(`${folder}/secret`, "old", 0o600);
+    Deno.symlinkSync("secret", `${folder}/link`);
+    files.replace(`${folder}/link`, "new", 0o644, { follows: false });
+    assert.equal(files.read(`${folder}/secret`), "old");
+    assert.equal(files.stat(`${folder}/secret`)?.mode, 0o600);
+    assert.deepEqual([files.read(`${folder}/link`), files.stat(`${folder}/link`)?.mode], [
+      "new",
+      0o644,
+    ]);
+    // Whoever puts a link in the draft's place has his link renamed, and no more.
+    files.replace(
+      `${folder}/link`,
+      (put) => {
+        const draft = `${folder}/${files.list(folder).find((name) => name.endsWith(".new"))}`;
+        Deno.removeSync(draft);
+        Deno.symlinkSync("secret", draft);
+        put("newer");
+      },
+      0o644,
+      { follows: false },
+    );
+    assert.equal(files.read(`${folder}/secret`), "old");
+    assert.equal(files.stat(`${folder}/secret`)?.mode, 0o600);
+  }));
+
 Deno.test("no file comes in the place of a pipe, nor of a link to one", () =>
   inFolder((folder) => {
     // As /dev/null and /dev/stdout are, which a test must not put at stake.
