@@ -58,8 +58,7 @@ export interface FilesPort {
   /**
    * Replaces a file by a rename, after the new content is on disk.
    *
-   * @param mode undefined keeps owner and mode of the file that is there, also behind a symlink; a new
-   * one gets 0600
+   * @param mode undefined keeps owner and mode of the file that is there, also behind a symlink; a new one gets 0600
    * @param how.follows false in a folder of somebody else's: no symlink there is followed. @default true
    * @throws {LbError} `not-permitted` where a device, a pipe or a socket is there
    */
@@ -396,6 +395,8 @@ export interface TerminalPort {
   enter(): void;
   /** Empties the screen and fills it from its first row on, where the cursor stays. @param lines no wider and no more than there is room for */
   fill(lines: readonly string[]): void;
+  /** @returns whether all of it was taken: a terminal that takes nothing is not waited for for long */
+  write(text: string): boolean;
   /** As it was before. Where that is so already, or nobody is there any more, nothing happens. */
   leave(): void;
 }

@@ -30,20 +30,43 @@ export const terminal: TerminalPort = {
   enter() {
     Deno.stdin.setRaw(true);
     isEntered = true;
+    descriptor = openAgain();
     write(ENTER);
   },
   fill(lines) {
     write(EMPTY + lines.join("\r\n") + FIRST_ROW);
   },
+  write,
   leave() {
     if (!isEntered) return;
     isEntered = false;
     orGone(() => Deno.stdin.setRaw(false));
     write(LEAVE);
+    if (descriptor !== STDOUT) libc().close(descriptor);
+    descriptor = STDOUT;
   },
 };
 
 const STDOUT = 1;
+
+/** What is written to. */
+let descriptor = STDOUT;
+
+/** fcntl(2), asm-generic/fcntl.h. */
+const O_WRONLY = 1;
+const O_NOCTTY = 0o400;
+const O_NONBLOCK = 0o4000;
+const O_CLOEXEC = 0o2000000;
+
+/**
+ * Whoever waits in a write for a terminal that takes nothing ends by no signal, and holds the lock if he has it. That a
+ * descriptor does not block is so for all who share it: hence one of our own.
+ */
+function openAgain(): number {
+  const path = new TextEncoder().encode(`/proc/self/fd/${STDOUT}\0`);
+  const opened = libc().open(path, O_WRONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+  return opened < 0 ? STDOUT : opened;
+}
 
 /** How long a terminal that takes nothing is waited for. */
 const FULL_MS_MAX = 5_000;
@@ -52,14 +75,15 @@ const FULL_PAUSE_MS = 20;
 /** Nothing was taken in all of that time: until something is, nobody waits again. */
 let isGivenUp = false;
 
-/** All of it, as far as anybody takes it. */
-function write(text: string): void {
+/** All of it, as far as anybody takes it. @returns whether that is all of it */
+function write(text: string): boolean {
   const bytes = new TextEncoder().encode(text);
   for (let at = 0; at < bytes.length;) {
     const taken = writeSome(bytes.subarray(at));
-    if (taken === 0) return;
+    if (taken === 0) return false;
     at += taken;
   }
+  return true;
 }
 
 /**
@@ -71,7 +95,7 @@ function write(text: string): void {
 function writeSome(bytes: Uint8Array<ArrayBuffer>): number {
   const until_ms = performance.now() + (isGivenUp ? 0 : FULL_MS_MAX);
   for (;;) {
-    const taken = Number(libc().write(STDOUT, bytes, BigInt(bytes.length)));
+    const taken = Number(libc().write(descriptor, bytes, BigInt(bytes.length)));
     const errno = taken < 0 ? lastErrno() : "";
     isGivenUp = errno === "EAGAIN" && performance.now() >= until_ms;
     if (taken >= 0) return taken;

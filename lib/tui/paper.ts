@@ -1,15 +1,45 @@
+import process from "node:process";
+import { Writable } from "node:stream";
 import { Box, type Instance, render, Text, useInput } from "ink";
 import { createElement, memo } from "react";
+import type { TerminalPort } from "../sys/ports.ts";
 import { keysOf } from "./key.ts";
 
 /** A terminal that is filled from one edge to the other, line by line. */
 export interface Paper {
   /** @param lines as many as the terminal has rows; only what has changed is written */
   show(lines: readonly string[]): void;
+  /** Whether something of what was shown has not come to the terminal. */
+  readonly isTorn: boolean;
   /** All of it, from where the cursor is: its first row. */
   redraw(lines: readonly string[]): void;
   /** Draws no more, and hears of no more keys. */
   close(): Promise<void>;
+}
+
+/** What ink writes to: Node's stdout waits for a terminal for as long as that takes nothing. */
+class Sheet extends Writable {
+  readonly isTTY = true;
+  isTorn = false;
+  readonly #terminal: TerminalPort;
+
+  constructor(terminal: TerminalPort) {
+    super({ decodeStrings: false });
+    this.#terminal = terminal;
+  }
+
+  get columns(): number {
+    return this.#terminal.size().columns;
+  }
+
+  get rows(): number {
+    return this.#terminal.size().rows;
+  }
+
+  override _write(text: string, _encoding: string, done: () => void): void {
+    if (!this.#terminal.write(text)) this.isTorn = true;
+    done();
+  }
 }
 
 /** What is drawn, and who hears of keys. */
@@ -30,18 +60,24 @@ function Page({ lines, onKey }: PageProps) {
 }
 
 /**
- * Draws on the terminal of this process from where the cursor is, its first row.
+ * Draws on the terminal from where the cursor is, its first row.
  *
  * @param onKey called with the name of each key: a character, `up`, `enter`, `ctrl-c`, …
  * @param onError called where drawing has failed, and nothing is drawn any more
  */
 export function openPaper(
+  terminal: TerminalPort,
   lines: readonly string[],
   onKey: (key: string) => void,
   onError: (error: unknown) => void,
 ): Paper {
   const page = (shown: readonly string[]) => createElement(Page, { lines: shown, onKey });
+  const stdout = new Sheet(terminal);
+  // restore-cursor shows the cursor by this at a signal and at the end, and waits, too. The terminal's leave does it.
+  process.stderr.write = () => true;
+  const endResizes = terminal.onResize(() => stdout.emit("resize"));
   const ink: Instance = render(page(lines), {
+    stdout,
     // The terminal is ours already, with the same lines on it: they are drawn over, and nothing flickers.
     alternateScreen: false,
     incrementalRendering: true,
@@ -53,11 +89,16 @@ export function openPaper(
   const ended = ink.waitUntilExit().then(() => {}, onError);
   return {
     show: (shown) => ink.rerender(page(shown)),
+    get isTorn() {
+      return stdout.isTorn;
+    },
     redraw(shown) {
+      stdout.isTorn = false;
       ink.clear();
       ink.rerender(page(shown));
     },
     async close() {
+      endResizes();
       ink.unmount();
       await ended;
     },

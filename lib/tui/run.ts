@@ -103,7 +103,7 @@ class Session {
     const { openPaper } = await import("./paper.ts");
     if (this.#isOver) return;
     const onKey = (key: string) => this.#take({ kind: "key", key });
-    this.#paper = openPaper(this.#drawn, onKey, (error) => this.#fail(error));
+    this.#paper = openPaper(terminal, this.#drawn, onKey, (error) => this.#fail(error));
     this.#draw();
     await this.#ask(async () => {
       const why = await this.#actions.readOnly();
@@ -153,11 +153,20 @@ class Session {
   #draw(): void {
     if (!this.#paper) return;
     const lines = this.#lines();
+    if (this.#paper.isTorn) {
+      this.#drawn = lines;
+      return this.#redraw();
+    }
     const isSame = lines.length === this.#drawn.length &&
       lines.every((line, index) => line === this.#drawn[index]);
     if (isSame) return;
     this.#drawn = lines;
     this.#paper.show(lines);
+  }
+
+  #redraw(): void {
+    this.#place.terminal.fill([]);
+    this.#paper?.redraw(this.#drawn);
   }
 
   #carryOut(effect: Effect): void {
@@ -167,8 +176,7 @@ class Session {
       case "look":
         return void this.#lookOnce();
       case "redraw":
-        this.#place.terminal.fill([]);
-        return this.#paper?.redraw(this.#drawn);
+        return this.#redraw();
       case "explain":
         return void this.#explain(effect);
       case "plan":

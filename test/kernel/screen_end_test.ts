@@ -1,8 +1,10 @@
 /** `lb status` on a real terminal: what it does to the terminal, and how it ends. */
 import assert from "node:assert/strict";
+import { files } from "../../lib/sys/files.ts";
 import { applyText, draining } from "./drain_rig.ts";
 import { kernelTests } from "./harness.ts";
 import { holdLock } from "./lock_rig.ts";
+import { eventually } from "./queued_rig.ts";
 import { argvOf, first, onScreen, TWO } from "./screen_rig.ts";
 import { Terminal } from "./tmux.ts";
 
@@ -71,6 +73,24 @@ test("a lock that another run holds is told with what can be done on a screen", 
     const text = (await terminal.lines()).join(" ").replaceAll(/\s+/g, " ");
     assert.match(text, /waited 10 s; try again when it has ended ! not done/);
     await lock.release();
+  });
+});
+
+test("on a terminal that takes nothing any more a signal still ends it", async (lab) => {
+  await applyText(lab, TWO);
+  const later = ["sh", "-c", 'sleep 2; exec "$@"', "sh", ...argvOf(lab)];
+  await onScreen(await Terminal.open(later, { columns: 200, rows: 60 }), async (terminal) => {
+    const pid = await terminal.pid();
+    const goOn = await terminal.stall();
+    try {
+      // More than the terminal has room for is written by then.
+      await new Promise((wake) => setTimeout(wake, 5_000));
+      Deno.kill(pid, "SIGTERM");
+      await eventually("lb has ended", () => Promise.resolve(!files.stat(`/proc/${pid}`)));
+    } finally {
+      goOn();
+    }
+    await terminal.shows(/ended with/);
   });
 });
 

@@ -99,6 +99,13 @@ export class Terminal {
     return Number(Deno.readTextFileSync(`/proc/${shell}/task/${shell}/children`).trim());
   }
 
+  /** It takes nothing from now on, as one whose network has gone. @returns ends it */
+  async stall(): Promise<() => void> {
+    const server = Number(await this.#tmux("display-message", "-p", "-t", "t", "#{pid}"));
+    Deno.kill(server, "SIGSTOP");
+    return () => Deno.kill(server, "SIGCONT");
+  }
+
   /** Once the program has ended: the terminal is as it was. */
   async isAsBefore(): Promise<void> {
     await this.shows(/ended with \d+/);
