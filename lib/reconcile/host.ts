@@ -164,6 +164,11 @@ export function hostDrift(stages: HostStages): string[] {
   return allSteps(stages).filter(({ drift }) => drift).map(({ key }) => key);
 }
 
+/** Objects that are not as they are wanted, whoever has made them so: what was right before lb came is on no record. */
+export function hostDiffering(stages: HostStages): string[] {
+  return allSteps(stages).filter(({ change, drift }) => change || drift).map(({ key }) => key);
+}
+
 /** What came about of a plan. @param done changes that were carried out, as the resources tell */
 export function doneStages(stages: HostStages, done: ReadonlySet<Change>): HostStages {
   const only = <S extends Step>(steps: readonly S[]) =>

@@ -12,7 +12,7 @@ import type { Trial } from "../model/trial.ts";
 import { findDrift } from "./drift.ts";
 import { knownStandings } from "./health/health.ts";
 import { observeLoads, unreadLoads } from "./health/load.ts";
-import { hostDrift, hostWant, planHost } from "./host.ts";
+import { hostDiffering, hostWant, planHost } from "./host.ts";
 import { type Links, observeLinks } from "./links.ts";
 import { committedOf, isUntouched, type Memory, recall } from "./memory.ts";
 import { betterNotes } from "./move.ts";
@@ -97,7 +97,7 @@ export async function readStatus(
   const { stage, worker } = await surveyQueue(machine, parts.map(({ state }) => state));
   const drifted = [
     ...parts.flatMap(({ drifted }) => drifted),
-    ...hostDrift(host),
+    ...hostDiffering(host),
     ...stage.changes.map(({ object }) => object),
   ];
   const notes = [...host.notes, ...betterNotes(chosen), ...unreadLoads(machine, config)];

@@ -213,7 +213,21 @@ Deno.test(
   withRig(async (rig) => {
     await rig.run(single());
     rig.reboot();
-    assert.deepEqual((await statusOf(rig)).drifted, ["nft: everything"]);
+    const { drifted } = await statusOf(rig);
+    assert.deepEqual([drifted[0], drifted.at(-1)], ["nft: everything", "eth0 192.0.2.10/32"]);
+    await rig.run(single());
+    assert.deepEqual((await statusOf(rig)).drifted, []);
+  }),
+);
+
+Deno.test(
+  "status tells of a sysctl that was right before lb came, and is not now",
+  withRig(async (rig) => {
+    rig.host.proc.sysctl("net.ipv4.ip_forward", "1");
+    await rig.run(single());
+    assert.deepEqual((await statusOf(rig)).drifted, []);
+    rig.host.proc.sysctl("net.ipv4.ip_forward", "0");
+    assert.deepEqual((await statusOf(rig)).drifted, ["net.ipv4.ip_forward"]);
     await rig.run(single());
     assert.deepEqual((await statusOf(rig)).drifted, []);
   }),
