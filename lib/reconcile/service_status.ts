@@ -161,7 +161,8 @@ function intentStatus(
     intent,
     drain: {
       connections_left,
-      seconds_left: secondsLeft(wanted, now_ms),
+      // Of one that is over nothing will be cut.
+      seconds_left: ended === null ? secondsLeft(wanted, now_ms) : null,
       deadline_ms,
       ended,
       removes,

@@ -25,7 +25,11 @@ interface BackendText {
   readonly weight_reason: string;
   readonly effective_weight: number;
   readonly health: string;
-  readonly drain: { readonly connections_left: number; readonly seconds_left: number } | null;
+  readonly drain: {
+    readonly connections_left: number;
+    readonly seconds_left: number;
+    readonly ended: string | null;
+  } | null;
 }
 
 /** What `lb status` tells of the first backend. */
@@ -72,6 +76,13 @@ test("what is wanted outlives runs, and is told: connections and seconds left", 
   const resting = await statusOf(lab);
   assert.deepEqual([resting.intent, resting.drain], ["maintenance", null]);
   await connections.close();
+});
+
+test("of a drain that is over nothing will be cut, and no seconds are left", async (lab) => {
+  await applyText(lab, draining("nft", 60, { families: [4] }));
+  await scale(lab, "--drain", B1);
+  const { drain } = await statusOf(lab);
+  assert.deepEqual([drain?.ended, drain?.seconds_left], ["drained", null]);
 });
 
 test("in maintenance a backend is not checked, and nobody calls it ill", async (lab) => {
