@@ -4,6 +4,7 @@ import { checkAddresses, checkTwins } from "./backend_check.ts";
 import { checkOverlapsWithin } from "./clash.ts";
 import { type DraftBackend, type DraftFile, type DraftService, isUnreadable } from "./draft.ts";
 import { type Inspection, mayRelay, readableFamilies } from "./inspection.ts";
+import { checkIdle } from "./idle.ts";
 import { checkNeeds, notifyWarnings } from "./need.ts";
 import { overlapsBetween } from "./overlap.ts";
 import { type Path, type Problem, valueError } from "./problem.ts";
@@ -38,6 +39,7 @@ const SERVICE_CHECKS: readonly ((view: Inspection) => void)[] = [
   checkUnserved,
   checkMark,
   checkNeeds,
+  checkIdle,
 ];
 
 function sameNames(services: readonly (DraftService | undefined)[]): Problem[] {

@@ -51,6 +51,30 @@ Deno.test("checks come from an address in its canonical form, or from an interfa
   }
 });
 
+/** Rows of: of `[service.health]`, of the backend, and the keys that are warned of. */
+const IDLE: readonly (readonly [health: string, backend: string, warned: readonly string[]])[] = [
+  ['path = "/x"\nstatus = [200]', "", ["path", "status"]],
+  ['type = "http"\npath = "/x"\nhost = "a.example"', "", []],
+  ['type = "http"\nverify = false', "", ["verify"]],
+  ['type = "tcp"\nquery = "a.example"\nanswer = "192.0.2.1"', "", ["query", "answer"]],
+  ['path = "/x"', 'health = { type = "https" }', []],
+  ['type = "http"', 'health = { path = "/y" }', []],
+  ['type = "http"', 'health = { type = "tcp", path = "/y" }', ["path"]],
+  ['type = "none"\ncommand = ["/bin/true"]', "", ["command"]],
+];
+
+for (const [health, backend, warned] of IDLE) {
+  Deno.test(`what no check looks at is warned of: ${JSON.stringify([health, backend])}`, async () => {
+    const text = MINIMAL.replace("[[service.backend]]", `[service.health]\n${health}\n$&`) +
+      backend;
+    const { warnings } = await parseConfig(text, "lb.toml");
+    deepStrictEqual(
+      warnings.map(({ message }) => /^(\w+): nothing looks/.exec(message)?.[1]),
+      warned,
+    );
+  });
+}
+
 Deno.test("a time-out that is not written is no longer than the interval", async () => {
   const timeoutWith = async (health: string) => {
     const text = MINIMAL.replace("[[service.backend]]", `[service.health]\n${health}\n$&`);

@@ -199,9 +199,9 @@ refuses([
   },
   {
     is: "a mistake behind a header inside a string",
-    text: service('[service.health]\nbody = """\n[[service]]\n"""\nrise = "2"'),
+    text: service('[service.health]\ntype = "http"\nbody = """\n[[service]]\n"""\nrise = "2"'),
     says: [
-      '9:8 rise: expected an integer from 1 to 1000, found the string "2" | write it without quotes',
+      '10:8 rise: expected an integer from 1 to 1000, found the string "2" | write it without quotes',
     ],
   },
   {
