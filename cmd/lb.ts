@@ -61,7 +61,7 @@ export async function runCommandLine(argv: readonly string[]): Promise<number> {
     return EXIT_OK;
   }
   try {
-    await program.parseAsync([...argv], { from: "user" });
+    await program.parseAsync(withoutHelp(argv, program), { from: "user" });
     return exitCode;
   } catch (error) {
     const json = argv.includes("--json");
@@ -73,6 +73,20 @@ export async function runCommandLine(argv: readonly string[]): Promise<number> {
   } finally {
     await deliveries.ended();
   }
+}
+
+/**
+ * Of a command that there is not commander prints the help of all, and not a word of what is wrong; nor does it know
+ * `help` for one.
+ *
+ * @returns where it is so, a command line that it takes as it was meant
+ */
+function withoutHelp(argv: readonly string[], { commands }: Command): string[] {
+  const word = argv[0] === "help" ? argv[1] : argv[0];
+  if (word === "help") return ["help"];
+  const isKnown = word === undefined || word.startsWith("-") ||
+    commands.some((command) => command.name() === word);
+  return isKnown ? [...argv] : [word];
 }
 
 /** Every command with its options. */

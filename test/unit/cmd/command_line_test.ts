@@ -28,6 +28,18 @@ Deno.test("an unknown command is exit 2, with the one that was meant", async () 
   assert.match((await lb("xyzzy")).stderr, /unknown command 'xyzzy'\n.*lb --help/s);
 });
 
+Deno.test("help for a command that there is not says so, exit 2", async () => {
+  for (const argv of [["statsu", "--help"], ["statsu", "-h", "--json"], ["help", "statsu"]]) {
+    const { exitCode, stdout, stderr } = await lb(...argv);
+    const code = stdout === "" ? undefined : JSON.parse(stdout).error.code;
+    assert.deepEqual([exitCode, code], [2, argv.includes("--json") ? "usage" : undefined]);
+    assert.match(stderr, /^error: unknown command 'statsu'\n\(Did you mean status\?\)/);
+  }
+  for (const argv of [["help"], ["help", "help"], ["help", "status"], ["status", "--help"]]) {
+    assert.equal((await lb(...argv)).exitCode, 0, argv.join(" "));
+  }
+});
+
 Deno.test("the relay is not built yet, exit 4, and no command is misspelt", async () => {
   const { exitCode, stdout, stderr } = await lb("relay", "--json");
   assert.deepEqual([exitCode, JSON.parse(stdout).error.code], [4, "unsupported"]);
