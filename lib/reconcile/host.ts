@@ -18,6 +18,7 @@ import { asNamedNow, type NamedEntry, renameNotes } from "../host/renamed.ts";
 import type { Blocked, HostPlan, Step, StepsResult } from "../host/resource.ts";
 import { withArriving } from "../host/sysctl/arriving.ts";
 import { reportSysctls } from "../host/sysctl/apply.ts";
+import { interfaceIn } from "../host/sysctl/key.ts";
 import { exactRelease } from "../host/sysctl/kernel.ts";
 import type { SysctlStep } from "../host/sysctl/plan.ts";
 import { type Need, NO_NEED } from "../host/need.ts";
@@ -164,9 +165,15 @@ export function hostDrift(stages: HostStages): string[] {
   return allSteps(stages).filter(({ drift }) => drift).map(({ key }) => key);
 }
 
-/** Objects that are not as they are wanted, whoever has made them so: what was right before lb came is on no record. */
+/**
+ * Objects that are not as they are wanted, whoever has made them so: what was right before lb came is on no record.
+ * An interface's own settings are among them only where lb had given them: one that has come since waits for the next
+ * pass, and nobody has changed anything.
+ */
 export function hostDiffering(stages: HostStages): string[] {
-  return allSteps(stages).filter(({ change, drift }) => change || drift).map(({ key }) => key);
+  return allSteps(stages)
+    .filter(({ change, drift, key }) => drift || change && interfaceIn(key) === undefined)
+    .map(({ key }) => key);
 }
 
 /** What came about of a plan. @param done changes that were carried out, as the resources tell */

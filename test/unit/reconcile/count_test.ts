@@ -234,6 +234,20 @@ Deno.test(
 );
 
 Deno.test(
+  "an interface's setting that lb never gave it is for the next pass, and no difference: it may be a new one",
+  withRig(async (rig) => {
+    const key = "net.ipv4.conf.eth1.send_redirects";
+    rig.host.proc.sysctl(key, "0");
+    await rig.run(single());
+    rig.host.proc.sysctl(key, "1");
+    assert.deepEqual((await statusOf(rig)).drifted, []);
+    assert.deepEqual((await rig.run(single())).changes.map(({ object }) => object), [key]);
+    rig.host.proc.sysctl(key, "1");
+    assert.deepEqual((await statusOf(rig)).drifted, [key], "lb has given it now");
+  }),
+);
+
+Deno.test(
   "status after an uninstall has no services and misses nothing",
   withRig(async (rig) => {
     await rig.run(single());
