@@ -15,7 +15,7 @@ import { historyCommand } from "./history.ts";
 import { initCommand } from "./init.ts";
 import { eventsCommand } from "./events.ts";
 import { exitCodeTable } from "./shared/exit_codes.ts";
-import { fail, printJson } from "./shared/io.ts";
+import { fail, printJson, withAnswer } from "./shared/io.ts";
 import { manCommand } from "./man.ts";
 import { notifyCommand } from "./notify.ts";
 import { type End, examples, SHARED_OPTIONS } from "./shared/options.ts";
@@ -62,7 +62,7 @@ export async function runCommandLine(argv: readonly string[]): Promise<number> {
   }
   try {
     await program.parseAsync(withoutHelp(argv, program), { from: "user" });
-    return exitCode;
+    return withAnswer(exitCode);
   } catch (error) {
     const json = argv.includes("--json");
     if (!(error instanceof CommanderError)) return fail(error, json);

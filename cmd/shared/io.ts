@@ -1,5 +1,5 @@
 import { ConfigError, formatDiagnostics } from "../../lib/config/diagnostic.ts";
-import { EXIT_CODES, LbError } from "../../lib/model/error.ts";
+import { EXIT_ATTENTION, EXIT_CODES, EXIT_OK, LbError } from "../../lib/model/error.ts";
 import { plural } from "../../lib/model/plural.ts";
 import { type Paint, painter } from "../../lib/report/table.ts";
 
@@ -10,7 +10,20 @@ export function print(text: string): void {
 
 /** The same. @returns whether somebody took it: whoever prints again and again ends where nobody does */
 export function offer(text: string): boolean {
-  return writeAll(Deno.stdout, text + "\n");
+  const trouble = writeAll(Deno.stdout, text + "\n");
+  // Who has gone has read what was wanted (`lb history | head`); who is there still has not got it.
+  if (trouble && !(trouble instanceof Deno.errors.BrokenPipe)) {
+    isAnswerLost = true;
+    say(`lb: the answer could not be written to stdout: ${trouble.message}`);
+  }
+  return trouble === undefined;
+}
+
+let isAnswerLost = false;
+
+/** The exit code of a command whose answer may be lost: what was to be done is done, but nobody can read of it. */
+export function withAnswer(exitCode: number): number {
+  return isAnswerLost && exitCode === EXIT_OK ? EXIT_ATTENTION : exitCode;
 }
 
 /** A line for people, on stderr. */
@@ -100,8 +113,11 @@ const FULL_PIPE_PAUSE_MS = 20;
 const PIECE_BYTES_MAX = 4_096;
 const NEWLINE = "\n".charCodeAt(0);
 
-/** Output that nobody takes is lost, and no reason to fail: what was to be done is done. */
-function writeAll(stream: { writeSync(bytes: Uint8Array): number }, text: string): boolean {
+/** @returns what keeps the rest of it from being written: that is lost */
+function writeAll(
+  stream: { writeSync(bytes: Uint8Array): number },
+  text: string,
+): Error | undefined {
   const bytes = new TextEncoder().encode(text);
   let deadline_ms = performance.now() + FULL_PIPE_MS_MAX;
   for (let at = 0; at < bytes.length;) {
@@ -112,12 +128,12 @@ function writeAll(stream: { writeSync(bytes: Uint8Array): number }, text: string
       // A pipe that does not block and is full; any other error (the reader has gone, the disk is full)
       // does not go away.
       if (!(error instanceof Deno.errors.WouldBlock) || performance.now() > deadline_ms) {
-        return false;
+        return error as Error;
       }
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, FULL_PIPE_PAUSE_MS);
     }
   }
-  return true;
+  return undefined;
 }
 
 /**

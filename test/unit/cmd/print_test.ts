@@ -162,3 +162,18 @@ Deno.test("lb --version is one line: version, how it was built, by which Deno, f
   assert.equal(code, 0);
   assert.match(new TextDecoder().decode(stdout), line);
 });
+
+Deno.test("an answer that a full disk has not taken is told, with exit code 1; whoever reads no more is not", async () => {
+  const lb = `"${Deno.execPath()}" run -q -A main.ts history --json --state /nowhere`;
+  const run = async (line: string) => {
+    const command = new Deno.Command("bash", { args: ["-c", line], cwd: ROOT, stderr: "piped" });
+    const { code, stderr } = await command.output();
+    return { code, stderr: new TextDecoder().decode(stderr) };
+  };
+  const full = await run(`${lb} >/dev/full`);
+  assert.equal(full.code, Deno.uid() === 0 ? 1 : 5, full.stderr);
+  assert.match(full.stderr, /could not be written to stdout: No space left on device/);
+  const gone = await run(`(sleep 0.3; ${lb}) | true; exit \${PIPESTATUS[0]}`);
+  assert.equal(gone.code, Deno.uid() === 0 ? 0 : 5, gone.stderr);
+  assert.doesNotMatch(gone.stderr, /could not be written/);
+});
