@@ -1,4 +1,5 @@
 import { Option } from "@commander-js/extra-typings";
+import { shortages } from "../lib/reconcile/headroom.ts";
 import type { ServiceStatus, Status } from "../lib/reconcile/status.ts";
 import { calmly } from "./shared/calm.ts";
 import { context, type Places } from "./context.ts";
@@ -89,8 +90,9 @@ function isDrifted({ drifted }: Status): boolean {
 }
 
 /** Something differs, is in the way, or is not well. */
-function needsAttention({ drifted, blocked, services }: Status): boolean {
-  return drifted.length + blocked.length > 0 || services.some(isUnwell);
+function needsAttention(status: Status): boolean {
+  const { drifted, blocked, services } = status;
+  return drifted.length + blocked.length + shortages(status).length > 0 || services.some(isUnwell);
 }
 
 /** Who was never checked is not ill, nor is who is in maintenance. */

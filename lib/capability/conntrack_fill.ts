@@ -12,3 +12,18 @@ export function conntrackFill(files: Pick<FilesPort, "read">): ConntrackFill | u
   const [count, max] = [read("nf_conntrack_count"), read("nf_conntrack_max")];
   return count >= 0 && max > 0 ? { count, max } : undefined;
 }
+
+/** From here on the table is called short of room. */
+const SHORT_RATIO = 0.8;
+
+export function isShortOfRoom({ count, max }: ConntrackFill): boolean {
+  return count >= max * SHORT_RATIO;
+}
+
+/** What is wrong, and what to do. Pure. */
+export function roomTrouble({ count, max }: ConntrackFill): string {
+  return `the table of connections is ${
+    Math.round(count / max * 100)
+  } % full (${count} of ${max}): ` +
+    "new connections are dropped when it is full; raise net.netfilter.nf_conntrack_max";
+}

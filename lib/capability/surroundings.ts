@@ -1,7 +1,7 @@
 import { FAMILIES, type Family } from "../model/address.ts";
 import type { MarkLayout } from "../model/mark.ts";
 import type { Kernel } from "../sys/ports.ts";
-import { type ConntrackFill, conntrackFill } from "./conntrack_fill.ts";
+import { type ConntrackFill, conntrackFill, isShortOfRoom, roomTrouble } from "./conntrack_fill.ts";
 import { moduleIndex } from "./detect.ts";
 import { statefulRules } from "./stateful.ts";
 
@@ -34,9 +34,6 @@ const NAT_PRIORITY = -105;
 
 /** Packet marks of kube-proxy: masquerade (0x4000) and, in older releases, drop (0x8000). */
 const KUBE_MARKS = 0xc000;
-
-/** From here on a table of connections is called short of room. */
-const CONNTRACK_FULL_RATIO = 0.8;
 
 /** Looks around; changes nothing. What cannot be read is left out. */
 export async function lookAround(kernel: Kernel): Promise<Surroundings> {
@@ -106,12 +103,7 @@ function kubeConflicts(chains: readonly ListedChain[], marks: MarkLayout | undef
 }
 
 function conntrackConflicts(fill: ConntrackFill | undefined): string[] {
-  if (!fill || fill.count < fill.max * CONNTRACK_FULL_RATIO) return [];
-  const percent = Math.round(fill.count / fill.max * 100);
-  return [
-    `the table of connections is ${percent} % full (${fill.count} of ${fill.max}): new connections ` +
-    "are dropped when it is full; raise net.netfilter.nf_conntrack_max",
-  ];
+  return fill && isShortOfRoom(fill) ? [roomTrouble(fill)] : [];
 }
 
 /** What cannot be read is for a run to tell. */

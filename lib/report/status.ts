@@ -2,6 +2,7 @@ import { formatPrefix } from "../model/address.ts";
 import { totalsOf } from "../model/sample.ts";
 import { formatPorts } from "../model/service.ts";
 import type { Trial } from "../model/trial.ts";
+import { shortages } from "../reconcile/headroom.ts";
 import type { WorkerReport } from "../reconcile/queue.ts";
 import type { DrainStatus, ServiceStatus, Status } from "../reconcile/status.ts";
 
@@ -20,6 +21,7 @@ export function statusJson(status: Status): Record<string, unknown> {
     config_edited: status.config_edited,
     notes: status.notes,
     conntrack: status.conntrack ?? null,
+    shortages: shortages(status),
     ...(status.worker && { worker: workerJson(status.worker) }),
     services: status.services.map(serviceJson),
   };

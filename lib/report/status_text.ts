@@ -4,6 +4,7 @@ import { type Rates, totalsOf } from "../model/sample.ts";
 import { familiesOf, formatPorts } from "../model/service.ts";
 import { trialWords } from "../model/trial.ts";
 import { wrapped } from "../model/width.ts";
+import { shortages } from "../reconcile/headroom.ts";
 import type { BackendStatus, ServiceStatus, Status } from "../reconcile/status.ts";
 import { type WorkerReport, workerTrouble } from "../reconcile/queue.ts";
 import { type Cell, fitColumns } from "./fit.ts";
@@ -29,6 +30,7 @@ export function statusText(status: Status, paint: Paint, width = Infinity): stri
         `${object} is not as it was applied; "lb reconcile" puts it right`
       ),
       ...status.blocked,
+      ...shortages(status),
     ]),
     ...status.notes.flatMap((note) => wrapped(`· ${note}`, width, INDENT)),
     ...status.services.length === 0 ? ["No service is applied."] : tablesOf(status, paint, width),

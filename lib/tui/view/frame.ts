@@ -1,3 +1,4 @@
+import { isShortOfRoom } from "../../capability/conntrack_fill.ts";
 import { plural } from "../../model/plural.ts";
 import { isShortOfPorts, portUses } from "../../reconcile/source_ports.ts";
 import { fit, type Line, line, span } from "../line.ts";
@@ -55,9 +56,6 @@ const FULL_MS_MAX = 24 * 3_600_000;
 const TELLING_RATIO = 0.1;
 const NEAR_MS = 10 * 60_000;
 
-/** A table of connections that is this full is short of room, as `lb doctor` has it. */
-const FULL_RATIO = 0.8;
-
 /** What there is left of what connections need. */
 export function headroomLine(state: State): Line {
   const { picture } = state;
@@ -74,7 +72,7 @@ function conntrackPart({ picture, filling }: State) {
     count(fill.max)
   })`;
   const full_ms = filling && filling > 0 ? (fill.max - fill.count) / filling * 1000 : Infinity;
-  const isShort = fill.count >= fill.max * FULL_RATIO;
+  const isShort = isShortOfRoom(fill);
   const isTelling = full_ms < (fill.count >= fill.max * TELLING_RATIO ? FULL_MS_MAX : NEAR_MS);
   const then = isTelling ? `, full in ${duration(full_ms)}` : "";
   const text = `${isShort ? "! " : ""}${share}${then}`;

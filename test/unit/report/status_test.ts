@@ -1,12 +1,13 @@
 import assert from "node:assert/strict";
 import type { WorkerStatus } from "../../../lib/model/worker.ts";
-import type { BackendStatus } from "../../../lib/reconcile/status.ts";
+import { SOURCE_PORTS } from "../../../lib/reconcile/source_ports.ts";
+import type { BackendStatus, Status } from "../../../lib/reconcile/status.ts";
 import { statusJson } from "../../../lib/report/status.ts";
 import { statusText } from "../../../lib/report/status_text.ts";
 import { textWidth } from "../../../lib/model/width.ts";
 import { painter } from "../../../lib/report/table.ts";
 import { serviceOf } from "../../fake/services.ts";
-import { APPLIED, backendStatus, service, statusOf } from "./statuses.ts";
+import { APPLIED, backendStatus, service, serviceStatus, statusOf } from "./statuses.ts";
 
 const plain = painter(false);
 
@@ -38,6 +39,7 @@ Deno.test("status as JSON has the names and units of the contract", () => {
     config_edited: false,
     notes: [],
     conntrack: null,
+    shortages: [],
     services: [{
       name: "web",
       engine: "nft",
@@ -287,4 +289,26 @@ Deno.test("what the queue worker counts is told with since when, restarts with i
   };
   const text = statusText(statusOf([], { worker: { state: "answers", pid: 4, status } }), plain);
   assert.match(text, /^queue worker 4 since 2026-11-20T09:00:00.000Z: 9 first .*, 1 restart$/m);
+});
+
+Deno.test("what connections are about to run short of is told, with what can be done", () => {
+  const text = (status: Status) => statusText(status, (part) => part);
+  const full = (count: number) => statusOf(undefined, { conntrack: { count, max: 1000 } });
+  assert.doesNotMatch(text(full(799)), /^! the table/m);
+  assert.match(
+    text(full(800)),
+    /^! the table of connections is 80 % full \(800 of 1000\): .*raise/m,
+  );
+  const taking = (active_connections: number, masquerade: boolean) => {
+    const one = serviceStatus([backendStatus(0, { active_connections })]);
+    return statusOf([], { services: [{ ...one, service: { ...one.service, masquerade } }] });
+  };
+  const nearly = Math.ceil(SOURCE_PORTS * 0.8);
+  assert.match(
+    text(taking(nearly, true)),
+    /^! web 198\.51\.100\.11:8080 has \d+ connections, and masq/m,
+  );
+  for (const none of [taking(nearly - 1, true), taking(nearly, false)]) {
+    assert.deepEqual(statusJson(none).shortages, []);
+  }
 });
