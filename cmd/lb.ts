@@ -19,6 +19,7 @@ import { fail, printJson, withAnswer } from "./shared/io.ts";
 import { manCommand } from "./man.ts";
 import { notifyCommand } from "./notify.ts";
 import { type End, examples, SHARED_OPTIONS } from "./shared/options.ts";
+import { planCommand } from "./plan.ts";
 import { queueCommand } from "./queue.ts";
 import { reconcileCommand } from "./reconcile.ts";
 import { rollbackCommand } from "./rollback.ts";
@@ -33,7 +34,14 @@ type Make = (end: End) => Command;
 /** The commands by what they are for, in the order in which help lists them. */
 const GROUPS: readonly (readonly [heading: string, makers: readonly unknown[]])[] = [
   ["Set up:", [initCommand, demoCommand, completionsCommand, manCommand]],
-  ["Run:", [applyCommand, scaleCommand, reconcileCommand, notifyCommand, queueCommand]],
+  ["Run:", [
+    planCommand,
+    applyCommand,
+    scaleCommand,
+    reconcileCommand,
+    notifyCommand,
+    queueCommand,
+  ]],
   ["Look:", [statusCommand, whyCommand, eventsCommand, historyCommand, doctorCommand]],
   ["Undo:", [rollbackCommand, uninstallCommand]],
 ];
@@ -44,10 +52,6 @@ const HELP_GROUP = "Look:";
 /** Words that stand for something in what is written of lb, and are no commands of this version. */
 const NO_COMMANDS: ReadonlyMap<string | undefined, LbError> = new Map([
   ["relay", new LbError("unsupported", "the engine relay is not built yet in this version of lb")],
-  [
-    "plan",
-    new LbError("usage", '"lb apply --plan" is it; lb scale and lb rollback have --plan, too'),
-  ],
 ]);
 
 /** Runs one command line. @returns the exit code */
@@ -102,7 +106,7 @@ export function makeProgram(end: End): Command {
       "after",
       examples(
         ["lb init", "look at this machine, write a sample config"],
-        ["lb apply --plan", "what would change"],
+        ["lb plan", "what would change"],
         ["lb apply", "bring the kernel to the config"],
         ["lb status", "services and backends"],
         ["lb scale web --weight 198.51.100.11=50", "change a weight"],

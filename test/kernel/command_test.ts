@@ -62,7 +62,9 @@ test("--plan says what would change, and changes nothing", async (lab) => {
   assert.deepEqual(planned.changes, applied.changes, "what was planned is what is done");
   lab.balancer.writeConfig(serviceText({ weights: [1, 1], more: 'vip_on = "front"' }));
   await changesNothing(lab, async () => {
-    assert.ok((await lab.balancer.json<Applied>(0, "apply", "--plan")).changes.length > 0);
+    const plan = await lab.balancer.json<Applied>(0, "apply", "--plan");
+    assert.ok(plan.changes.length > 0);
+    assert.deepEqual(await lab.balancer.json<Applied>(0, "plan"), plan);
     const { code } = await lab.balancer.lb(
       "scale",
       "web",

@@ -46,12 +46,6 @@ Deno.test("the relay is not built yet, exit 4, and no command is misspelt", asyn
   assert.match(stderr, /relay is not built yet/);
 });
 
-Deno.test("who looks for the plan is told where it is", async () => {
-  const { exitCode, stdout, stderr } = await lb("plan");
-  assert.deepEqual([exitCode, stdout], [2, ""]);
-  assert.match(stderr, /"lb apply --plan"/);
-});
-
 Deno.test("an unknown option is exit 2, with the one that was meant", async () => {
   const { exitCode, stderr } = await lb("apply", "--plna");
   assert.equal(exitCode, 2);
