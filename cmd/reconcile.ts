@@ -81,6 +81,7 @@ function passOf(places: Places): Pass {
   };
   return async (lockTimeout_ms, { isDue, skipped = 0 }) => {
     const run: DrainRun = { places, lockTimeout_ms, load: configIn };
+    let back: Outcome | undefined;
     let early: Outcome | undefined;
     // A state that is empty would only hide that there was none.
     if (!context.hasState(places)) return undefined;
@@ -91,10 +92,12 @@ function passOf(places: Places): Pass {
       text: ({ store }) => Promise.resolve(store.revisions.latestApplied()?.config_text),
       async check(machine) {
         if (skipped > 0) machine.store.passes.skip(skipped);
-        early = await takeBackDue(machine, { file: places.config, patience_ms: lockTimeout_ms });
-        if (isDue === NOBODY) return [];
-        early ??= await drainsDue(machine, run);
-        return [...early?.health ?? [], ...await checkBackends(machine, configIn, isDue)];
+        back = await trialDue(machine, run);
+        const found = back?.health ?? [];
+        if (isDue === NOBODY) return found;
+        early = await drainsDue(machine, run);
+        const checked = await checkBackends(machine, configIn, isDue);
+        return [...found, ...early?.health ?? [], ...checked];
       },
       async target({ store }) {
         const loaded = await configIn(store);
@@ -103,12 +106,30 @@ function passOf(places: Places): Pass {
       after: async (machine, outcome) => {
         const { recordPassage } = await import("../lib/reconcile/sample.ts");
         await recordPassage(machine);
-        if (early) return await withEarly(early, outcome);
+        const told = back ? await withEarly(back, outcome) : outcome;
+        if (early) return await withEarly(early, told);
         const { lookAfterDrains } = await import("./change/drains.ts");
-        return await lookAfterDrains(machine, outcome, run);
+        return await lookAfterDrains(machine, told, run);
       },
     });
   };
+}
+
+/**
+ * What cannot be taken back now keeps nobody from looking after backends: it is told, and tried again with each pass.
+ *
+ * @returns undefined where nothing was due
+ */
+async function trialDue(
+  machine: Machine,
+  { places: { config: file }, lockTimeout_ms: patience_ms }: DrainRun,
+): Promise<Outcome | undefined> {
+  try {
+    return await takeBackDue(machine, { file, patience_ms });
+  } catch (error) {
+    if (!(error instanceof LbError)) throw error;
+    return { ...await emptyOutcome(), blocked: [error.message] };
+  }
 }
 
 /**
@@ -154,7 +175,7 @@ function tell(outcome: Outcome, json = false): Promise<number> {
   return report(outcome, { json, planned: false, quiet: true });
 }
 
-/** For a pass that is about drains only. */
+/** For a pass that is about drains and what is on trial only. */
 const NOBODY: IsDue = () => false;
 
 /** Passes until the time is up. What one of them fails at, the next one tries again. */
@@ -189,7 +210,7 @@ async function goOn(
   };
   const wakes = {
     next_ms: () => nextWakeIn(places),
-    // For drains only: nobody is checked out of turn.
+    // For drains and what is on trial: nobody is checked out of turn.
     act: async () => void await runOne({ isDue: NOBODY }),
   };
   const { untold, ...count } = await runPasses(context.clock, rhythm, onTime, { wakes, isToEnd });
