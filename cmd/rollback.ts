@@ -68,7 +68,9 @@ async function earlierConfig(
     import("../lib/reconcile/rollback.ts"),
     import("../lib/report/history.ts"),
   ]);
-  const target = rollbackTarget(store.revisions, revision);
+  // Of several on top of each other none was confirmed.
+  const wanted = revision ?? store.trials.open()?.back_to ?? undefined;
+  const target = rollbackTarget(store.revisions, wanted);
   const loaded = await parseConfig(target.config_text, `revision ${target.revision}`);
   notes.push(`the config of ${describeRevision(target)}`);
   const edits = await context.peekConfig(places);

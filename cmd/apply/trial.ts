@@ -19,7 +19,6 @@ const BUSY_MAX = 6;
 /** What `lb apply --confirm` puts on record, with the lock held. */
 export class TrialRecord {
   readonly #confirm_ms: number;
-  #before: Trial | undefined;
 
   /** @param confirm_ms how long somebody has time to confirm it */
   constructor(confirm_ms: number) {
@@ -32,7 +31,7 @@ export class TrialRecord {
    * @returns takes it off the record again
    */
   begin({ store: { trials, revisions }, kernel: { clock } }: Machine): () => void {
-    const before = this.#before = trials.open();
+    const before = trials.open();
     trials.put({
       revision: revisions.next(),
       back_to: before ? before.back_to : revisions.current() ?? null,
@@ -43,7 +42,7 @@ export class TrialRecord {
 
   /** When it has come about: the time for confirming begins now. Asked again, it begins anew. */
   settle({ store, kernel: { clock } }: Machine, outcome: Outcome): Outcome {
-    const trial = store.trials.open() ?? this.#before;
+    const trial = store.trials.open();
     if (!trial || trial.revision !== store.revisions.current()) {
       store.trials.end();
       return { ...outcome, notes: [...outcome.notes, "there is nothing to confirm"] };

@@ -64,6 +64,7 @@ async function changeMachine(
   request: ChangeRequest,
   machine: Machine,
 ): Promise<Outcome | undefined> {
+  if (!request.dryRun) machine.store.trials.settle();
   const outcome = await bringAbout(machine, request);
   if (!outcome || request.dryRun || !request.after) return outcome;
   const { after } = request;

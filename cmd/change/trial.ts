@@ -15,10 +15,10 @@ import { context } from "../context.ts";
 export function refuseOnTrial(store: Store): void {
   const trial = store.trials.open();
   if (!trial) return;
-  throw new LbError(
-    "busy",
-    `${trialWords(trial)}, and this change with it; "lb rollback" takes it back at once`,
-  );
+  // Before a first apply there is no revision to go back to.
+  const back = trial.back_to === null ? "lb uninstall" : "lb rollback";
+  const words = `${trialWords(trial)}, and this change with it`;
+  throw new LbError("busy", `${words}; "${back}" takes it back at once`);
 }
 
 /** Somebody goes on from what is on trial. @returns what was on trial until now */

@@ -34,7 +34,7 @@ function record({ store, kernel: { clock } }: Machine, trial: Trial): void {
   const at_ms = clock.now_ms();
   const message = `revision ${trial.revision} was not confirmed: back ${backWords(trial)}`;
   store.transaction(() => {
-    store.revisions.markReverted(trial.revision, at_ms);
+    store.revisions.markReverted(trial, at_ms);
     store.trials.end();
     store.events.add({ at_ms, kind: "apply", message });
   });

@@ -1,4 +1,5 @@
 import type { EngineName } from "../model/service.ts";
+import type { Trial } from "../model/trial.ts";
 import type { Database } from "./database.ts";
 
 /** Who asked for a revision, with which config and command. */
@@ -123,9 +124,15 @@ export class Revisions {
     );
   }
 
-  /** It was in force, and was taken back by itself. @param at_ms since 1970 */
-  markReverted(revision: number, at_ms: number): void {
-    this.#db.run("UPDATE revision SET reverted_at_ms = ? WHERE revision = ?", at_ms, revision);
+  /** What was in force on trial was taken back by itself, and so was what that was on top of. @param at_ms since 1970 */
+  markReverted({ revision, back_to }: Trial, at_ms: number): void {
+    this.#db.run(
+      `UPDATE revision SET reverted_at_ms = ?
+       WHERE outcome = 'applied' AND revision > ? AND revision <= ?`,
+      at_ms,
+      back_to ?? 0,
+      revision,
+    );
   }
 
   /** Puts on record which engine each service is on, as JSON by their names. */

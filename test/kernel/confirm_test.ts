@@ -1,5 +1,6 @@
 /** `lb apply --confirm`: what nobody confirms is taken back by itself, whatever becomes of who waits for it. */
 import assert from "node:assert/strict";
+import { DatabaseSync } from "node:sqlite";
 import { inside } from "../../lib/demo/namespace.ts";
 import { FAMILIES } from "../../lib/model/address.ts";
 import { door, serviceText } from "./config.ts";
@@ -25,6 +26,7 @@ interface Status {
 interface Tried extends Applied {
   readonly confirmed?: boolean;
   readonly blocked: readonly string[];
+  readonly unwell?: readonly string[];
 }
 
 interface History {
@@ -157,6 +159,31 @@ test("a signal takes it back at once; after kill -9 the next pass does, on time"
   await isServedBy(lab, BOTH);
 });
 
+test("what cannot be taken back is told, and keeps nobody from looking after backends", async (lab) => {
+  const more = "[service.health]\nfall = 1";
+  await apply(lab, { weights: [1, 1], more });
+  lab.balancer.writeConfig(serviceText({ weights: [undefined, 1], more }));
+  const killed = begin(lab, "apply", "--confirm", "1s", "--json");
+  const { until } = await onTrial(lab);
+  killed.kill("SIGKILL");
+  await killed.output();
+  using database = new DatabaseSync(`${lab.topology.folder}/state/lb.db`);
+  database.exec("UPDATE config_text SET text = '[[service' WHERE revision = 1");
+  const { topology } = lab;
+  const closed =
+    "table inet t { chain c { type filter hook input priority 0; tcp dport 8080 reject; }; }";
+  await topology.run(topology.backends[1]!, ["nft", closed]);
+  try {
+    await sleep(Math.max(0, Date.parse(until) - Date.now()));
+    const { blocked, unwell } = await lab.balancer.json<Tried>(1, "reconcile");
+    assert.match(blocked.join("\n"), /^revision 1:1:/);
+    assert.match((unwell ?? []).join("\n"), /^web: more of its backends fail/);
+    assert.equal((await status(lab)).trial?.back_to, 1, "the next pass tries it anew");
+  } finally {
+    await topology.run(topology.backends[1]!, ["nft", "delete table inet t"]);
+  }
+});
+
 test("a first apply goes back to nothing, to the last sysctl", async (lab) => {
   const sysctls = () =>
     must(lab, "sysctl", "-a", "--pattern", "^net\\.ipv[46]\\.(ip_forward|conf)");
@@ -182,7 +209,8 @@ test("what would be lost with it is refused, asked again it begins anew, and a r
   assert.equal((await ended(first)).code, 0, "the second one waits for both");
   const { back_to, until: later } = await onTrial(lab);
   assert.deepEqual([back_to, later === until], [1, false]);
-  await must(lab, ...lab.balancer.argv("rollback", "1"));
+  const { notes } = await lab.balancer.json<Applied>(0, "rollback");
+  assert.match(notes.join("\n"), /the config of revision 1/, "the other one was not confirmed");
   const { code, tried } = await ended(second);
   assert.deepEqual([code, tried.confirmed], [1, false], "it is not in force any more");
   assert.equal((await status(lab)).trial, null);

@@ -49,41 +49,6 @@ Deno.test(
 );
 
 Deno.test(
-  "a trial is open for as long as its revision is the one in force",
-  inStore(({ revisions, trials }) => {
-    const apply = () => revisions.finish(revisions.begin(START), { ...END, outcome: "applied" });
-    apply();
-    const trial = { revision: revisions.next(), back_to: 1, until_ms: 5000 };
-    trials.put(trial);
-    assert.equal(trials.open(), undefined, "nothing was applied yet");
-    apply();
-    assert.deepEqual(trials.open(), trial);
-    trials.put({ ...trial, until_ms: 9000 });
-    assert.equal(trials.open()?.until_ms, 9000);
-    apply();
-    assert.equal(trials.open(), undefined, "another one is in force");
-  }),
-);
-
-Deno.test(
-  "what a trial would go back to outlives a hundred revisions, and what was taken back is told so",
-  inStore(({ revisions, trials }) => {
-    const first = revisions.begin(START);
-    revisions.finish(first, { ...END, outcome: "applied" });
-    trials.put({ revision: revisions.next(), back_to: first, until_ms: 5000 });
-    const second = revisions.begin(START);
-    revisions.finish(second, { ...END, outcome: "applied" });
-    for (let count = 0; count < 150; count++) {
-      revisions.finish(revisions.begin(START), { ...END, outcome: "failed" });
-    }
-    assert.equal(revisions.get(first)?.config_text, START.config_text);
-    revisions.markReverted(second, 6000);
-    assert.equal(revisions.get(second)?.outcome, "reverted");
-    assert.equal(revisions.appliedBefore(second)?.revision, first);
-  }),
-);
-
-Deno.test(
   "the revision before another is the last one applied, whatever failed in between",
   inStore(({ revisions }) => {
     const first = revisions.begin({ ...START, config_text: "é" });
