@@ -1,8 +1,7 @@
-import { formatEndpoint, parseAddress } from "../model/address.ts";
 import type { HealthChange } from "../model/health.ts";
 import type { DrainEnd, IntentRecord, IntentRow } from "../model/intent.ts";
 import { plural } from "../model/plural.ts";
-import { addressOfKey } from "../model/service.ts";
+import { nameOfKey } from "../model/service.ts";
 import { secondsLeft } from "./drain.ts";
 
 /** Whom a line is about. */
@@ -94,7 +93,7 @@ export function wishesBetween(before: readonly IntentRow[], now: readonly Intent
   const backends = [...new Set([...was!.keys(), ...is!.keys()])];
   return backends.flatMap((backend) => {
     const words = askedWords(was!.get(backend), is!.get(backend));
-    return words === undefined ? [] : [`${endpointOfKey(backend)} ${words}`];
+    return words === undefined ? [] : [`${nameOfKey(backend)} ${words}`];
   });
 }
 
@@ -104,12 +103,6 @@ function askedWords(before?: IntentRecord, now?: IntentRecord): string | undefin
   if (is !== "drain") return undefined;
   if (before!.removes !== now!.removes) return `is ${now!.removes ? "" : "not "}to be removed`;
   return before!.deadline_ms === now!.deadline_ms ? undefined : "has another deadline of its drain";
-}
-
-function endpointOfKey(key: string): string {
-  const text = addressOfKey(key);
-  const port = key.slice(text.length + 1);
-  return formatEndpoint(parseAddress(text)!, port === "" ? undefined : Number(port));
 }
 
 function changeOf({ service, backend, endpoint }: About, words: string): HealthChange {
