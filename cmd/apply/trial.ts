@@ -1,6 +1,7 @@
 import { confirm } from "@clack/prompts";
 import { EXIT_ATTENTION, LbError } from "../../lib/model/error.ts";
-import { backWords, type Trial, trialWords, untilWords } from "../../lib/model/trial.ts";
+import { shortTime } from "../../lib/model/time.ts";
+import { backWords, type Trial, trialWords } from "../../lib/model/trial.ts";
 import { type Outcome, sumOf } from "../../lib/reconcile/outcome.ts";
 import type { Machine } from "../../lib/reconcile/request.ts";
 import { outcomeJson } from "../../lib/report/outcome.ts";
@@ -143,7 +144,7 @@ async function ask(trial: Trial, signal: AbortSignal): Promise<boolean> {
     say(trialWords(trial));
     return await never;
   }
-  const back = `goes back ${backWords(trial)} at ${untilWords(trial)}`;
+  const back = `goes back ${backWords(trial)} at ${shortTime(trial.until_ms)}`;
   const message = `Keep revision ${trial.revision}? Without an answer it ${back}.`;
   return await confirm({ message, initialValue: false, signal }) === true;
 }

@@ -1,5 +1,6 @@
 import { formatEndpoint, formatPrefix, isSingle } from "../../lib/model/address.ts";
 import { nameOfKey, portRanges } from "../../lib/model/service.ts";
+import { shortTime } from "../../lib/model/time.ts";
 import { context } from "../context.ts";
 import { type Candidate, type Completion, NOTHING, type Situation } from "./candidates.ts";
 
@@ -155,7 +156,7 @@ async function revisions({ state }: Places, earlier: boolean): Promise<Completio
     const current = store.revisions.latestApplied()?.revision;
     const all = store.revisions.summaries().filter((one) => !earlier || isEarlier(one, current));
     return words(all.map(({ revision, outcome, at_ms, who, command }) => {
-      const time = new Date(at_ms).toISOString().replace(/\.\d+Z$/, "Z");
+      const time = shortTime(at_ms);
       return { value: `${revision}`, what: `${outcome} ${time} by ${who}: ${command}` };
     }));
   } finally {

@@ -1,5 +1,6 @@
 import { EXIT_ATTENTION, EXIT_OK, LbError } from "../../lib/model/error.ts";
 import { writingTo } from "../../lib/model/disk.ts";
+import { shortTime } from "../../lib/model/time.ts";
 import type { Status } from "../../lib/reconcile/status.ts";
 import { context } from "../context.ts";
 import { offer, stdoutPaint } from "../shared/io.ts";
@@ -87,7 +88,7 @@ async function againOf(found: StatusLook, options: StatusOutput): Promise<string
   if (options.json) return JSON.stringify(await documentOf(found.status));
   const text = await textOf(found, options);
   if (options.prometheus || options.output !== undefined) return text;
-  const time = new Date(context.clock.now_ms()).toISOString().replace(/\.\d+Z$/, "Z");
+  const time = shortTime(context.clock.now_ms());
   return `${stdoutPaint()(`— ${time}`, "dim")}\n${text}\n`;
 }
 

@@ -1,3 +1,5 @@
+import { shortTime } from "./time.ts";
+
 /**
  * A revision that is in force until its time is over, unless somebody confirms it: commit-confirm, as routers have it
  * (Junos `commit confirmed`).
@@ -22,13 +24,7 @@ export function backWords({ back_to }: Trial): string {
 
 /** That it is on trial, in a sentence. Pure. */
 export function trialWords(trial: Trial): string {
-  return `revision ${trial.revision} is on trial until ${
-    untilWords(trial)
-  }: "lb apply" keeps it, ` +
+  const until = shortTime(trial.until_ms);
+  return `revision ${trial.revision} is on trial until ${until}: "lb apply" keeps it, ` +
     `else it goes back ${backWords(trial)}`;
-}
-
-/** When its time is over, to the second. Pure. */
-export function untilWords({ until_ms }: Trial): string {
-  return new Date(until_ms).toISOString().replace(/\.\d+Z$/, "Z");
 }

@@ -1,6 +1,6 @@
 import stringWidth from "fast-string-width";
 
-/** What a terminal makes of a text: how wide it is, and how it is made narrower. Nobody loads this who shows nothing. */
+/** What a terminal makes of a text: how wide it is, and how it is made narrower. */
 
 const PRINTABLE_ASCII = /^[ -~]*$/;
 

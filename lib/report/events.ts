@@ -1,4 +1,5 @@
 import { nameOfKey } from "../model/service.ts";
+import { shortTime } from "../model/time.ts";
 import type { Event } from "../store/events.ts";
 import { type Paint, type Style } from "./table.ts";
 
@@ -27,7 +28,7 @@ export function eventJson({ id, at_ms, kind, service, backend, message, data_jso
 
 /** One line. */
 export function eventLine({ at_ms, kind, message }: Event, paint: Paint): string {
-  const time = new Date(at_ms).toISOString().replace(/\.\d+Z$/, "Z");
+  const time = shortTime(at_ms);
   const name = kind.padEnd(KIND_WIDTH);
   const style = STYLES[kind];
   return `${paint(time, "dim")}  ${style ? paint(name, style) : name}  ${oneLine(message)}`;

@@ -1,3 +1,4 @@
+import { shortTime } from "../model/time.ts";
 import type { PlannedRevision, Revision, RevisionSummary } from "../store/revisions.ts";
 import { unifiedDiff } from "./diff.ts";
 import { columns, type Paint, type Style } from "./table.ts";
@@ -106,9 +107,4 @@ function painted(line: string, paint: Paint): string {
   if (line.startsWith("+")) return paint(line, "green");
   if (line.startsWith("-")) return paint(line, "red");
   return line.startsWith("@@") ? paint(line, "dim") : line;
-}
-
-/** Seconds are enough for people. */
-function shortTime(at_ms: number): string {
-  return new Date(at_ms).toISOString().replace(/\.\d+Z$/, "Z");
 }
