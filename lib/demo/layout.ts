@@ -29,9 +29,6 @@ export const BACK = "back";
 /** The interface of the balancer that its clients are behind (not on one arm). */
 export const FRONT = "front";
 
-/** Most backends that fit into the host numbers. */
-export const BACKENDS_MAX = 100;
-
 /** VIP number `host` (1–254): documentation addresses only, like all of them here. */
 export function vipAddress(family: Family, host: number): string {
   return family === 4 ? `203.0.113.${host}` : `2001:db8:1::${host}`;

@@ -32,9 +32,5 @@ export const NFQA_CFG_F_FAIL_OPEN = 1 << 0;
 /** Packets larger than the path's come whole, and no checksum is computed for us (linux 3.10). */
 export const NFQA_CFG_F_GSO = 1 << 2;
 
-/** Bits of NFQA_SKB_INFO: the checksum is yet to be filled in; several packets in one. */
-export const NFQA_SKB_CSUMNOTREADY = 1 << 0;
-export const NFQA_SKB_GSO = 1 << 1;
-
 export const NF_DROP = 0;
 export const NF_ACCEPT = 1;
