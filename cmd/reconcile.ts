@@ -12,6 +12,7 @@ import type { DrainRun } from "./change/drains.ts";
 import { fail, printJson, say } from "./shared/io.ts";
 import { takeBackDue } from "./change/trial.ts";
 import { News } from "./change/news.ts";
+import { appliedOnce } from "./shared/applied_once.ts";
 import { type End, examples, lockingCommand, parsePatience, placesOf } from "./shared/options.ts";
 
 /** `lb reconcile` */
@@ -71,14 +72,7 @@ interface PassOptions {
 type Pass = (lockTimeout_ms: number, options: PassOptions) => Promise<Outcome | undefined>;
 
 function passOf(places: Places): Pass {
-  // The same for as long as nothing is applied in between.
-  let known: LoadedConfig | undefined;
-  const configIn = async (store: Store) => {
-    const text = store.revisions.latestApplied()?.config_text;
-    if (known?.text === text) return known;
-    const { appliedConfig } = await import("./shared/applied.ts");
-    return known = await appliedConfig(store);
-  };
+  const configIn = appliedOnce();
   return async (lockTimeout_ms, { isDue, skipped = 0 }) => {
     const run: DrainRun = { places, lockTimeout_ms, load: configIn };
     let back: Outcome | undefined;

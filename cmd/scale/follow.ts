@@ -1,4 +1,3 @@
-import type { LoadedConfig } from "../../lib/config/load.ts";
 import { EXIT_ATTENTION, LbError } from "../../lib/model/error.ts";
 import type { HealthChange } from "../../lib/model/health.ts";
 import type { IntentRow } from "../../lib/model/intent.ts";
@@ -9,6 +8,7 @@ import { drainBar, drainLines, totals } from "../../lib/report/drain.ts";
 import { exitCodeOf } from "../change/change.ts";
 import { context, type Places } from "../context.ts";
 import { type DrainRun, lookAfterDrains } from "../change/drains.ts";
+import { appliedOnce } from "../shared/applied_once.ts";
 import { printJson, say, stderrPaint } from "../shared/io.ts";
 
 /** What is followed, and how it is told. */
@@ -124,16 +124,6 @@ async function conclude(
 /** A drain as it is now, and when it is due. */
 interface Followed extends DrainProgress {
   readonly deadline_ms: number | null;
-}
-
-/** What is in force, parsed when it is another text than before. */
-function appliedOnce(): Load {
-  let known: LoadedConfig | undefined;
-  return async (store) => {
-    if (known?.text === store.revisions.latestApplied()?.config_text) return known;
-    const { appliedConfig } = await import("../shared/applied.ts");
-    return known = await appliedConfig(store);
-  };
 }
 
 type Load = NonNullable<DrainRun["load"]>;

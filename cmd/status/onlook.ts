@@ -1,5 +1,4 @@
 import type { Facts } from "../../lib/capability/facts.ts";
-import type { LoadedConfig } from "../../lib/config/load.ts";
 import { isOurs } from "../../lib/model/queue.ts";
 import { queueStatistics } from "../../lib/netlink/queue/statistics.ts";
 import type { Status } from "../../lib/reconcile/status.ts";
@@ -8,7 +7,7 @@ import type { Store } from "../../lib/store/store.ts";
 import type { Kernel } from "../../lib/sys/ports.ts";
 import type { Activity, Counted, Happening, Picture, QueueFill } from "../../lib/tui/picture.ts";
 import { TREND_MS } from "../../lib/tui/trend.ts";
-import { appliedConfig } from "../shared/applied.ts";
+import { appliedOnce } from "../shared/applied_once.ts";
 import { context, type Places } from "../context.ts";
 import { readFacts } from "../shared/machine.ts";
 import { noService } from "../shared/no_service.ts";
@@ -23,13 +22,12 @@ const FACTS_MS = 60_000;
 /** Looks at everything again and again, and finds out anew only what may have changed. */
 export class Onlook {
   readonly #places: Places;
-  #loaded?: LoadedConfig;
   #facts?: Facts;
   #facts_ms = -Infinity;
   #suspected: readonly string[] = [];
   #happenings: readonly Happening[] = [];
   readonly #known: Known = {
-    loaded: (store) => this.#loadedOf(store),
+    loaded: appliedOnce(),
     facts: (kernel, store, host) => this.#factsOf(kernel, store, host),
   };
 
@@ -41,7 +39,7 @@ export class Onlook {
   async needService(name: string): Promise<void> {
     const store = await context.readStore(this.#places);
     try {
-      const loaded = store && await this.#loadedOf(store);
+      const loaded = store && await this.#known.loaded(store);
       const names = loaded?.config.services.map((service) => service.name) ?? [];
       if (!names.includes(name)) throw await noService(name, names);
     } finally {
@@ -85,15 +83,6 @@ export class Onlook {
     const before = this.#suspected;
     this.#suspected = holder ? [] : drifted;
     return this.#suspected.filter((object) => before.includes(object));
-  }
-
-  /** What is in force, parsed when it is another text than before. */
-  async #loadedOf(store: Store): Promise<LoadedConfig | undefined> {
-    const text = store.revisions.latestApplied()?.config_text;
-    if (this.#loaded === undefined || this.#loaded.text !== text) {
-      this.#loaded = await appliedConfig(store);
-    }
-    return this.#loaded;
   }
 
   async #factsOf(kernel: Kernel, store: Store, host: HostIdentity): Promise<Facts> {
