@@ -10,7 +10,7 @@ import { change, exitCodeOf, report } from "./change/change.ts";
 import { context, type Places } from "./context.ts";
 import type { DrainRun } from "./change/drains.ts";
 import { fail, printJson, say } from "./shared/io.ts";
-import { takeBackDue } from "./change/trial.ts";
+import { postpone, takeBackDue } from "./change/trial.ts";
 import { News } from "./change/news.ts";
 import { appliedOnce } from "./shared/applied_once.ts";
 import { type End, examples, lockingCommand, parsePatience, placesOf } from "./shared/options.ts";
@@ -110,7 +110,7 @@ function passOf(places: Places): Pass {
 }
 
 /**
- * What cannot be taken back now keeps nobody from looking after backends: it is told, and tried again with each pass.
+ * What cannot be taken back now keeps nobody from looking after backends: it is told, and tried again in a minute.
  *
  * @returns undefined where nothing was due
  */
@@ -122,6 +122,7 @@ async function trialDue(
     return await takeBackDue(machine, { file, patience_ms });
   } catch (error) {
     if (!(error instanceof LbError)) throw error;
+    postpone(machine);
     return { ...await emptyOutcome(), blocked: [error.message] };
   }
 }

@@ -93,7 +93,7 @@ interface Verdict {
  * over, or when this program is to end: whoever has lost the way to this machine cannot confirm.
  *
  * @returns undefined where nothing is on trial
- * @throws {LbError} where it cannot be taken back now: the next pass tries it anew
+ * @throws {LbError} where it cannot be taken back now: passes try it anew
  */
 async function awaitConfirmation(
   places: Places,

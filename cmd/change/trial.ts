@@ -45,6 +45,15 @@ export async function takeBackDue(
   return { ...back, blocked: [...back.blocked, told] };
 }
 
+/** Each try may be a revision that failed, and of those that went well the history is to keep some. */
+const AGAIN_MS = 60_000;
+
+/** What could not be taken back is due again after a while. */
+export function postpone({ store: { trials }, kernel: { clock } }: Machine): void {
+  const trial = trials.open();
+  if (trial) trials.put({ ...trial, until_ms: clock.now_ms() + AGAIN_MS });
+}
+
 /** The same whatever the time. @returns what was done, and a sentence that says so */
 export async function takenBack(
   machine: Machine,

@@ -8,7 +8,7 @@ import type { Machine } from "./request.ts";
  * Brings back what was in force before the trial, as a revision of its own. The config file stays: it has the work
  * of whoever tried it.
  *
- * @throws {LbError} as {@linkcode reconcile}; the trial stays on record then, and the next pass tries it anew
+ * @throws {LbError} as {@linkcode reconcile}; the trial stays on record then, and passes try it anew
  */
 export async function takeBack(
   machine: Machine,
