@@ -5,6 +5,7 @@ import { familiesOf, formatPorts } from "../model/service.ts";
 import { trialWords } from "../model/trial.ts";
 import { wrapped } from "../model/width.ts";
 import { shortages } from "../reconcile/headroom.ts";
+import { editedWords } from "../reconcile/edited.ts";
 import type { BackendStatus, ServiceStatus, Status } from "../reconcile/status.ts";
 import { type WorkerReport, workerTrouble } from "../reconcile/queue.ts";
 import { type Cell, fitColumns } from "./fit.ts";
@@ -25,7 +26,7 @@ export function statusText(status: Status, paint: Paint, width = Infinity): stri
     ...wrapped(head, width, INDENT),
     ...warnings([
       ...status.trial ? [trialWords(status.trial)] : [],
-      ...status.config_edited ? [editedText(status)] : [],
+      ...status.config_edited ? [editedWords(status)] : [],
       ...status.drifted.map((object) =>
         `${object} is not as it was applied; "lb reconcile" puts it right`
       ),
@@ -52,13 +53,6 @@ function tablesOf({ worker, services }: Status, paint: Paint, width: number): st
     ...worker ? [workerText(worker, paint, width)] : [],
     ...services.map((one) => serviceText(one, paint, width)),
   ];
-}
-
-function editedText({ config_trouble, revision }: Status): string {
-  if (config_trouble === undefined) {
-    return 'the config file has edits that are not applied; "lb apply --plan" shows them';
-  }
-  return `${config_trouble}; "lb history ${revision}" prints what is applied`;
 }
 
 function workerText(report: WorkerReport, paint: Paint, width: number): string {

@@ -1,5 +1,6 @@
 import { plural } from "../model/plural.ts";
 import { trialWords } from "../model/trial.ts";
+import { editedWords } from "../reconcile/edited.ts";
 import type { State } from "./state.ts";
 import { chosenService } from "./state.ts";
 
@@ -35,17 +36,12 @@ export function attentionOf({ picture, trouble }: State): string[] {
     '"lb reconcile" puts it right',
   ];
   const trial = status.trial ? [trialWords(status.trial)] : [];
-  const edited = status.config_edited ? [editedText(status)] : [];
+  const edited = status.config_edited ? [editedWords(status)] : [];
   const panics = status.services.filter(({ panic_since_ms }) => panic_since_ms !== undefined)
     .map(({ service }) =>
       `${service.name} is in panic: more backends fail than is believed, connections go where they went before`
     );
   return [...failed, ...trial, ...panics, ...status.blocked, ...drifted, ...edited];
-}
-
-function editedText({ config_trouble }: { readonly config_trouble?: string }): string {
-  return config_trouble ??
-    'the config file has edits that are not applied; "lb apply --plan" shows them';
 }
 
 /** Where everything goes. Pure. */
