@@ -2,9 +2,8 @@ import type { LoadedConfig } from "../lib/config/load.ts";
 import type { Outcome } from "../lib/reconcile/outcome.ts";
 import type { Machine } from "../lib/reconcile/request.ts";
 import type { Store } from "../lib/store/store.ts";
-import type { TrialRecord } from "./apply/trial.ts";
 import { change, report } from "./change/change.ts";
-import { endTrial } from "./change/trial.ts";
+import { confirmed } from "./change/trial.ts";
 import { context, type Places } from "./context.ts";
 import { type End, examples, lockingCommand, parseTrialTime, placesOf } from "./shared/options.ts";
 
@@ -69,10 +68,12 @@ export async function applyConfig(
 ): Promise<Outcome> {
   const early = text === undefined ? await refuseEarly(places) : undefined;
   const warnings: string[] = [];
-  const trial = confirm_ms === undefined || plan ? undefined : await newTrial(confirm_ms);
-  const command = ["lb apply", ...migrate ? ["--migrate"] : [], ...trial ? ["--confirm"] : []].join(
-    " ",
-  );
+  const isTrial = confirm_ms !== undefined && !plan;
+  const command = [
+    "lb apply",
+    ...migrate ? ["--migrate"] : [],
+    ...isTrial ? ["--confirm"] : [],
+  ].join(" ");
   const outcome = await change({
     places,
     lockTimeout_ms,
@@ -91,28 +92,28 @@ export async function applyConfig(
       const held = migrate
         ? (await import("../lib/reconcile/selection.ts")).NOTHING_HELD
         : undefined;
-      return { loaded, command, held, undo: trial?.begin(machine) };
+      return { loaded, command, held, confirm_ms };
     },
     after: async (machine, outcome) => {
       const { lookAfterDrains } = await import("./change/drains.ts");
-      const told = trial?.settle(machine, outcome) ?? confirmed(machine, outcome);
+      const told = isTrial ? renewed(machine, outcome, confirm_ms) : confirmed(machine, outcome);
       return await lookAfterDrains(machine, told, { places, lockTimeout_ms });
     },
   });
   return { ...outcome!, warnings: [...warnings, ...outcome!.warnings] };
 }
 
-async function newTrial(confirm_ms: number): Promise<TrialRecord> {
-  const { TrialRecord } = await import("./apply/trial.ts");
-  return new TrialRecord(confirm_ms);
-}
-
-/** Whoever applies without a condition confirms what was on trial. */
-function confirmed({ store }: Machine, outcome: Outcome): Outcome {
-  const trial = endTrial(store);
-  if (!trial) return outcome;
-  const note = `revision ${trial.revision} was on trial, and is confirmed by this`;
-  return { ...outcome, notes: [...outcome.notes, note] };
+/** It has come about: the time for confirming begins now. Asked again, it begins anew. */
+function renewed(
+  { store: { trials }, kernel: { clock } }: Machine,
+  outcome: Outcome,
+  confirm_ms: number,
+): Outcome {
+  const trial = trials.open();
+  if (!trial) return { ...outcome, notes: [...outcome.notes, "there is nothing to confirm"] };
+  const since_ms = clock.now_ms();
+  trials.renew({ ...trial, since_ms, until_ms: since_ms + confirm_ms });
+  return outcome;
 }
 
 /** What is wrong with the config of a first apply is said before a state is made for it. */

@@ -162,6 +162,14 @@ export const context = {
     return Deno.stdin.isTerminal() && Deno.stdout.isTerminal() && Deno.stderr.isTerminal();
   },
 
+  /** Whether the terminal's keys go to other programs (`lb … &`): the kernel stops who takes them all the same. */
+  isInBackground(): boolean {
+    // proc_pid_stat(5): pgrp is the third field after the name, which may have blanks in it, tpgid the sixth.
+    const [, stat = ""] = /\) (.*)/.exec(files.read("/proc/self/stat") ?? "") ?? [];
+    const fields = stat.split(" ");
+    return fields[2] !== fields[5];
+  },
+
   /** Whether there is a state database. */
   hasState({ state }: Pick<Places, "state">): boolean {
     return files.stat(`${state}/lb.db`) !== undefined;

@@ -1,6 +1,7 @@
 import type { LoadedConfig } from "../lib/config/load.ts";
 import { EXIT_CODES, EXIT_OK, LbError } from "../lib/model/error.ts";
 import type { HealthChange } from "../lib/model/health.ts";
+import type { Trial } from "../lib/model/trial.ts";
 import type { IsDue } from "../lib/reconcile/health/health.ts";
 import type { Outcome, OutcomeSum } from "../lib/reconcile/outcome.ts";
 import type { Machine } from "../lib/reconcile/request.ts";
@@ -10,7 +11,7 @@ import { change, exitCodeOf, report } from "./change/change.ts";
 import { context, type Places } from "./context.ts";
 import type { DrainRun } from "./change/drains.ts";
 import { fail, printJson, say } from "./shared/io.ts";
-import { postpone, takeBackDue } from "./change/trial.ts";
+import { takeBackDue } from "./change/trial.ts";
 import { News } from "./change/news.ts";
 import { appliedOnce } from "./shared/applied_once.ts";
 import { type End, examples, lockingCommand, parsePatience, placesOf } from "./shared/options.ts";
@@ -86,7 +87,7 @@ function passOf(places: Places): Pass {
       text: ({ store }) => Promise.resolve(store.revisions.latestApplied()?.config_text),
       async check(machine) {
         if (skipped > 0) machine.store.passes.skip(skipped);
-        back = await trialDue(machine, run);
+        back = await takeBackDue(machine, { file: places.config, patience_ms: lockTimeout_ms });
         const found = back?.health ?? [];
         if (isDue === NOBODY) return found;
         early = await drainsDue(machine, run);
@@ -107,24 +108,6 @@ function passOf(places: Places): Pass {
       },
     });
   };
-}
-
-/**
- * What cannot be taken back now keeps nobody from looking after backends: it is told, and tried again in a minute.
- *
- * @returns undefined where nothing was due
- */
-async function trialDue(
-  machine: Machine,
-  { places: { config: file }, lockTimeout_ms: patience_ms }: DrainRun,
-): Promise<Outcome | undefined> {
-  try {
-    return await takeBackDue(machine, { file, patience_ms });
-  } catch (error) {
-    if (!(error instanceof LbError)) throw error;
-    postpone(machine);
-    return { ...await emptyOutcome(), blocked: [error.message] };
-  }
 }
 
 /**
@@ -292,7 +275,7 @@ async function nextWakeIn(places: Places): Promise<number | undefined> {
   try {
     const store = await context.readStore(places);
     try {
-      const trial_ms = store?.trials.open()?.until_ms;
+      const trial_ms = trialWake(store?.trials.open());
       if (!store || store.intents.isIdle()) return trial_ms;
       const { nextWake } = await import("../lib/reconcile/drain/drain.ts");
       return earliest(nextWake(store), trial_ms);
@@ -304,6 +287,14 @@ async function nextWakeIn(places: Places): Promise<number | undefined> {
     throw error;
   }
 }
+
+/** What could not be taken back on time waits for the next pass: who would be woken for it would be all the time. */
+function trialWake(trial: Trial | undefined): number | undefined {
+  const isMissed = trial && trial.until_ms < context.clock.now_ms() - MISSED_MS;
+  return isMissed ? undefined : trial?.until_ms;
+}
+
+const MISSED_MS = 500;
 
 function earliest(...times: readonly (number | undefined)[]): number | undefined {
   const known = times.filter((time) => time !== undefined);

@@ -3,6 +3,7 @@ import type { Outcome } from "../lib/reconcile/outcome.ts";
 import type { Store } from "../lib/store/store.ts";
 import { report } from "./change/change.ts";
 import { backupPath } from "./change/backup.ts";
+import { confirmed } from "./change/trial.ts";
 import { changeConfig, type NewConfig } from "./change/config_change.ts";
 import { context, type Places } from "./context.ts";
 import { type End, examples, lockingCommand, parseRevision, placesOf } from "./shared/options.ts";
@@ -51,7 +52,10 @@ async function rollBack(
     after: async (machine, outcome) => {
       const { lookAfterDrains } = await import("./change/drains.ts");
       const { lockTimeout_ms } = options;
-      return await lookAfterDrains(machine, outcome, { places, lockTimeout_ms });
+      return await lookAfterDrains(machine, confirmed(machine, outcome), {
+        places,
+        lockTimeout_ms,
+      });
     },
   });
   return { ...outcome, notes: [...notes, ...outcome.notes] };

@@ -1,12 +1,12 @@
+import process from "node:process";
 import { confirm } from "@clack/prompts";
 import { EXIT_ATTENTION, LbError } from "../../lib/model/error.ts";
 import { shortTime } from "../../lib/model/time.ts";
 import { backWords, type Trial, trialWords } from "../../lib/model/trial.ts";
 import { type Outcome, sumOf } from "../../lib/reconcile/outcome.ts";
-import type { Machine } from "../../lib/reconcile/request.ts";
 import { outcomeJson } from "../../lib/report/outcome.ts";
 import { exitCodeOf, report } from "../change/change.ts";
-import { takenBack } from "../change/trial.ts";
+import { recordConfirmed, stuckWords, takenBack } from "../change/trial.ts";
 import { context, type Places } from "../context.ts";
 import { printJson, say, stderrPaint } from "../shared/io.ts";
 import { isToEnd, withMachine } from "../shared/machine.ts";
@@ -14,46 +14,13 @@ import { isToEnd, withMachine } from "../shared/machine.ts";
 /** A trial may have been ended by another command: looked at this often. */
 const LOOK_MS = 500;
 
-/** Whoever holds the lock at the deadline is waited for this often, each time for `--lock-timeout`. */
-const BUSY_MAX = 6;
+/** What cannot be done just now is tried again for so long, whoever holds the lock: nobody else may mind the trial. */
+const PATIENCE_MS = 60_000;
 
-/** What `lb apply --confirm` puts on record, with the lock held. */
-export class TrialRecord {
-  readonly #confirm_ms: number;
+/** After so long. */
+const AGAIN_MS = 1_000;
 
-  /** @param confirm_ms how long somebody has time to confirm it */
-  constructor(confirm_ms: number) {
-    this.#confirm_ms = confirm_ms;
-  }
-
-  /**
-   * Before anything is changed. What was on trial already goes back with this.
-   *
-   * @returns takes it off the record again
-   */
-  begin({ store: { trials, revisions }, kernel: { clock } }: Machine): () => void {
-    const before = trials.open();
-    trials.put({
-      revision: revisions.next(),
-      back_to: before ? before.back_to : revisions.current() ?? null,
-      until_ms: clock.now_ms() + this.#confirm_ms,
-    });
-    return () => before ? trials.put(before) : trials.end();
-  }
-
-  /** When it has come about: the time for confirming begins now. Asked again, it begins anew. */
-  settle({ store, kernel: { clock } }: Machine, outcome: Outcome): Outcome {
-    const trial = store.trials.open();
-    if (!trial || trial.revision !== store.revisions.current()) {
-      store.trials.end();
-      return { ...outcome, notes: [...outcome.notes, "there is nothing to confirm"] };
-    }
-    store.trials.put({ ...trial, until_ms: clock.now_ms() + this.#confirm_ms });
-    return outcome;
-  }
-}
-
-/** Reports what was applied, waits for a verdict, and reports that. @returns the exit code */
+/** Reports what was applied, waits for a ending, and reports that. @returns the exit code */
 export async function tellTrial(
   places: Places,
   outcome: Outcome,
@@ -61,15 +28,15 @@ export async function tellTrial(
 ): Promise<number> {
   // JSON is one document, when all of it is over.
   const begin = () => json ? Promise.resolve() : report(outcome, { json, planned: false });
-  const verdict = await awaitConfirmation(places, { lockTimeout_ms, begin });
-  if (!verdict) return await report(outcome, { json, planned: false });
-  const { confirmed, told, back } = verdict;
+  const ending = await awaitConfirmation(places, { lockTimeout_ms, begin });
+  if (!ending) return await report(outcome, { json, planned: false });
+  const { confirmed, told, back } = ending;
   const sum = back ? sumOf(outcome, back) : outcome;
   if (json) printJson({ ...outcomeJson(sum), confirmed });
   else if (back) await report(back, { json, planned: false });
   const paint = stderrPaint();
-  say(confirmed ? told : paint(`attention: ${told}`, "yellow"));
-  return confirmed ? exitCodeOf(sum) : EXIT_ATTENTION;
+  say(confirmed !== false ? told : paint(`attention: ${told}`, "yellow"));
+  return confirmed === false ? EXIT_ATTENTION : exitCodeOf(sum);
 }
 
 /** How a trial is waited for. */
@@ -80,8 +47,9 @@ interface Waiting {
 }
 
 /** What has become of a trial. */
-interface Verdict {
-  readonly confirmed: boolean;
+interface Ending {
+  /** null: that is still open, and another run waits for it. */
+  readonly confirmed: boolean | null;
   /** One sentence, for people. */
   readonly told: string;
   /** What was done to take it back, where that was done here. */
@@ -98,8 +66,8 @@ interface Verdict {
 async function awaitConfirmation(
   places: Places,
   waiting: Waiting,
-): Promise<Verdict | undefined> {
-  const trial = await trialNow(places);
+): Promise<Ending | undefined> {
+  const trial = await patiently(({ message }) => message, () => trialNow(places));
   if (!trial) return undefined;
   await waiting.begin();
   const stop = new AbortController();
@@ -107,7 +75,7 @@ async function awaitConfirmation(
   if (isToEnd()) stop.abort();
   try {
     const isWanted = await decided(places, trial, stop.signal);
-    if (isWanted === undefined) return await othersVerdict(places, trial);
+    if (isWanted === undefined) return await othersEnding(places, trial);
     return isWanted ? await keep(places, trial, waiting) : await goBack(places, trial, waiting);
   } finally {
     release();
@@ -123,10 +91,15 @@ async function decided(
   const over = new AbortController();
   const answers = ask(trial, AbortSignal.any([stop, over.signal]));
   let answer: boolean | undefined;
+  // Its time is over also where somebody puts the clock back.
+  const end_ms = performance.now() + trial.until_ms - context.clock.now_ms();
   const answered = answers.then((given) => void (answer = given));
   try {
     for (;;) {
-      const left_ms = trial.until_ms - context.clock.now_ms();
+      const left_ms = Math.min(
+        end_ms - performance.now(),
+        trial.until_ms - context.clock.now_ms(),
+      );
       if (answer !== undefined) return answer;
       if (stop.aborted || left_ms <= 0) return false;
       if (!isSame(trial, await trialNow(places, trial))) return undefined;
@@ -140,60 +113,87 @@ async function decided(
 /** On a terminal. Without one nobody answers: another `lb apply` does. */
 async function ask(trial: Trial, signal: AbortSignal): Promise<boolean> {
   const { promise: never } = Promise.withResolvers<boolean>();
-  if (!context.isInteractive()) {
+  if (!context.isInteractive() || context.isInBackground()) {
     say(trialWords(trial));
     return await never;
   }
+  outliveTerminal();
   const back = `goes back ${backWords(trial)} at ${shortTime(trial.until_ms)}`;
   const message = `Keep revision ${trial.revision}? Without an answer it ${back}.`;
   return await confirm({ message, initialValue: false, signal }) === true;
 }
 
-async function keep(places: Places, trial: Trial, { lockTimeout_ms }: Waiting): Promise<Verdict> {
-  const isKept = await withMachine(places, lockTimeout_ms, ({ store, kernel: { clock } }) => {
-    if (!isSame(trial, store.trials.open())) return Promise.resolve(false);
-    const message = `revision ${trial.revision} confirmed by ${context.who()}`;
-    store.transaction(() => {
-      store.trials.end();
-      store.events.add({ at_ms: clock.now_ms(), kind: "apply", message });
-    });
-    return Promise.resolve(true);
-  });
-  if (!isKept) return await othersVerdict(places, trial);
+/**
+ * A terminal that is gone takes no last line of the question, and is not to be set as it was: no reason to end before all
+ * is taken back.
+ */
+function outliveTerminal(): void {
+  const { stdin, stdout } = process;
+  for (const stream of [stdin, stdout]) stream.on("error", () => {});
+  const setRawMode = stdin.setRawMode.bind(stdin);
+  stdin.setRawMode = (isRaw) => {
+    try {
+      return setRawMode(isRaw);
+    } catch {
+      return stdin;
+    }
+  };
+}
+
+async function keep(places: Places, trial: Trial, { lockTimeout_ms }: Waiting): Promise<Ending> {
+  const words = ({ message }: LbError) =>
+    `revision ${trial.revision} is not confirmed: ${message}\n"lb apply" keeps it, else it goes back`;
+  const isKept = await patiently(
+    words,
+    () =>
+      withMachine(places, lockTimeout_ms, (machine) => {
+        const isOurs = isSame(trial, machine.store.trials.open());
+        if (isOurs) recordConfirmed(machine, trial);
+        return Promise.resolve(isOurs);
+      }),
+  );
+  if (!isKept) return await othersEnding(places, trial);
   return { confirmed: true, told: `Confirmed: revision ${trial.revision} stays.` };
 }
 
-async function goBack(places: Places, trial: Trial, { lockTimeout_ms }: Waiting): Promise<Verdict> {
+async function goBack(places: Places, trial: Trial, { lockTimeout_ms }: Waiting): Promise<Ending> {
   const how = { file: places.config, patience_ms: lockTimeout_ms };
-  const taken = await patiently(() =>
-    withMachine(places, lockTimeout_ms, async (machine) => {
-      const isOurs = isSame(trial, machine.store.trials.open());
-      return isOurs ? await takenBack(machine, trial, how) : undefined;
-    })
+  const taken = await patiently(
+    (error) => stuckWords(trial, error),
+    () =>
+      withMachine(places, lockTimeout_ms, async (machine) => {
+        const isOurs = isSame(trial, machine.store.trials.open());
+        return isOurs ? await takenBack(machine, trial, how) : undefined;
+      }),
   );
-  if (!taken) return await othersVerdict(places, trial);
+  if (!taken) return await othersEnding(places, trial);
   return { confirmed: false, ...taken };
 }
 
-/** A pass that is under way ends before long. */
-async function patiently<T>(work: () => Promise<T>): Promise<T> {
-  for (let tries = 1;; tries++) {
+/** A pass that is under way ends before long; a kernel without memory, a disk that is full have better moments, too. */
+async function patiently<T>(words: (error: LbError) => string, work: () => Promise<T>): Promise<T> {
+  const end_ms = performance.now() + PATIENCE_MS;
+  let said = "";
+  for (;;) {
     try {
       return await work();
     } catch (error) {
-      const isBusy = error instanceof LbError && error.code === "busy";
-      if (!isBusy || tries >= BUSY_MAX) throw error;
+      if (!(error instanceof LbError)) throw error;
+      const told = words(error);
+      if (performance.now() >= end_ms) throw new LbError(error.code, told, { cause: error });
+      if (told !== said && error.code !== "busy") say(`attention: ${said = told}`);
+      await context.clock.sleep(AGAIN_MS);
     }
   }
 }
 
 /** What another command has made of it. */
-async function othersVerdict(places: Places, { revision }: Trial): Promise<Verdict> {
+async function othersEnding(places: Places, { revision }: Trial): Promise<Ending> {
   const store = await context.readStore(places);
   try {
     if (store?.trials.open()) {
       const told = `Another "lb apply --confirm" goes on with what revision ${revision} began.`;
-      return { confirmed: true, told };
+      return { confirmed: null, told };
     }
     const confirmed = store?.revisions.current() === revision;
     const told = confirmed

@@ -18,6 +18,8 @@ export interface Wanted {
   readonly held?: ReconcileRequest["held"];
   /** {@linkcode ReconcileRequest.intents} */
   readonly intents?: ReconcileRequest["intents"];
+  /** {@linkcode ReconcileRequest.confirm_ms} */
+  readonly confirm_ms?: number;
 }
 
 /** How a command that ends in `reconcile()` calls it. */
@@ -64,7 +66,6 @@ async function changeMachine(
   request: ChangeRequest,
   machine: Machine,
 ): Promise<Outcome | undefined> {
-  if (!request.dryRun) machine.store.trials.settle();
   const outcome = await bringAbout(machine, request);
   if (!outcome || request.dryRun || !request.after) return outcome;
   const { after } = request;
@@ -122,11 +123,11 @@ async function reconciled(
   const { reconcile } = await import("../../lib/reconcile/reconcile.ts");
   const wanted = await request.target(machine, text);
   if (!wanted) return undefined;
-  const { loaded, command, undo, held, intents } = wanted;
+  const { loaded, command, undo, held, intents, confirm_ms } = wanted;
   const { dryRun, lockTimeout_ms: patience_ms } = request;
   try {
     const who = context.who();
-    const how = { who, command, dryRun, patience_ms, held, intents };
+    const how = { who, command, dryRun, patience_ms, held, intents, confirm_ms };
     return await reconcile(machine, { loaded, ...how });
   } catch (error) {
     throw error instanceof InForceError ? error : undone(error, undo);

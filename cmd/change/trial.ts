@@ -21,18 +21,33 @@ export function refuseOnTrial(store: Store): void {
   throw new LbError("busy", `${words}; "${back}" takes it back at once`);
 }
 
-/** Somebody goes on from what is on trial. @returns what was on trial until now */
-export function endTrial({ trials }: Store): Trial | undefined {
+/** Whoever wants what is on trial, without a condition, confirms it. */
+export function confirmed(machine: Machine, outcome: Outcome): Outcome {
+  const { trials } = machine.store;
   const trial = trials.open();
-  trials.end();
-  return trial;
+  if (!trial) {
+    trials.end();
+    return outcome;
+  }
+  recordConfirmed(machine, trial);
+  const note = `revision ${trial.revision} was on trial, and is confirmed by this`;
+  return { ...outcome, notes: [...outcome.notes, note] };
+}
+
+/** It stays. */
+export function recordConfirmed({ store, kernel: { clock } }: Machine, { revision }: Trial): void {
+  const message = `revision ${revision} confirmed by ${context.who()}`;
+  store.transaction(() => {
+    store.trials.end();
+    store.events.add({ at_ms: clock.now_ms(), kind: "apply", message });
+  });
 }
 
 /**
- * Takes back what nobody has confirmed in time: whoever waited for that may have been killed.
+ * Takes back what nobody has confirmed in time: whoever waited for that may have been killed. What is in force
+ * is looked after also where that cannot be taken back just now.
  *
  * @returns undefined where there is nothing to take back
- * @throws {LbError} as `reconcile`
  */
 export async function takeBackDue(
   machine: Machine,
@@ -41,17 +56,20 @@ export async function takeBackDue(
   const { store, kernel: { clock } } = machine;
   const trial = store.trials.open();
   if (!trial || !isOver(trial, clock.now_ms())) return undefined;
-  const { back, told } = await takenBack(machine, trial, how);
-  return { ...back, blocked: [...back.blocked, told] };
+  try {
+    const { back, told } = await takenBack(machine, trial, how);
+    return { ...back, blocked: [...back.blocked, told] };
+  } catch (error) {
+    if (!(error instanceof LbError)) throw error;
+    const { NOTHING_IN_FORCE } = await import("../../lib/report/outcome.ts");
+    return { ...NOTHING_IN_FORCE, blocked: [stuckWords(trial, error)] };
+  }
 }
 
-/** Each try may be a revision that failed, and of those that went well the history is to keep some. */
-const AGAIN_MS = 60_000;
-
-/** What could not be taken back is due again after a while. */
-export function postpone({ store: { trials }, kernel: { clock } }: Machine): void {
-  const trial = trials.open();
-  if (trial) trials.put({ ...trial, until_ms: clock.now_ms() + AGAIN_MS });
+/** That it could not be taken back, in a sentence. */
+export function stuckWords({ revision }: Trial, { message }: Error): string {
+  return `revision ${revision} was not confirmed, and cannot be taken back: ${message}\n` +
+    `It stays in force; this is tried again, also by each "lb reconcile"`;
 }
 
 /** The same whatever the time. @returns what was done, and a sentence that says so */
@@ -62,7 +80,18 @@ export async function takenBack(
 ): Promise<{ readonly back: Outcome; readonly told: string }> {
   const { takeBack } = await import("../../lib/reconcile/trial.ts");
   const back = await takeBack(machine, trial, { who: context.who(), patience_ms });
-  const told = `revision ${trial.revision} was not confirmed: taken back ${backWords(trial)}; ` +
-    `${file} still says what was tried`;
-  return { back, told };
+  const words = `revision ${trial.revision} was not confirmed: taken back ${backWords(trial)}`;
+  const isInFile = await holdsTried(machine, trial, file);
+  return { back, told: isInFile ? `${words}; ${file} still says what was tried` : words };
+}
+
+/** Services may only have been moved, and somebody may have edited the file since, or deleted it. */
+async function holdsTried({ store: { revisions } }: Machine, { revision }: Trial, file: string) {
+  const tried = revisions.get(revision)?.config_text;
+  if (tried === revisions.latestApplied()?.config_text) return false;
+  const found = await context.peekConfig({ config: file }).catch((error: unknown) => {
+    if (error instanceof LbError) return undefined;
+    throw error;
+  });
+  return found === tried;
 }

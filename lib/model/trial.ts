@@ -8,13 +8,21 @@ export interface Trial {
   readonly revision: number;
   /** The revision that comes back; null: nothing was applied before it. */
   readonly back_to: number | null;
+  /** When its time began. Milliseconds since 1970. */
+  readonly since_ms: number;
   /** Milliseconds since 1970. */
   readonly until_ms: number;
 }
 
-/** Nobody has confirmed it in time. Pure. */
-export function isOver({ until_ms }: Trial, now_ms: number): boolean {
-  return now_ms >= until_ms;
+/** A clock that is put right by less does not end a trial before its time. */
+const CLOCK_STEP_MS = 10_000;
+
+/**
+ * Nobody has confirmed it in time. Where the clock says that it has not begun yet, it was put back, and nobody knows
+ * how much time has gone by. Pure.
+ */
+export function isOver({ since_ms, until_ms }: Trial, now_ms: number): boolean {
+  return now_ms >= until_ms || now_ms < since_ms - CLOCK_STEP_MS;
 }
 
 /** What comes back, for the end of a sentence. Pure. */

@@ -1,8 +1,11 @@
 import type { Applied } from "../engine/engine.ts";
 import { lasting } from "../health/drain.ts";
+import type { IntentRow } from "../model/intent.ts";
 import { JOURNAL_RESOURCES } from "../model/journal.ts";
 import { plural } from "../model/plural.ts";
+import { fullName } from "../model/service.ts";
 import { type BackendRow, foldCounter } from "../store/ids.ts";
+import type { Store } from "../store/store.ts";
 import { stateChange } from "./memory.ts";
 import { driftWords, type Outcome } from "./outcome.ts";
 import type { EngineTask, RunPlan, Target } from "./plan.ts";
@@ -12,9 +15,35 @@ import type { Chosen } from "./selection.ts";
 /** Puts a new revision on record before anything is changed; once per run. */
 export function beginRevision({ machine, request, progress, now_ms }: Run, target: Target): void {
   if (!target.isNew || progress.begun !== undefined) return;
-  const { who, command, loaded } = request;
+  const { who, command, loaded, confirm_ms } = request;
   const start = { config_text: loaded.text, who, command, at_ms: now_ms };
-  progress.begun = machine.store.revisions.begin(start);
+  const { store } = machine;
+  progress.begun = store.transaction(() => {
+    const back_to = backTo(store);
+    const revision = store.revisions.begin(start);
+    if (confirm_ms !== undefined) {
+      const trial = { revision, back_to, since_ms: now_ms, until_ms: now_ms + confirm_ms };
+      store.trials.begin(trial, intentsBefore(store));
+    }
+    return revision;
+  });
+}
+
+/** What is on trial already goes back with what is tried on top of it. */
+function backTo({ trials, revisions }: Store): number | null {
+  const open = trials.open();
+  return open ? open.back_to : revisions.current() ?? null;
+}
+
+/** What was wanted of backends before a trial, also of those that an open one has not. */
+export function intentsBefore({ trials, intents }: Store): readonly IntentRow[] {
+  const now = intents.all();
+  const open = trials.open();
+  if (!open) return now;
+  const known = new Set(now.map(({ service, backend }) => fullName(service, backend)));
+  const gone = trials.intents(open.revision)
+    .filter(({ service, backend }) => !known.has(fullName(service, backend)));
+  return [...now, ...gone];
 }
 
 /** Puts on record that a revision did not come about. */
@@ -114,7 +143,8 @@ function finishRevision(run: Run, { revision }: Target, { changes }: Outcome, at
     detail,
     finished_at_ms: at_ms,
   });
-  const { who, command } = run.request;
+  const { who, command, reverts } = run.request;
+  if (reverts !== undefined) store.revisions.markReverted(reverts, at_ms);
   const message = `revision ${revision} applied by ${who} (${command}): ${detail}`;
   store.events.add({ at_ms, kind: "apply", message });
   forgetGone(run, at_ms);

@@ -5,6 +5,7 @@ import type { WorkerHost } from "../host/worker/worker.ts";
 import type { Change } from "../model/change.ts";
 import type { IntentRow } from "../model/intent.ts";
 import type { EngineName } from "../model/service.ts";
+import type { Trial } from "../model/trial.ts";
 import type { HostIdentity } from "../store/journal.ts";
 import type { Store } from "../store/store.ts";
 import type { Kernel, OpenPackets } from "../sys/ports.ts";
@@ -48,6 +49,10 @@ export interface ReconcileRequest {
   readonly held?: Held;
   /** What is wanted of backends. @default what is on record */
   readonly intents?: readonly IntentRow[];
+  /** How long somebody has time to confirm it; what was on trial already goes back with it. @default it stays */
+  readonly confirm_ms?: number;
+  /** What was not confirmed, and is taken back by this. */
+  readonly reverts?: Trial;
   /** How long to go on observing and planning anew while others change the same table. */
   readonly patience_ms: number;
 }

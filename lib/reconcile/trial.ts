@@ -2,6 +2,7 @@ import { type LoadedConfig, parseConfig } from "../config/load.ts";
 import { backWords, type Trial } from "../model/trial.ts";
 import type { Outcome } from "./outcome.ts";
 import { reconcile } from "./reconcile.ts";
+import { intentsBefore } from "./record.ts";
 import type { Machine } from "./request.ts";
 
 /**
@@ -20,7 +21,11 @@ export async function takeBack(
   const loaded = await configBefore(machine, trial);
   const held = back_to === null ? undefined : revisions.engines(back_to);
   const command = `lb apply --confirm (revision ${revision} was not confirmed)`;
-  const outcome = await reconcile(machine, { loaded, command, dryRun: false, held, ...how });
+  // It may be tried every second: the history is not for that.
+  revisions.forgetFailed(command);
+  machine.store.intents.put(intentsBefore(machine.store));
+  const asked = { loaded, command, dryRun: false, held, reverts: trial };
+  const outcome = await reconcile(machine, { ...asked, ...how });
   record(machine, trial);
   return outcome;
 }
@@ -34,7 +39,6 @@ function record({ store, kernel: { clock } }: Machine, trial: Trial): void {
   const at_ms = clock.now_ms();
   const message = `revision ${trial.revision} was not confirmed: back ${backWords(trial)}`;
   store.transaction(() => {
-    store.revisions.markReverted(trial, at_ms);
     store.trials.end();
     store.events.add({ at_ms, kind: "apply", message });
   });

@@ -124,6 +124,15 @@ export class Revisions {
     );
   }
 
+  /** What failed at the very same thing before. */
+  forgetFailed(command: string): void {
+    this.#db.run(
+      `DELETE FROM revision WHERE outcome = 'failed' AND command = ?
+         AND revision NOT IN (SELECT revision FROM committed)`,
+      command,
+    );
+  }
+
   /** What was in force on trial was taken back by itself, and so was what that was on top of. @param at_ms since 1970 */
   markReverted({ revision, back_to }: Trial, at_ms: number): void {
     this.#db.run(

@@ -1,7 +1,13 @@
+import type { IntentRow } from "../model/intent.ts";
 import type { Trial } from "../model/trial.ts";
 import type { Database } from "./database.ts";
 
-/** Table `trial`: one row at most. It is written before the kernel is changed, so that a run cut off in between is on record. */
+const CURRENT = "(SELECT max(revision) FROM revision WHERE outcome = 'applied')";
+
+/**
+ * Table `trial`: a row for the revision on trial, and one for that which somebody sets out to bring about. It is
+ * written before the kernel is changed, so that a run cut off in between is on record.
+ */
 export class Trials {
   readonly #db: Database;
 
@@ -9,38 +15,36 @@ export class Trials {
     this.#db = db;
   }
 
-  /**
-   * What is on trial; undefined also where the revision in force is another one by now. Where a trial on top of another
-   * has not come about, or not yet, what was in force on trial still is.
-   */
+  /** What is on trial: the revision in force. What never came to be in force is none. */
   open(): Trial | undefined {
     return this.#db.get<Trial>(
-      `SELECT current AS revision, back_to, until_ms
-       FROM trial, (SELECT max(revision) AS current FROM revision WHERE outcome = 'applied')
-       WHERE trial.revision = current
-         OR trial.revision > current AND current > coalesce(back_to, 0)`,
+      `SELECT revision, back_to, since_ms, until_ms FROM trial WHERE revision = ${CURRENT}`,
     );
   }
 
-  /**
-   * With the lock held, before a change: a run that was cut off before its revision began has left a number that the
-   * next one gets, and that is on no trial.
-   */
-  settle(): void {
-    const isLeft = this.#db.get("SELECT 1 FROM trial") !== undefined;
-    const open = isLeft ? this.open() : undefined;
-    if (open) this.put(open);
-    else if (isLeft) this.end();
+  /** What is on trial already stays so until this revision is in force. @param intents those that come back with it */
+  begin(trial: Trial, intents: readonly IntentRow[]): void {
+    const { revision, back_to, since_ms, until_ms } = trial;
+    const row = "INSERT INTO trial VALUES (?, ?, ?, ?, ?)";
+    this.#db.transaction(() => {
+      this.#db.run(`DELETE FROM trial WHERE revision IS NOT ${CURRENT}`);
+      this.#db.run(row, revision, back_to, since_ms, until_ms, JSON.stringify(intents));
+    });
   }
 
-  /** In place of what was there. */
-  put({ revision, back_to, until_ms }: Trial): void {
-    const row =
-      "INSERT OR REPLACE INTO trial (id, revision, back_to, until_ms) VALUES (1, ?, ?, ?)";
-    this.#db.run(row, revision, back_to, until_ms);
+  /** Its time begins anew. */
+  renew({ revision, since_ms, until_ms }: Trial): void {
+    const row = "UPDATE trial SET since_ms = ?, until_ms = ? WHERE revision = ?";
+    this.#db.run(row, since_ms, until_ms, revision);
   }
 
-  /** Nothing is on trial any more, whether it stays or has gone back. */
+  /** What was wanted of backends before it. */
+  intents(revision: number): readonly IntentRow[] {
+    const row = "SELECT intents_json AS json FROM trial WHERE revision = ?";
+    const json = this.#db.get<{ json: string }>(row, revision)?.json;
+    return json === undefined ? [] : JSON.parse(json) as IntentRow[];
+  }
+
   end(): void {
     this.#db.run("DELETE FROM trial");
   }

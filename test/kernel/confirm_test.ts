@@ -1,90 +1,32 @@
 /** `lb apply --confirm`: what nobody confirms is taken back by itself, whatever becomes of who waits for it. */
 import assert from "node:assert/strict";
-import { DatabaseSync } from "node:sqlite";
 import { inside } from "../../lib/demo/namespace.ts";
-import { FAMILIES } from "../../lib/model/address.ts";
-import { door, serviceText } from "./config.ts";
-import { kernelTests, type Lab } from "./harness.ts";
+import { serviceText } from "./config.ts";
+import {
+  begin,
+  BOTH,
+  DOORS,
+  ended,
+  isServedBy,
+  LIMIT_MS,
+  onTrial,
+  OTHER,
+  outcomes,
+  POLL_MS,
+  sleep,
+  status,
+  type Tried,
+  tryOther,
+} from "./confirm_rig.ts";
+import { kernelTests } from "./harness.ts";
 import { tableText } from "./listing.ts";
 import { PATIENCE } from "./patience.ts";
-import { allAnswered, type Applied, apply, must, send } from "./steps.ts";
+import { allAnswered, type Applied, apply, must } from "./steps.ts";
 import { Typist } from "./typist.ts";
 
 const test = kernelTests({ backends: 2 });
 
-const DOORS = FAMILIES.map((family) => door(family));
-const POLL_MS = 100;
-const LIMIT_MS = 15_000 * PATIENCE;
 const CTRL_C = "\x03";
-
-interface Status {
-  readonly revision: number | null;
-  readonly trial: { readonly back_to: number | null; readonly until: string } | null;
-  readonly config_edited: boolean;
-}
-
-interface Tried extends Applied {
-  readonly confirmed?: boolean;
-  readonly blocked: readonly string[];
-  readonly unwell?: readonly string[];
-}
-
-interface History {
-  readonly revisions: readonly { readonly revision: number; readonly outcome: string }[];
-}
-
-/** lb, which goes on while the test does other things. */
-function begin({ balancer, topology }: Lab, ...words: [string, ...string[]]): Deno.ChildProcess {
-  const [program, ...args] = inside(topology.balancer, balancer.argv(...words));
-  return new Deno.Command(program!, { args, stdout: "piped", stderr: "piped" }).spawn();
-}
-
-/** Everything goes to b2, on trial. */
-function tryOther(lab: Lab, time: string): Deno.ChildProcess {
-  lab.balancer.writeConfig(serviceText({ weights: [undefined, 1] }));
-  return begin(lab, "apply", "--confirm", time, "--json");
-}
-
-async function ended(child: Deno.ChildProcess): Promise<{ code: number; tried: Tried }> {
-  const { code, stdout, stderr } = await child.output();
-  const [out, err] = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes));
-  assert.match(out!, /^\{/, err);
-  return { code, tried: JSON.parse(out!) as Tried };
-}
-
-async function status({ balancer }: Lab): Promise<Status> {
-  const { stdout } = await balancer.lb("status", "--json");
-  return JSON.parse(stdout) as Status;
-}
-
-/** Waits until something is on trial. */
-async function onTrial(lab: Lab): Promise<NonNullable<Status["trial"]>> {
-  const end_ms = performance.now() + LIMIT_MS;
-  for (;;) {
-    const { trial } = await status(lab);
-    if (trial) return trial;
-    assert.ok(performance.now() < end_ms, "nothing is on trial");
-    await sleep(POLL_MS);
-  }
-}
-
-function sleep(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
-}
-
-async function outcomes({ balancer }: Lab): Promise<string[]> {
-  const { revisions } = await balancer.json<History>(0, "history");
-  return revisions.map(({ outcome }) => outcome);
-}
-
-async function isServedBy(lab: Lab, perBackend: Record<string, number>): Promise<void> {
-  const result = await send(lab, { doors: DOORS, count: 20 });
-  allAnswered(result);
-  assert.deepEqual(result.per_backend, perBackend);
-}
-
-const BOTH = { b1: 10, b2: 10 };
-const OTHER = { b2: 20 };
 
 test("what nobody confirms goes back by itself on time, without a loss, and never comes back by a rollback", async (lab) => {
   await apply(lab, { weights: [1, 1] });
@@ -119,6 +61,7 @@ test("another lb apply confirms it, and whoever waits says so", async (lab) => {
   await onTrial(lab);
   const { notes } = await lab.balancer.json<Applied>(0, "apply");
   assert.ok(notes.some((note) => /revision 2 .* confirmed/.test(note)), notes.join("\n"));
+  assert.match((await lab.balancer.lb("events")).stdout, /revision 2 confirmed by/);
   const { code, tried } = await ended(child);
   assert.deepEqual([code, tried.confirmed], [0, true]);
   assert.deepEqual([(await status(lab)).trial, await outcomes(lab)], [null, [
@@ -159,33 +102,6 @@ test("a signal takes it back at once; after kill -9 the next pass does, on time"
   await isServedBy(lab, BOTH);
 });
 
-test("what cannot be taken back is told, and keeps nobody from looking after backends", async (lab) => {
-  const more = "[service.health]\nfall = 1";
-  await apply(lab, { weights: [1, 1], more });
-  lab.balancer.writeConfig(serviceText({ weights: [undefined, 1], more }));
-  const killed = begin(lab, "apply", "--confirm", "1s", "--json");
-  const { until } = await onTrial(lab);
-  killed.kill("SIGKILL");
-  await killed.output();
-  using database = new DatabaseSync(`${lab.topology.folder}/state/lb.db`);
-  database.exec("UPDATE config_text SET text = '[[service' WHERE revision = 1");
-  const { topology } = lab;
-  const closed =
-    "table inet t { chain c { type filter hook input priority 0; tcp dport 8080 reject; }; }";
-  await topology.run(topology.backends[1]!, ["nft", closed]);
-  try {
-    await sleep(Math.max(0, Date.parse(until) - Date.now()));
-    const { blocked, unwell } = await lab.balancer.json<Tried>(1, "reconcile");
-    assert.match(blocked.join("\n"), /^revision 1:1:/);
-    assert.match((unwell ?? []).join("\n"), /^web: more of its backends fail/);
-    const { back_to, until: again } = (await status(lab)).trial!;
-    assert.equal(back_to, 1);
-    assert.ok(Date.parse(again) > Date.parse(until), "it is tried anew, and not at once");
-  } finally {
-    await topology.run(topology.backends[1]!, ["nft", "delete table inet t"]);
-  }
-});
-
 test("a first apply goes back to nothing, to the last sysctl", async (lab) => {
   const sysctls = () =>
     must(lab, "sysctl", "-a", "--pattern", "^net\\.ipv[46]\\.(ip_forward|conf)");
@@ -208,7 +124,8 @@ test("what would be lost with it is refused, asked again it begins anew, and a r
   );
   lab.balancer.writeConfig(serviceText({ weights: [undefined, 7] }));
   const second = begin(lab, "apply", "--confirm", "9m", "--json");
-  assert.equal((await ended(first)).code, 0, "the second one waits for both");
+  const { code: replaced, tried: { confirmed } } = await ended(first);
+  assert.deepEqual([replaced, confirmed], [0, null], "the second one waits for both");
   const { back_to, until: later } = await onTrial(lab);
   assert.deepEqual([back_to, later === until], [1, false]);
   const { notes } = await lab.balancer.json<Applied>(0, "rollback");
