@@ -20,7 +20,7 @@ const PATIENCE_MS = 60_000;
 /** After so long. */
 const AGAIN_MS = 1_000;
 
-/** Reports what was applied, waits for a ending, and reports that. @returns the exit code */
+/** Reports what was applied, waits for its ending, and reports that. @returns the exit code */
 export async function tellTrial(
   places: Places,
   outcome: Outcome,

@@ -200,6 +200,8 @@ const QUEUED: readonly KernelFile[] = [
  * nothing that both ways take about as long.
  */
 const BESIDE: readonly string[] = [
+  "test/kernel/confirm_test.ts",
+  "test/kernel/confirm_trouble_test.ts",
   "test/kernel/crash_test.ts",
   "test/kernel/cron_test.ts",
   "test/kernel/departure_test.ts",
@@ -211,6 +213,7 @@ const BESIDE: readonly string[] = [
   "test/kernel/notify_test.ts",
   "test/kernel/passive_test.ts",
   "test/kernel/persistence_test.ts",
+  "test/kernel/screen_end_test.ts",
 ];
 
 /** Every test of the kernel suite, kernel by kernel. */
