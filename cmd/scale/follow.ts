@@ -29,6 +29,9 @@ const LINE_MS = 5_000;
 /** A look may read a million connections: the pause after it is so many times as long as it took. */
 const REST = 4;
 
+/** A state that cannot be read for longer is not only busy. */
+const UNREADABLE_MS_MAX = 10_000;
+
 /** Shorter than anybody notices. */
 const AT_ONCE_MS = 20;
 
@@ -128,7 +131,20 @@ interface Followed extends DrainProgress {
 
 type Load = NonNullable<DrainRun["load"]>;
 
+/** A state that cannot be read for a moment is no end of a drain. @throws {LbError} where it lasts */
 async function drainsOf(places: Places, service: string, load: Load): Promise<Followed[]> {
+  const end_ms = context.clock.now_ms() + UNREADABLE_MS_MAX;
+  for (;;) {
+    try {
+      return await readDrains(places, service, load);
+    } catch (error) {
+      if (!(error instanceof LbError) || context.clock.now_ms() >= end_ms) throw error;
+      await context.clock.sleep(LOOK_MS);
+    }
+  }
+}
+
+async function readDrains(places: Places, service: string, load: Load): Promise<Followed[]> {
   const store = await context.readStore(places);
   try {
     if (!store) return [];

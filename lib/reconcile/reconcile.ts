@@ -8,6 +8,7 @@ import { isUnknown } from "./drift.ts";
 import { checkNew, forgetUnchecked, withHealth } from "./health/health.ts";
 import { countLoads } from "./health/measure.ts";
 import { isHostBehind } from "./host.ts";
+import { refuseUnsafePrograms } from "./health/programs.ts";
 import { impactOf } from "./impact.ts";
 import { directBackends } from "./links.ts";
 import type { ViewOptions } from "./memory.ts";
@@ -36,6 +37,7 @@ const RETRY_PAUSE_MS = 20;
  */
 export async function reconcile(machine: Machine, request: ReconcileRequest): Promise<Outcome> {
   const { clock } = machine.kernel;
+  refuseUnsafePrograms(machine, request.loaded);
   const engineWas = heldEngines(machine.store);
   const chosen = await selectAll(request.loaded, machine.facts, request.held ?? engineWas);
   const deadline_ms = clock.now_ms() + request.patience_ms;

@@ -126,6 +126,20 @@ test("a config that others may write is refused with 5", async (lab) => {
   assert.equal(await tableText(lab), "");
 });
 
+test("a check's program that others may write is refused with 5, and runs once it is root's alone", async (lab) => {
+  const program = `${lab.topology.folder}/check`;
+  Deno.writeTextFileSync(program, "#!/bin/sh\nexit 0\n");
+  Deno.chmodSync(program, 0o777);
+  const more = `[service.health]\ntype = "exec"\ncommand = ["${program}"]`;
+  lab.balancer.writeConfig(serviceText({ weights: [1], more }));
+  const { code, stderr } = await lab.balancer.lb("apply");
+  assert.equal(code, 5, stderr);
+  assert.match(stderr, /service web: .*check is writable by others than root.*Nothing was changed/);
+  assert.equal(await tableText(lab), "");
+  Deno.chmodSync(program, 0o755);
+  await lab.balancer.json<Applied>(0, "apply");
+});
+
 test("a scale that names no backend, or several, is a usage error and changes nothing", async (lab) => {
   await apply(lab, { weights: [1, 1] });
   const text = lab.balancer.readConfig();

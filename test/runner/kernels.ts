@@ -210,10 +210,12 @@ const BESIDE: readonly string[] = [
   "test/kernel/drift_test.ts",
   "test/kernel/health_test.ts",
   "test/kernel/machine_test.ts",
+  "test/kernel/monitor_test.ts",
   "test/kernel/notify_test.ts",
   "test/kernel/passive_test.ts",
   "test/kernel/persistence_test.ts",
   "test/kernel/screen_end_test.ts",
+  "test/kernel/screen_test.ts",
 ];
 
 /** Every test of the kernel suite, kernel by kernel. */

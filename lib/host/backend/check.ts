@@ -113,6 +113,7 @@ function checkLocal(vip: Prefix, { isLocal }: BackendMachine): BackendCheck {
 function addCommand(vip: Prefix): string {
   const prefix = `${vip.text}/${vip.length}`;
   if (vip.family === 4) return `ip addr add ${prefix} dev lo`;
-  if (isSingle(vip)) return `ip addr add ${vip.text}/${fullLength(6)} dev lo`;
+  // There is nothing to detect on lo, and yet the kernel takes a moment for it, in which a route cannot have it as its source.
+  if (isSingle(vip)) return `ip addr add ${vip.text}/${fullLength(6)} dev lo nodad`;
   return `ip route add local ${prefix} dev lo`;
 }

@@ -98,7 +98,7 @@ Deno.test("a VIP on an interface with neighbours is answered for, whatever the s
 
 Deno.test("IPv6 wants no settings, and prefixes of it a route", () => {
   assert.deepEqual(wrong([V6], { local: [], sysctls: {} }), [
-    `${V6}: ip addr add ${V6}/128 dev lo`,
+    `${V6}: ip addr add ${V6}/128 dev lo nodad`,
   ]);
   assert.deepEqual(wrong(["2001:db8:1::/112", "203.0.113.0/28"], { local: [] }), [
     "2001:db8:1::/112: ip route add local 2001:db8:1::/112 dev lo",
@@ -109,7 +109,7 @@ Deno.test("IPv6 wants no settings, and prefixes of it a route", () => {
 Deno.test("what is to be kept over a restart is what is asked for", () => {
   assert.deepEqual(permanently([prefix(V6)]), [{
     file: '/etc/network/interfaces, below "iface lo inet loopback"',
-    lines: [`up ip addr add ${V6}/128 dev lo`],
+    lines: [`up ip addr add ${V6}/128 dev lo nodad`],
   }]);
   assert.deepEqual(permanently([prefix(V4)])[0], {
     file: "/etc/sysctl.d/90-lb-backend.conf",
