@@ -166,22 +166,23 @@ async function goOn(
     readonly lockTimeout_ms: number;
   },
 ): Promise<number> {
-  const [{ runPasses }, { dueAfter }, { isToEnd }] = await Promise.all([
+  const [{ runPasses }, { dueAfter }, { isToEnd, untilTold }] = await Promise.all([
     import("../lib/reconcile/rhythm.ts"),
     import("../lib/reconcile/health/health.ts"),
     import("./shared/machine.ts"),
   ]);
   const log = await PassLog.begin(places, json);
   const { every_ms } = rhythm;
-  const runOne = async (options: PassOptions) => {
-    try {
-      const outcome = await pass(Math.min(lockTimeout_ms, every_ms), options);
-      await log.tell(outcome ?? await nothingInForce(places));
-      return true;
-    } catch (error) {
-      return await log.tellError(error);
-    }
-  };
+  const runOne = (options: PassOptions) =>
+    untilTold(async () => {
+      try {
+        const outcome = await pass(Math.min(lockTimeout_ms, every_ms), options);
+        await log.tell(outcome ?? await nothingInForce(places));
+        return true;
+      } catch (error) {
+        return await log.tellError(error);
+      }
+    });
   const onTime = async ({ isFirst, skipped }: { isFirst: boolean; skipped: number }) => {
     const isDue = isFirst ? undefined : dueAfter(context.clock.now_ms(), every_ms / 2);
     return await runOne({ isDue, skipped });

@@ -23,6 +23,35 @@ function finishFirst(): void {
   say("lb: finishing what is begun");
 }
 
+/** Ends what {@linkcode hold} began. */
+let release: (() => void) | undefined;
+
+let isToBeTold = false;
+
+function hold(): void {
+  release ??= context.holdSignals(finishFirst);
+}
+
+function letEnd(): void {
+  if (isToBeTold) return;
+  release?.();
+  release = undefined;
+}
+
+/**
+ * A signal that came once `work` had begun to change something waits until it has told of it, too: of what was done
+ * once no later pass tells.
+ */
+export async function untilTold<T>(work: () => Promise<T>): Promise<T> {
+  isToBeTold = true;
+  try {
+    return await work();
+  } finally {
+    isToBeTold = false;
+    letEnd();
+  }
+}
+
 /**
  * Runs `work` as the only lb of this run folder, with the state open.
  *
@@ -34,7 +63,7 @@ export async function withMachine<T>(
   work: (machine: Machine) => Promise<T>,
 ): Promise<T> {
   const lock = await context.lock(places, lockTimeout_ms);
-  const release = context.holdSignals(finishFirst);
+  hold();
   try {
     const store = await context.openStore(places);
     try {
@@ -49,7 +78,7 @@ export async function withMachine<T>(
       store.close();
     }
   } finally {
-    release();
+    letEnd();
     lock.release();
   }
 }

@@ -5,6 +5,9 @@ import { createElement, memo } from "react";
 import type { TerminalPort } from "../sys/ports.ts";
 import { keysOf } from "./key.ts";
 
+/** Those that holdSignals (lib/sys/signals.ts) makes wait. */
+const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+
 /** A terminal that is filled from one edge to the other, line by line. */
 export interface Paper {
   /** @param lines as many as the terminal has rows; only what has changed is written */
@@ -76,6 +79,9 @@ export function openPaper(
   // restore-cursor shows the cursor by this at a signal and at the end, and waits, too. The terminal's leave does it.
   process.stderr.write = () => true;
   const endResizes = terminal.onResize(() => stdout.emit("resize"));
+  // signal-exit 3.0.7, of ink's, sends a signal a second time which it thinks is nobody's: Deno's own listeners it does
+  // not see. The second one would end lb in the middle of what it brings to its end.
+  for (const signal of SIGNALS) process.on(signal, somebodyHears);
   const ink: Instance = render(page(lines), {
     stdout,
     // The terminal is ours already, with the same lines on it: they are drawn over, and nothing flickers.
@@ -101,6 +107,9 @@ export function openPaper(
       endResizes();
       ink.unmount();
       await ended;
+      for (const signal of SIGNALS) process.off(signal, somebodyHears);
     },
   };
 }
+
+function somebodyHears(): void {}

@@ -69,8 +69,8 @@ test("what has begun when a signal comes is brought to its end", async (lab) => 
     Deno.kill(await terminal.pid(), "SIGTERM");
     await lock.release();
     await terminal.isAsBefore();
+    assert.equal((await first(lab)).intent, "maintenance", await terminal.text());
   });
-  assert.equal((await first(lab)).intent, "maintenance");
 });
 
 test("a lock that another run holds is told with what can be done on a screen", async (lab) => {
@@ -143,6 +143,21 @@ test("the terminal is as before after a thrown error, wherever it was thrown", a
       await terminal.shows(new RegExp(`thrown: .*${what}`));
       await terminal.isAsBefore();
       await terminal.shows(/ended with 70/);
+    });
+  }
+});
+
+test("a signal is one signal: nothing of the screen's sends it again", async () => {
+  const inside = new URL("./screen_inside.ts", import.meta.url).pathname;
+  const deno = [Deno.execPath(), "run", "-q", "--no-check", "-A", inside];
+  for (const signal of ["SIGTERM", "SIGHUP", "SIGINT"] as const) {
+    await onScreen(await Terminal.open([...deno, "nowhere"]), async (terminal) => {
+      await terminal.shows(/› . web/);
+      // What draws is there when a key is heard.
+      await terminal.press("?");
+      await terminal.shows(/these keys/);
+      Deno.kill(await terminal.pid(), signal);
+      await terminal.shows(/signals: 1\s+.*ended with 0/);
     });
   }
 });

@@ -1,4 +1,4 @@
-/** The screen over something that fails: `Deno.args[0]` says where. */
+/** The screen over something that fails: `Deno.args[0]` says where. Or over nothing that does, counting signals. */
 import { LbError } from "../../lib/model/error.ts";
 import { clock } from "../../lib/sys/clock.ts";
 import { terminal } from "../../lib/sys/terminal.ts";
@@ -17,10 +17,24 @@ const CHANGE_MS = 3_000;
 
 let looks = 0;
 
+let signals = 0;
+
+/** To the end of the program: what comes too late for the screen is counted, too. */
+function countSignals(onSignal: () => void): () => void {
+  holdSignals(() => {
+    signals++;
+    onSignal();
+  });
+  return () => {};
+}
+
+/** For a signal that is under way. */
+const LATE_MS = 500;
+
 function look(): Promise<Picture> {
   looks++;
   if (where === "first") throw new Error("thrown by the first look");
-  if (looks === 1 || where === "change") return Promise.resolve(pictureOf());
+  if (looks === 1 || where === "change" || where === "nowhere") return Promise.resolve(pictureOf());
   if (where === "look") return Promise.reject(new Error("thrown by a look"));
   if (where === "drawing") return Promise.resolve(NONSENSE);
   setTimeout(() => {
@@ -43,9 +57,13 @@ try {
     terminal,
     clock,
     palette: { colour: true, unicode: true },
-    holdSignals,
+    holdSignals: where === "nowhere" ? countSignals : holdSignals,
     hear: () => () => {},
   });
+  if (where === "nowhere") {
+    await clock.sleep(LATE_MS);
+    console.log(`signals: ${signals}`);
+  }
 } catch (error) {
   console.log(`thrown: ${error instanceof Error ? error.message : error}`);
   Deno.exit(70);
