@@ -79,5 +79,5 @@ usable || unpack || exit
 case $self in /*) ;; *) self=$PWD/$self ;; esac
 export LB_BUILD=self-extracting LB_HOME="$home" LB_SELF="$self"
 export DENO_DIR="$home/deno_dir" DENO_NO_UPDATE_CHECK=1
-exec "$home/deno" run -A --v8-flags=@ENGINE_FLAGS@ --no-config --no-lock --no-npm --no-remote --cached-only --no-check \
+exec "$home/deno" run -A --v8-flags=@ENGINE_FLAGS@ --no-config --no-lock --no-npm --no-remote --cached-only --no-check --quiet \
   "$home/app/main.js" "$@"

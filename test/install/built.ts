@@ -1,6 +1,6 @@
 /**
- * Test equipment: executables that several test files need, built once for each state of the
- * sources and kept in `dist/test/`.
+ * Test equipment: executables that several test files and the runner need, built once for each state of
+ * the sources and kept in `dist/test/`.
  */
 import assert from "node:assert/strict";
 import { filesBelow, type Machine, names } from "./machine.ts";
@@ -49,6 +49,22 @@ export function nextRelease(): Promise<string> {
   });
 }
 
+/** The executable in the release folder, and a folder for `LB_CACHE` into which it has unpacked itself. */
+export async function unpacked(): Promise<{ readonly program: string; readonly cache: string }> {
+  const program = executableIn(await release());
+  const cache = await kept("cache", async (output) => {
+    Deno.mkdirSync(output, { mode: 0o700 });
+    const env = { LB_CACHE: output };
+    const { success, stdout, stderr } = await new Deno.Command(program, {
+      args: ["--version"],
+      env,
+    }).output();
+    assert.ok(success, new TextDecoder().decode(stderr));
+    Deno.writeFileSync(`${output}/VERSION`, stdout);
+  });
+  return { program, cache };
+}
+
 /** Puts the self-extracting executable of this checkout where lb is on the machine. */
 export async function build({ bin }: Machine): Promise<void> {
   Deno.mkdirSync(bin.replace(/\/lb$/, ""), { recursive: true });
@@ -60,10 +76,13 @@ export function executableIn(folder: string): string {
   return `${folder}/${names(folder).find((name) => name.startsWith("lb-"))}`;
 }
 
+/** Test files run beside each other: one of them makes it, and those that come meanwhile wait. */
 async function kept(name: string, make: (folder: string) => Promise<void>): Promise<string> {
-  const wanted = `${name}-${await sourceHash()}`;
-  const folder = `${KEPT}/${wanted}`;
-  // VERSION comes last: with it the release is whole.
+  const folder = `${KEPT}/${name}-${await sourceHash()}`;
+  Deno.mkdirSync(KEPT, { recursive: true });
+  using file = await Deno.open(`${KEPT}/${name}.lock`, { create: true, write: true });
+  await file.lock(true);
+  // VERSION comes last: with it the folder is whole.
   if (names(folder).includes("VERSION")) return folder;
   for (const other of names(KEPT).filter((other) => other.startsWith(`${name}-`))) {
     Deno.removeSync(`${KEPT}/${other}`, { recursive: true });

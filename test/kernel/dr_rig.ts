@@ -118,6 +118,9 @@ export async function arriving(
       "-e",
       "-l",
       "--immediate-mode",
+      // Of a whole frame's length each there is room for a few only, and a burst would be cut short.
+      "-s",
+      "256",
     ];
     // What goes to the client passes by here, too, where nobody knows yet behind which port it is.
     const script = `exec ${argv.join(" ")} '${filter}' 2>&1`;

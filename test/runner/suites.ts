@@ -44,6 +44,11 @@ function tests(...paths: string[]): Step[] {
   return [{ name: paths.join(" "), on: "own", args: [...TEST, ...paths], reports: true }];
 }
 
+/** Files beside each other, as many as there are processors: nothing in them watches the time. */
+function testsBeside(...paths: string[]): Step[] {
+  return tests(...paths).map((step) => ({ ...step, args: [...step.args, "--parallel"] }));
+}
+
 /** Each file on its own: what one of them breaks is its own, and there is something to see meanwhile. */
 function kernelStep({ on, path, only, engine, beside }: KernelFile): Step {
   const file = path.slice(path.lastIndexOf("/") + 1);
@@ -80,21 +85,23 @@ export const SUITES: readonly Suite[] = [
     what: "pure parts, property tests, and the rules of the code itself",
     usual: true,
     limit_ms: 10 * MINUTE_MS,
-    steps: tests("test/unit", "test/tidy_test.ts"),
+    steps: testsBeside("test/unit", "test/tidy_test.ts"),
   },
   {
     name: "golden",
     what: "a folder per scenario: config in, plan and ruleset out",
     usual: true,
     limit_ms: 5 * MINUTE_MS,
-    steps: tests("test/golden"),
+    steps: testsBeside("test/golden"),
   },
   {
     name: "contract",
     what: "what every engine promises, on a fake kernel; on real ones it is in kernel",
     usual: true,
     limit_ms: 10 * MINUTE_MS,
-    steps: tests(...testsIn("test/contract").filter((path) => path.endsWith("_fake_test.ts"))),
+    steps: testsBeside(
+      ...testsIn("test/contract").filter((path) => path.endsWith("_fake_test.ts")),
+    ),
   },
   {
     name: "kernel",
@@ -109,7 +116,7 @@ export const SUITES: readonly Suite[] = [
     what: "the executable, install.sh and what they leave behind",
     usual: true,
     limit_ms: 10 * MINUTE_MS,
-    steps: tests("test/install"),
+    steps: testsBeside("test/install"),
   },
   {
     name: "bench",

@@ -24,7 +24,7 @@ export interface Guest {
 }
 
 /** Of the environment here, what holds there as well. */
-const ENV = ["PATH", "HOME", "DENO_DIR", "LB"];
+const ENV = ["PATH", "HOME", "DENO_DIR", "LB", "LB_CACHE"];
 
 /** Enough for the last words of a kernel. */
 const CONSOLE_LINES_MAX = 60;
