@@ -112,7 +112,8 @@ forget_unpacked() {
     if readlink /proc/[0-9]*/exe 2>/dev/null | grep -qxF -- "$folder/deno"; then
       say "Kept $folder: it is in use"
     else
-      rm -rf "$folder"
+      # Another install may be at it as well, and busybox minds what somebody else has removed.
+      rm -rf "$folder" 2>/dev/null || [ ! -e "$folder" ] || { sleep 1; rm -rf "$folder"; }
     fi
   done
 }

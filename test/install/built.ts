@@ -76,12 +76,8 @@ export function executableIn(folder: string): string {
   return `${folder}/${names(folder).find((name) => name.startsWith("lb-"))}`;
 }
 
-/** Test files run beside each other: one of them makes it, and those that come meanwhile wait. */
 async function kept(name: string, make: (folder: string) => Promise<void>): Promise<string> {
   const folder = `${KEPT}/${name}-${await sourceHash()}`;
-  Deno.mkdirSync(KEPT, { recursive: true });
-  using file = await Deno.open(`${KEPT}/${name}.lock`, { create: true, write: true });
-  await file.lock(true);
   // VERSION comes last: with it the folder is whole.
   if (names(folder).includes("VERSION")) return folder;
   for (const other of names(KEPT).filter((other) => other.startsWith(`${name}-`))) {

@@ -11,6 +11,13 @@ const STARTS: Readonly<Record<string, string>> = {
   fish: "fish --no-config -i",
 };
 
+/** A command that says of which words it was told, and where they end. */
+const WORDS: Readonly<Record<string, string>> = {
+  bash: `words() { printf '<%s>' "$@"; echo .; }`,
+  zsh: `words() { printf '<%s>' "$@"; echo .; }`,
+  fish: "function words; printf '<%s>' $argv; echo .; end",
+};
+
 const BEGINNING_OF_LINE = "\x01";
 
 export interface TerminalOptions {
@@ -44,7 +51,8 @@ export class Terminal {
   /** A shell that has its setup behind it. */
   static async open(options: TerminalOptions): Promise<Terminal> {
     const terminal = new Terminal(options);
-    await terminal.#press(`${options.setup}; printf 'SET%s\\n' UP\r`);
+    const setup = `${WORDS[options.shell]}; ${options.setup}`;
+    await terminal.#press(`${setup}; printf 'SET%s\\n' UP\r`);
     await terminal.#until(/SETUP/);
     return terminal;
   }
@@ -56,9 +64,9 @@ export class Terminal {
    */
   async words(keys: string): Promise<string[]> {
     this.#screen = "";
-    await this.#press(`${keys}${BEGINNING_OF_LINE}printf '<%s>' \r`);
-    const [line] = await this.#until(/<lb>(?:<[^>]*>)*/);
-    return line.slice(1, -1).split("><");
+    await this.#press(`${keys}${BEGINNING_OF_LINE}words \r`);
+    const [line] = await this.#until(/<lb>(?:<[^>]*>)*\./);
+    return line.slice(1, -2).split("><");
   }
 
   /** Types and waits until the screen shows something. The line stays: nothing can be typed after it. */

@@ -209,6 +209,7 @@ const BESIDE: readonly string[] = [
   "test/kernel/drain_test.ts",
   "test/kernel/drift_test.ts",
   "test/kernel/health_test.ts",
+  "test/kernel/load_follow_test.ts",
   "test/kernel/machine_test.ts",
   "test/kernel/monitor_test.ts",
   "test/kernel/notify_test.ts",

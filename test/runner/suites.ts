@@ -116,7 +116,7 @@ export const SUITES: readonly Suite[] = [
     what: "the executable, install.sh and what they leave behind",
     usual: true,
     limit_ms: 10 * MINUTE_MS,
-    steps: testsBeside("test/install"),
+    steps: tests("test/install"),
   },
   {
     name: "bench",
