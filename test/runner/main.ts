@@ -49,8 +49,8 @@ async function main(args: string[]): Promise<number> {
 }
 
 /**
- * The kernel suite's `lb` is the executable that is installed elsewhere, not this checkout: it is what users have, and
- * it starts in half the time, of which a whole run has 25 minutes.
+ * On this machine's kernel `lb` is the executable that is installed elsewhere, not this checkout: it is what users
+ * have, and it starts in half the time, of which a whole run has 25 minutes.
  */
 async function takeExecutable(): Promise<void> {
   if (Deno.env.has("LB")) return;

@@ -23,8 +23,11 @@ export interface Guest {
   command(initramfs: string, own: string): readonly [string, ...string[]];
 }
 
-/** Of the environment here, what holds there as well. */
-const ENV = ["PATH", "HOME", "DENO_DIR", "LB", "LB_CACHE"];
+/**
+ * Of the environment here, what holds there as well. Not $LB: an executable's cache is written to by what runs of it
+ * here, and V8 ends by a panic over compiled code that was read in the middle of that.
+ */
+const ENV = ["PATH", "HOME", "DENO_DIR"];
 
 /** Enough for the last words of a kernel. */
 const CONSOLE_LINES_MAX = 60;
