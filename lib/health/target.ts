@@ -17,8 +17,10 @@ export function healthOf(
   backend: Pick<Backend, "health">,
 ): Health | undefined {
   if (!health && !backend.health) return undefined;
+  // Nothing is put together for who is not checked: it is asked for each backend.
+  if ((backend.health?.type ?? health?.type) === "none") return undefined;
   const merged = { ...HEALTH_DEFAULTS, ...health, ...backend.health };
-  return merged.type === "none" ? undefined : { ...merged, snmp: merged.snmp ?? snmp };
+  return { ...merged, snmp: merged.snmp ?? snmp };
 }
 
 /** All backends of these services that are checked. Pure. */

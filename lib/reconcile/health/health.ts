@@ -8,6 +8,7 @@ import type { HealthChange, HealthRow, HealthState } from "../../model/health.ts
 import type { IntentRow } from "../../model/intent.ts";
 import { fullName, type Health, nameOfKey, type Service } from "../../model/service.ts";
 import type { Config } from "../../model/settings.ts";
+import type { BackendRow } from "../../store/ids.ts";
 import type { Store } from "../../store/store.ts";
 import type { Outcome } from "../outcome.ts";
 import type { Machine } from "../request.ts";
@@ -67,14 +68,14 @@ interface Looking {
   readonly begin_within_ms: number;
   /** What those count as that were never checked. */
   readonly first: HealthState;
-  /** Who is not checked whatever his turn, by `nameOf`. */
-  readonly left_out?: ReadonlySet<string>;
+  /** Who is not checked whatever his turn, by `nameOf`. Asked only where there is somebody to check. */
+  readonly leftOut?: () => ReadonlySet<string>;
 }
 
 async function lookAfter(
   machine: Machine,
   { services }: Pick<Config, "services">,
-  { isDue, begin_within_ms, first, left_out }: Looking,
+  { isDue, begin_within_ms, first, leftOut }: Looking,
 ): Promise<readonly HealthChange[]> {
   const { store: { health }, kernel: { clock } } = machine;
   const intents = machine.store.intents.all();
@@ -82,11 +83,10 @@ async function lookAfter(
   const checked = checkedBackends(asWanted(services, intents));
   const known = { rows: health.all(), panics: health.panics() };
   const find = finder(known.rows);
+  const inTurn = checked.filter((one) => isDue(one, find(one)));
+  const spared = inTurn.length === 0 ? [] : [unwatched, leftOut?.()];
   const due = byAge(
-    checked.filter((one) =>
-      isDue(one, find(one)) &&
-      ![unwatched, left_out].some((names) => names?.has(nameOfChecked(one)))
-    ),
+    inTurn.filter((one) => !spared.some((names) => names?.has(nameOfChecked(one)))),
     find,
   );
   const asked = dueToAsk(machine, services, isDue)
@@ -143,14 +143,13 @@ export async function checkNew(
   machine: Machine,
   config: Pick<Config, "services">,
 ): Promise<readonly HealthChange[]> {
-  const served = machine.store.backends.all().filter(({ released_at_ms }) =>
-    released_at_ms === null
-  );
+  const { backends } = machine.store;
+  const isServed = ({ released_at_ms }: BackendRow) => released_at_ms === null;
   return await lookAfter(machine, config, {
     isDue: NEVER_SEEN,
     begin_within_ms: FIRST_LOOK_MS,
     first: "unknown",
-    left_out: new Set(served.map(nameOf)),
+    leftOut: () => new Set(backends.all().filter(isServed).map(nameOf)),
   });
 }
 
