@@ -93,10 +93,17 @@ export class Terminal {
     await Deno.writeTextFile(path, text, { append: true, create: false });
   }
 
-  /** Of the program. */
+  /** Of the program; before it, the shell starts stty. */
   async pid(): Promise<number> {
     const shell = (await this.#tmux("display-message", "-p", "-t", "t", "#{pane_pid}")).trim();
-    return Number(Deno.readTextFileSync(`/proc/${shell}/task/${shell}/children`).trim());
+    const end_ms = performance.now() + LIMIT_MS;
+    for (;;) {
+      const isBegun = isWritten(`${this.#stty}.before`);
+      const child = Deno.readTextFileSync(`/proc/${shell}/task/${shell}/children`).trim();
+      if (isBegun && !["", "stty"].includes(nameOf(child))) return Number(child);
+      if (performance.now() > end_ms) throw new Error("the program has not begun");
+      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+    }
   }
 
   /** It takes nothing from now on, as one whose network has gone. @returns ends it */
@@ -144,5 +151,14 @@ function isWritten(path: string): boolean {
     return Deno.statSync(path).size > 0;
   } catch {
     return false;
+  }
+}
+
+/** Of a process, by comm; "" where it is gone. */
+function nameOf(pid: string): string {
+  try {
+    return Deno.readTextFileSync(`/proc/${pid}/comm`).trim();
+  } catch {
+    return "";
   }
 }

@@ -76,10 +76,14 @@ export class Supervisor implements Controlled {
     return this.#table === undefined || this.#link?.isServing === true;
   }
 
-  /** Whether there still is what we choose by, or at least the folder to find it in: who removes that has done with us. */
+  /**
+   * Whether there still is what we choose by, or at least the folder to find it in: who removes that has done with us. A
+   * worker that was left alone starts one for its table only, and who uninstalls may just have removed that.
+   */
   get isWanted(): boolean {
-    const { files, runDir } = this.#ports;
-    return files.stat(this.#table ? workerPlaces(runDir).table : runDir) !== undefined;
+    const { files, runDir, revivals } = this.#ports;
+    const hasTable = this.#table !== undefined || revivals > 0;
+    return files.stat(hasTable ? workerPlaces(runDir).table : runDir) !== undefined;
   }
 
   /** Says by the run folder's files that the queues are ours. A predecessor that ends leaves them to us. */

@@ -241,3 +241,14 @@ Deno.test("whoever takes over ends when what it was to choose by is removed befo
   assert.equal(await succeed({ supervisor, queues, predecessor, clock }), false);
   assert.deepEqual([clock.now_ms() - began_ms, workers.length, closed], [0, 0, [21]]);
 });
+
+Deno.test("one that a worker has started ends where the table was removed before it could read it", async () => {
+  const { supervisor, queues, files, clock, workers, closed } = rig(undefined, 1);
+  files.replace(`${RUN}/lock`, "");
+  const predecessor = { pids: [] } as unknown as Predecessor;
+  assert.equal(await succeed({ supervisor, queues, predecessor, clock }), false);
+  assert.deepEqual([workers.length, closed], [0, [21]]);
+  const first = rig();
+  first.files.replace(`${RUN}/lock`, "");
+  assert.ok(first.supervisor.isWanted, "a service manager's waits for the first table");
+});
